@@ -1,0 +1,6 @@
+//! keyscan finds leaked secrets in bytes.
+
+mod byteset;
+mod engine;
+
+pub use byteset::ByteSet;

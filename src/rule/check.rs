@@ -1,0 +1,228 @@
+//! Admission: a rule as written becomes a rule that the engine runs, or is refused with the reason.
+
+use regex_syntax::hir::{Hir, HirKind};
+
+use super::{Kind, Pattern, Rule, RuleSpec, Sample, WayIn, literal, refused};
+use crate::byteset::ByteSet;
+use crate::error::Result;
+use crate::rule::ProviderSpec;
+
+/// No match is longer than this; longer secrets are found by their head.
+pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
+/// Repetitions are unrolled; a regex that spells out more states than this belongs into `max_len`.
+const MAX_REPEAT: u32 = 2048;
+/// A shorter run of one class is too common to be a way in.
+const MIN_RUN_LEN: usize = 16;
+const DEFAULT_DISTANCE: usize = 64;
+/// A longer reach behind a match would make streams hold more than they need.
+pub(crate) const MAX_DISTANCE: usize = 256;
+/// The longest name, operator and value of the assignment grammar together.
+pub(crate) const MAX_ASSIGNMENT_LEN: usize = 640;
+
+/// Parses a regex over bytes: no Unicode classes, `.` without line feed, nothing but what is written.
+pub(crate) fn parse(regex: &str) -> Result<Hir> {
+    regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build()
+        .parse(regex)
+        .map_err(|error| refused(format!("the regex does not parse: {error}")))
+}
+
+/// Admits one rule of a provider.
+pub(super) fn admit(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
+    admit_inner(provider, spec).map_err(|error| error.in_rule(&spec.id))
+}
+
+fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
+    check_id(provider, &spec.id)?;
+    let (pattern, max_len, hir) = admit_pattern(spec)?;
+    let before = neighbours(spec.before.as_deref(), "before")?;
+    let after = neighbours(spec.after.as_deref(), "after")?;
+    check_words(&spec.keywords, "keywords")?;
+    check_words(&spec.names, "names")?;
+    check_kind(spec)?;
+    let distance = spec.distance.unwrap_or(DEFAULT_DISTANCE);
+    if distance > MAX_DISTANCE {
+        return Err(refused(format!("`distance` is {distance}, at most {MAX_DISTANCE} is possible")));
+    }
+    let way_in = match &hir {
+        None => names_anchors(&spec.names),
+        Some(hir) => admit_way_in(spec, hir, before)?,
+    };
+    let confidence = spec.confidence.unwrap_or(match spec.kind {
+        Kind::Distinctive | Kind::Structural => 0.9,
+        Kind::Contextual => 0.75,
+        Kind::Generic => 0.6,
+    });
+    if !(0.0..=1.0).contains(&confidence) {
+        return Err(refused("`confidence` is a number from 0 to 1"));
+    }
+    Ok(Rule {
+        id: spec.id.clone(),
+        provider: provider.provider.clone(),
+        provider_name: provider.name.clone(),
+        docs: provider.docs.clone(),
+        description: spec.description.clone(),
+        severity: spec.severity,
+        kind: spec.kind,
+        pattern,
+        max_len,
+        names: spec.names.clone(),
+        keywords: spec.keywords.clone(),
+        distance,
+        before,
+        after,
+        checksum: spec.checksum.as_deref().map(named_checksum).transpose()?,
+        structure: spec.structure.as_deref().map(named_structure).transpose()?,
+        min_entropy: spec.min_entropy.unwrap_or(0.0),
+        confidence,
+        placeholders: spec.placeholders.clone(),
+        way_in,
+        samples: templates(&spec.samples)?,
+        near_misses: templates(&spec.near_misses)?,
+    })
+}
+
+fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
+    let Some(regex) = &spec.regex else {
+        if spec.names.is_empty() {
+            return Err(refused("a rule has a `regex`, or `names` to which values are assigned"));
+        }
+        return Ok((Pattern::Assignment, MAX_ASSIGNMENT_LEN, None));
+    };
+    let hir = parse(regex)?;
+    let properties = hir.properties();
+    if properties.minimum_len().unwrap_or(0) < 3 {
+        return Err(refused("the regex matches texts of less than three bytes; say more of the format"));
+    }
+    if let Some(repeat) = largest_repeat(&hir).filter(|&n| n > MAX_REPEAT) {
+        return Err(refused(format!(
+            "a repetition of {repeat} is more than {MAX_REPEAT}; write it without an upper bound and give `max_len`"
+        )));
+    }
+    let max_len = match (properties.maximum_len(), spec.max_len) {
+        (Some(own), given) => own.min(given.unwrap_or(own)),
+        (None, Some(given)) => given,
+        (None, None) => {
+            return Err(refused("the regex has no longest match; bound its repetitions or give `max_len`"));
+        }
+    };
+    if max_len > MAX_MATCH_LEN || max_len < properties.minimum_len().unwrap_or(0) {
+        return Err(refused(format!(
+            "the longest match is {max_len} bytes; it has to hold the shortest and be at most {MAX_MATCH_LEN}"
+        )));
+    }
+    let secret_group = has_secret_group(&hir);
+    if !secret_group && properties.explicit_captures_len() > 0 {
+        return Err(refused("name the group that is the secret: (?<secret>...); write others as (?:...)"));
+    }
+    Ok((Pattern::Regex { source: regex.clone(), secret_group }, max_len, Some(hir)))
+}
+
+fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
+    if let Some(anchors) = literal::anchors(hir) {
+        return Ok(WayIn::Literals(anchors));
+    }
+    // A run starts where the byte before it is of another class: only there can a match start as well.
+    if let Some((class, min_len)) = literal::leading_run(hir)
+        && min_len >= MIN_RUN_LEN
+        && before.intersection(class).is_empty()
+    {
+        return Ok(WayIn::Run { class, min_len });
+    }
+    if !spec.keywords.is_empty() {
+        return Ok(WayIn::Keywords);
+    }
+    Err(refused(
+        "no way in: every match must contain a literal of three bytes or more, or start with a run of 16 bytes or more \
+         of one class that `before` excludes, or stand behind one of `keywords`",
+    ))
+}
+
+fn check_id(provider: &ProviderSpec, id: &str) -> Result<()> {
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if !plain(&provider.provider) || !plain(id) {
+        return Err(refused("ids are lower case letters, digits and hyphens"));
+    }
+    match id.strip_prefix(provider.provider.as_str()) {
+        Some(rest) if rest.is_empty() || rest.starts_with('-') => Ok(()),
+        _ => Err(refused(format!("the id has to start with its provider: `{}-...`", provider.provider))),
+    }
+}
+
+fn check_kind(spec: &RuleSpec) -> Result<()> {
+    if spec.kind == Kind::Contextual && spec.keywords.is_empty() {
+        return Err(refused("a contextual rule has `keywords`"));
+    }
+    if spec.regex.is_some() && !spec.names.is_empty() {
+        return Err(refused("a rule has a `regex` or `names`, not both"));
+    }
+    Ok(())
+}
+
+fn check_words(words: &[String], key: &str) -> Result<()> {
+    let bad = |word: &String| word.len() < 3 || word.len() > 32 || word.bytes().any(|b| b.is_ascii_uppercase());
+    match words.iter().find(|word| bad(word)) {
+        None => Ok(()),
+        Some(word) => Err(refused(format!("`{key}` are of 3 to 32 bytes, in lower case; `{word}` is not"))),
+    }
+}
+
+/// The class of bytes that may stand beside a match; by default anything but letters and digits.
+fn neighbours(class: Option<&str>, key: &str) -> Result<ByteSet> {
+    match class {
+        None => Ok(ByteSet::ALPHANUMERIC.complement()),
+        Some("any") => Ok(ByteSet::ALL),
+        Some(class) => literal::class_of(&parse(class)?)
+            .ok_or_else(|| refused(format!("`{key}` is one class of bytes, such as [^0-9A-Za-z], or `any`"))),
+    }
+}
+
+fn names_anchors(names: &[String]) -> WayIn {
+    let anchor = |name: &String| super::Anchor {
+        bytes: name.as_bytes().to_vec(),
+        ignore_case: true,
+        min_before: 0,
+        max_before: 0,
+    };
+    WayIn::Literals(names.iter().map(anchor).collect())
+}
+
+fn named_checksum(name: &str) -> Result<crate::checksum::Checksum> {
+    name.parse().map_err(|()| refused(format!("no checksum is called `{name}`")))
+}
+
+fn named_structure(name: &str) -> Result<super::Structure> {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{Error, StrDeserializer};
+    let deserializer: StrDeserializer<'_, Error> = name.into_deserializer();
+    serde::Deserialize::deserialize(deserializer).map_err(|error| refused(error.to_string()))
+}
+
+fn templates(sources: &[String]) -> Result<Vec<Sample>> {
+    sources.iter().map(|source| Sample::parse(source)).collect()
+}
+
+fn has_secret_group(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Capture(c) => c.name.as_deref() == Some("secret") || has_secret_group(&c.sub),
+        HirKind::Repetition(r) => has_secret_group(&r.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(has_secret_group),
+        _ => false,
+    }
+}
+
+fn largest_repeat(hir: &Hir) -> Option<u32> {
+    match hir.kind() {
+        HirKind::Capture(c) => largest_repeat(&c.sub),
+        HirKind::Repetition(r) => {
+            let own = r.max.unwrap_or(r.min);
+            Some(own.saturating_mul(largest_repeat(&r.sub).unwrap_or(1).max(1)))
+        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().filter_map(largest_repeat).max(),
+        _ => None,
+    }
+}

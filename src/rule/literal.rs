@@ -1,0 +1,318 @@
+//! The way in, proven from a regex's syntax tree.
+//!
+//! A match of a concatenation holds each of its pieces in order. Wherever a few neighbouring pieces can only spell a
+//! few strings, every match contains one of these strings, at a distance from its start that the pieces before it
+//! bound. Of all such places the one is taken whose strings are rarest in ordinary text. What an alternation forces is
+//! what all of its branches force; what a repetition forces is what its first round forces.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::Anchor;
+use crate::byteset::ByteSet;
+
+/// Shorter strings are too common to be a way in.
+const MIN_LITERAL_LEN: usize = 3;
+/// Longer strings are no rarer.
+const MAX_LITERAL_LEN: usize = 16;
+/// At most so many strings are spelled out for one place.
+const MAX_SPELLINGS: usize = 64;
+/// What one literal more costs the prefilter, in the unit of its share of ordinary text.
+const PRICE_OF_A_LITERAL: f64 = 1e-7;
+/// A literal farther from the start of its match makes too many starts possible.
+const MAX_OFFSET: usize = 1024;
+
+/// One piece of a concatenation.
+enum Piece<'h> {
+    /// One byte of these (a fold of one letter is a class of two).
+    Bytes(ByteSet),
+    /// Anything else.
+    Other(&'h Hir),
+}
+
+impl Piece<'_> {
+    fn len_bounds(&self) -> (usize, Option<usize>) {
+        match self {
+            Piece::Bytes(_) => (1, Some(1)),
+            Piece::Other(hir) => {
+                let properties = hir.properties();
+                (properties.minimum_len().unwrap_or(0), properties.maximum_len())
+            }
+        }
+    }
+}
+
+/// The rarest set of literals of which every match of `hir` contains one.
+pub(super) fn anchors(hir: &Hir) -> Option<Vec<Anchor>> {
+    best(hir).map(|choice| choice.anchors)
+}
+
+/// A run of one class with which every match of `hir` starts, and its least length.
+pub(super) fn leading_run(hir: &Hir) -> Option<(ByteSet, usize)> {
+    let mut pieces = Vec::new();
+    flatten(hir, &mut pieces);
+    let mut class: Option<ByteSet> = None;
+    let mut len = 0;
+    for piece in &pieces {
+        let (set, min, exact) = match piece {
+            Piece::Bytes(set) => (*set, 1, true),
+            Piece::Other(hir) => match hir.kind() {
+                HirKind::Repetition(repetition) => {
+                    let Some(set) = class_of(&repetition.sub) else { break };
+                    (set, repetition.min as usize, repetition.max == Some(repetition.min))
+                }
+                _ => break,
+            },
+        };
+        // A wider class would make the run of the narrower one end early.
+        if class.is_some_and(|known| known != set) {
+            break;
+        }
+        class = Some(set);
+        len += min;
+        if !exact {
+            break;
+        }
+    }
+    class.map(|class| (class, len))
+}
+
+struct Choice {
+    anchors: Vec<Anchor>,
+    cost: f64,
+}
+
+fn best(hir: &Hir) -> Option<Choice> {
+    let mut pieces = Vec::new();
+    flatten(hir, &mut pieces);
+    let mut found: Option<Choice> = None;
+    let mut keep = |choice: Option<Choice>| {
+        if let Some(choice) = choice
+            && found.as_ref().is_none_or(|known| choice.cost < known.cost)
+        {
+            found = Some(choice);
+        }
+    };
+    let (mut min_before, mut max_before) = (0, Some(0usize));
+    for (index, piece) in pieces.iter().enumerate() {
+        let Some(most) = max_before.filter(|&most| most <= MAX_OFFSET) else { break };
+        keep(spelled(&pieces[index..], min_before, most));
+        if let Piece::Other(hir) = piece {
+            keep(inside(hir, min_before, most));
+        }
+        let (min, max) = piece.len_bounds();
+        min_before += min;
+        max_before = max.map(|max| most + max);
+    }
+    found
+}
+
+/// What a part forces from within.
+fn inside(hir: &Hir, min_before: usize, max_before: usize) -> Option<Choice> {
+    let shift = |mut choice: Choice| {
+        for anchor in &mut choice.anchors {
+            anchor.min_before += min_before;
+            anchor.max_before += max_before;
+        }
+        choice.cost = cost(&choice.anchors);
+        choice
+    };
+    match hir.kind() {
+        HirKind::Alternation(branches) => {
+            let mut anchors = Vec::new();
+            for branch in branches {
+                anchors.extend(best(branch)?.anchors);
+            }
+            anchors.dedup();
+            (anchors.len() <= MAX_SPELLINGS).then(|| shift(Choice { cost: 0.0, anchors }))
+        }
+        HirKind::Repetition(repetition) if repetition.min > 0 => best(&repetition.sub).map(shift),
+        _ => None,
+    }
+}
+
+/// The strings that the first pieces can spell, as long as they are few.
+fn spelled(pieces: &[Piece<'_>], min_before: usize, max_before: usize) -> Option<Choice> {
+    let mut spellings: Vec<Vec<ByteSet>> = vec![Vec::new()];
+    let mut found: Option<Choice> = None;
+    for piece in pieces {
+        let Some(continued) = spell(&spellings, piece) else { break };
+        spellings = continued;
+        let anchors = spellings.iter().map(|spelling| to_anchor(spelling, min_before, max_before));
+        let Some(anchors) = anchors.collect::<Option<Vec<Anchor>>>() else { continue };
+        let choice = Choice { cost: cost(&anchors), anchors };
+        if found.as_ref().is_none_or(|known| choice.cost < known.cost) {
+            found = Some(choice);
+        }
+        if spellings.iter().any(|spelling| spelling.len() >= MAX_LITERAL_LEN) {
+            break;
+        }
+    }
+    found
+}
+
+/// Each spelling, continued by each way to spell one more piece; `None` when there are too many.
+fn spell(spellings: &[Vec<ByteSet>], piece: &Piece<'_>) -> Option<Vec<Vec<ByteSet>>> {
+    let tails: Vec<Vec<ByteSet>> = match piece {
+        Piece::Bytes(set) if is_fold(*set) => vec![vec![*set]],
+        Piece::Bytes(set) => set.iter().map(|byte| vec![ByteSet::EMPTY.with(byte)]).collect(),
+        Piece::Other(hir) => match hir.kind() {
+            HirKind::Alternation(branches) => {
+                let mut tails = Vec::new();
+                for branch in branches {
+                    tails.extend(spell_all(branch)?);
+                }
+                tails
+            }
+            HirKind::Repetition(repetition) if repetition.min == 0 && repetition.max == Some(1) => {
+                let mut tails = spell_all(&repetition.sub)?;
+                tails.push(Vec::new());
+                tails
+            }
+            _ => return None,
+        },
+    };
+    if spellings.len() * tails.len() > MAX_SPELLINGS {
+        return None;
+    }
+    let mut all = Vec::new();
+    for spelling in spellings {
+        for tail in &tails {
+            let mut joined = spelling.clone();
+            joined.extend_from_slice(tail);
+            all.push(joined);
+        }
+    }
+    Some(all)
+}
+
+fn spell_all(hir: &Hir) -> Option<Vec<Vec<ByteSet>>> {
+    let mut pieces = Vec::new();
+    flatten(hir, &mut pieces);
+    pieces.iter().try_fold(vec![Vec::new()], |spellings, piece| spell(&spellings, piece))
+}
+
+fn to_anchor(spelling: &[ByteSet], min_before: usize, max_before: usize) -> Option<Anchor> {
+    if spelling.len() < MIN_LITERAL_LEN {
+        return None;
+    }
+    let spelling = &spelling[..spelling.len().min(MAX_LITERAL_LEN)];
+    let ignore_case = spelling.iter().any(|&set| is_fold(set));
+    let bytes = spelling.iter().map(|set| {
+        let byte = set.iter().last().expect("a piece of a spelling is one byte or its fold");
+        if ignore_case { byte.to_ascii_lowercase() } else { byte }
+    });
+    Some(Anchor { bytes: bytes.collect(), ignore_case, min_before, max_before })
+}
+
+/// Whether the set is one letter in both cases.
+fn is_fold(set: ByteSet) -> bool {
+    let mut bytes = set.iter();
+    matches!((bytes.next(), bytes.next(), bytes.next()),
+        (Some(a), Some(b), None) if a.is_ascii_uppercase() && b == a.to_ascii_lowercase())
+}
+
+fn flatten<'h>(hir: &'h Hir, pieces: &mut Vec<Piece<'h>>) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => {
+            pieces.extend(literal.0.iter().map(|&byte| Piece::Bytes(ByteSet::EMPTY.with(byte))));
+        }
+        HirKind::Capture(capture) => flatten(&capture.sub, pieces),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| flatten(part, pieces)),
+        HirKind::Class(_) => pieces.push(class_of(hir).map_or(Piece::Other(hir), Piece::Bytes)),
+        HirKind::Repetition(repetition) => match class_of(&repetition.sub) {
+            Some(set) if repetition.max == Some(repetition.min) && repetition.min <= MAX_LITERAL_LEN as u32 => {
+                pieces.extend((0..repetition.min).map(|_| Piece::Bytes(set)));
+            }
+            _ => pieces.push(Piece::Other(hir)),
+        },
+        HirKind::Alternation(_) => pieces.push(Piece::Other(hir)),
+    }
+}
+
+/// The set of bytes that a class or a literal of one byte stands for.
+pub(super) fn class_of(hir: &Hir) -> Option<ByteSet> {
+    match hir.kind() {
+        HirKind::Class(Class::Bytes(class)) => {
+            Some(class.ranges().iter().fold(ByteSet::EMPTY, |set, r| set.with_range(r.start(), r.end())))
+        }
+        HirKind::Class(Class::Unicode(class)) if class.is_ascii() => {
+            Some(class.ranges().iter().fold(ByteSet::EMPTY, |set, r| set.with_range(r.start() as u8, r.end() as u8)))
+        }
+        HirKind::Literal(literal) if literal.0.len() == 1 => Some(ByteSet::EMPTY.with(literal.0[0])),
+        HirKind::Capture(capture) => class_of(&capture.sub),
+        _ => None,
+    }
+}
+
+/// What a set of literals costs: how often they stand in ordinary text, and how many starts each makes possible.
+fn cost(anchors: &[Anchor]) -> f64 {
+    let one = |anchor: &Anchor| {
+        let frequency: f64 = anchor.bytes.iter().map(|&byte| commonness(byte, anchor.ignore_case)).product();
+        let starts = (anchor.max_before - anchor.min_before) as f64;
+        frequency * (1.0 + starts / 16.0) + PRICE_OF_A_LITERAL
+    };
+    anchors.iter().map(one).sum()
+}
+
+/// The share of a byte in source code and logs, roughly.
+fn commonness(byte: u8, ignore_case: bool) -> f64 {
+    match byte {
+        b' ' => 0.15,
+        b'e' | b't' => 0.06,
+        b'a' | b'i' | b'n' | b'o' | b'r' | b's' => 0.05,
+        b'j' | b'k' | b'q' | b'w' | b'x' | b'y' | b'z' => 0.005,
+        b'a'..=b'z' => 0.02,
+        b'0' | b'1' => 0.015,
+        b'_' | b'-' | b'.' | b'/' | b'"' | b'=' | b':' => 0.015,
+        b'2'..=b'9' | b'A'..=b'Z' if !ignore_case => 0.006,
+        _ => 0.006,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(regex: &str) -> Hir {
+        crate::rule::check::parse(regex).unwrap()
+    }
+
+    fn found(regex: &str) -> Vec<(String, usize, usize)> {
+        let anchors = anchors(&parse(regex)).unwrap_or_default();
+        let text = |a: &Anchor| format!("{}{}", if a.ignore_case { "i:" } else { "" }, a.bytes.escape_ascii());
+        anchors.iter().map(|a| (text(a), a.min_before, a.max_before)).collect()
+    }
+
+    fn names(regex: &str) -> Vec<String> {
+        found(regex).into_iter().map(|(name, ..)| name).collect()
+    }
+
+    #[test]
+    fn the_rarest_forced_literal_is_found_wherever_it_stands() {
+        assert_eq!(found("test-[a-z]{4}"), [("test-".into(), 0, 0)]);
+        assert_eq!(found("[a-z]{4,6}QXQX[0-9]+"), [("QXQX".into(), 4, 6)]);
+        assert_eq!(names("gh[po]_[a-z]{9}"), ["gho_", "ghp_"]);
+        assert_eq!(names("sk_(?:live|test)_[a-z]{9}"), ["sk_live_", "sk_test_"]);
+        assert_eq!(names("(?i)Abc[0-9]"), ["i:abc"]);
+        assert_eq!(names("abx?cd[0-9]{20}"), ["abxcd", "abcd"]);
+        assert_eq!(names("(?:abc[0-9]+|[0-9]{2}xyz)"), ["abc", "xyz"]);
+        assert_eq!(names("(?:abc){2,3}"), ["abc"]);
+    }
+
+    #[test]
+    fn no_way_in_where_none_is_forced() {
+        for regex in ["[a-z]{20}", "ab[^0-9]", "(?:abc|[0-9]{9})", "(?:abc)?[0-9]{9}", "[a-z]*abc"] {
+            assert_eq!(found(regex), [], "{regex}");
+        }
+    }
+
+    #[test]
+    fn leading_runs_are_measured() {
+        let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
+        assert_eq!(leading_run(&parse("[0-9a-f]{32}")), Some((hex, 32)));
+        assert_eq!(leading_run(&parse("[0-9a-f]{20,}z")), Some((hex, 20)));
+        assert_eq!(leading_run(&parse("(?<secret>[0-9a-f]{8}[0-9a-f]{4})-")), Some((hex, 12)));
+        assert_eq!(leading_run(&parse("(?:[0-9a-f]{8}|x)")), None);
+    }
+}

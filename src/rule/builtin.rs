@@ -35,3 +35,15 @@ mod embedded {
         }
     }
 }
+
+#[cfg(all(test, feature = "builtin-rules"))]
+mod tests {
+    use crate::RuleSet;
+
+    #[test]
+    fn every_embedded_rule_is_admitted() {
+        if let Err(error) = RuleSet::try_builtin() {
+            panic!("{error}");
+        }
+    }
+}

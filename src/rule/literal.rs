@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(found("[a-z]{4,6}QXQX[0-9]+"), [("QXQX".into(), 4, 6)]);
         assert_eq!(names("gh[po]_[a-z]{9}"), ["gho_", "ghp_"]);
         assert_eq!(names("sk_(?:live|test)_[a-z]{9}"), ["sk_live_", "sk_test_"]);
-        assert_eq!(names("(?i)Abc[0-9]"), ["i:abc"]);
+        assert_eq!(names("(?i)Abc[^0-9]"), ["i:abc"]);
         assert_eq!(names("abx?cd[0-9]{20}"), ["abxcd", "abcd"]);
         assert_eq!(names("(?:abc[0-9]+|[0-9]{2}xyz)"), ["abc", "xyz"]);
         assert_eq!(names("(?:abc){2,3}"), ["abc"]);

@@ -122,7 +122,7 @@ impl Matcher {
 fn is_decided(dfa: &DFA, cache: &mut Cache, state: LazyStateID) -> bool {
     dfa.byte_classes().representatives(0..=255).all(|unit| {
         let next = unit.as_u8().map(|byte| dfa.next_state(cache, state, byte));
-        next.is_none_or(|next| next.is_ok_and(LazyStateID::is_dead))
+        next.is_none_or(|next| next.is_ok_and(|state| state.is_dead()))
     })
 }
 

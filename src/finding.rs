@@ -101,3 +101,12 @@ pub struct Finding {
     /// How it had been encoded; `None` when it stands there as it is.
     pub decoded: Option<Encoding>,
 }
+
+/// A finding and the unit it stands in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located {
+    /// The unit: a path relative to the scanned root, separated by `/`, or `<stdin>`.
+    pub path: String,
+    /// What was found there.
+    pub finding: Finding,
+}

@@ -2,6 +2,7 @@
 
 mod byteset;
 mod checksum;
+pub mod config;
 mod decode;
 mod engine;
 mod error;

@@ -11,7 +11,8 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-pub use self::sample::Sample;
+pub(crate) use self::check::MAX_DISTANCE;
+pub use self::sample::{Filled, Sample};
 pub use self::schema::{ProviderSpec, RuleSpec};
 
 use crate::byteset::ByteSet;
@@ -266,6 +267,10 @@ impl RuleSet {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    pub(crate) fn into_rules(self) -> Vec<Rule> {
+        self.rules
     }
 
     /// The rule with this id.

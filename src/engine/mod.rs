@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
-pub(crate) use self::pass::Trace;
+pub(crate) use self::pass::{Trace, Tried};
 pub use self::session::{Coverage, Session, Surroundings};
 
 /// What a found anchor asks to try.

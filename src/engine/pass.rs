@@ -12,7 +12,6 @@ use super::matcher::{Attempt, MatcherCache};
 use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, Target, assign};
-use crate::finding::Verdict;
 use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
 use crate::span::Span;
 
@@ -71,12 +70,12 @@ struct RuleState {
 pub(crate) struct Trace {
     pub(crate) rule: usize,
     pub(crate) start: u64,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: Tried,
 }
 
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
+pub(crate) enum Tried {
     /// The byte before the match is one that its rule excludes.
     Before,
     /// No keyword stands close enough before it.
@@ -212,12 +211,12 @@ impl Pass {
             return window.last;
         }
         if window.byte_before(start).is_some_and(|byte| !rule.before.contains(byte)) {
-            self.note(index, start, || Outcome::Before);
+            self.note(index, start, || Tried::Before);
             return true;
         }
         let at = (start - window.base) as usize;
         if !rule.keywords.is_empty() && !keyword_before(rule, window.bytes, at) {
-            self.note(index, start, || Outcome::NoKeyword);
+            self.note(index, start, || Tried::NoKeyword);
             return true;
         }
         if self.states[index].looked_at > CREDIT + CREDIT_PER_BYTE * start {
@@ -248,7 +247,7 @@ impl Pass {
             Attempt::Incomplete => return false,
             Attempt::NoMatch => {
                 self.states[index].looked_at += looked_at as u64;
-                self.note(index, start, || Outcome::NoMatch);
+                self.note(index, start, || Tried::NoMatch);
                 return true;
             }
             Attempt::Match(end) => end,
@@ -260,7 +259,7 @@ impl Pass {
         self.states[index].looked_at += looked_at as u64;
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
-            self.note(index, start, || Outcome::After);
+            self.note(index, start, || Tried::After);
             return true;
         }
         self.judge(engine, window, index, at..end, secret.unwrap_or(at..end));
@@ -282,7 +281,7 @@ impl Pass {
             end: window.base + range.end as u64,
         };
         let (matched, secret) = (span(matched), span(secret));
-        self.note(index, matched.start, || Outcome::Judged { secret, judgement: judgement.clone() });
+        self.note(index, matched.start, || Tried::Judged { secret, judgement: judgement.clone() });
         let believed = judgement.confidence >= DOUBTFUL;
         if believed {
             self.states[index].hidden_to = matched.end;
@@ -295,7 +294,7 @@ impl Pass {
         }
     }
 
-    fn note(&mut self, rule: usize, start: u64, outcome: impl FnOnce() -> Outcome) {
+    fn note(&mut self, rule: usize, start: u64, outcome: impl FnOnce() -> Tried) {
         if let Some(trace) = &mut self.trace {
             trace.push(Trace { rule, start, outcome: outcome() });
         }
@@ -321,13 +320,6 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
         }
         Target::Run { rule } => push(rule, offset, offset),
         Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
-    }
-}
-
-impl Verdict {
-    /// Whether it speaks against the match.
-    pub(crate) fn refutes(self) -> bool {
-        !matches!(self, Verdict::ChecksumValid | Verdict::StructureValid | Verdict::Random | Verdict::Context)
     }
 }
 

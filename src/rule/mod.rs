@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 pub(crate) use self::check::MAX_DISTANCE;
 pub use self::sample::{Filled, Sample};
-pub use self::schema::{ProviderSpec, RuleSpec};
+use self::schema::{ProviderSpec, RuleSpec};
 
 use crate::byteset::ByteSet;
 use crate::checksum::Checksum;
@@ -133,7 +133,6 @@ pub struct Rule {
     pub(crate) kind: Kind,
     pub(crate) pattern: Pattern,
     pub(crate) max_len: usize,
-    pub(crate) names: Vec<String>,
     pub(crate) keywords: Vec<String>,
     pub(crate) distance: usize,
     pub(crate) before: ByteSet,

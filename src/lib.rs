@@ -2,15 +2,27 @@
 
 mod byteset;
 mod checksum;
+pub mod config;
+mod decode;
 mod engine;
 mod error;
+mod explain;
+mod finding;
 mod rule;
+mod run;
 mod secret;
+mod source;
 mod span;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
+pub use crate::engine::{Coverage, Scanner, Scratch, Session, Surroundings};
 pub use crate::error::{Error, ErrorKind, Result};
-pub use crate::rule::{Kind, Rule, RuleSet, Sample, Severity, Structure};
+pub use crate::explain::Explanation;
+pub use crate::finding::{Encoding, Finding, Located, Verdict};
+pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure};
+pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
+#[cfg(feature = "fs")]
+pub use crate::source::fs::WalkSettings;
 pub use crate::span::{Position, Span};

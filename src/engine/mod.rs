@@ -1,3 +1,201 @@
-//! The engine.
+//! The engine: one set of rules, one pass.
 
+mod assign;
+mod matcher;
+mod pass;
 pub(crate) mod prefilter;
+pub(crate) mod resolve;
+mod session;
+pub(crate) mod validate;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::matcher::{Matcher, MatcherCache};
+use self::pass::Window;
+use self::prefilter::{Literal, Prefilter, Run};
+use self::session::State;
+use crate::error::{Error, ErrorKind, Result};
+use crate::finding::Finding;
+use crate::rule::{Pattern, Rule, RuleSet, WayIn};
+
+pub(crate) use self::pass::{Trace, Tried};
+pub use self::session::{Coverage, Session, Surroundings};
+
+/// What a found anchor asks to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// A literal of the match, at a bounded distance from its start.
+    Literal { rule: usize, min_before: usize, max_before: usize },
+    /// A run with which the match starts.
+    Run { rule: usize },
+    /// A keyword of `len` bytes before the match.
+    Keyword { rule: usize, len: usize, distance: usize },
+}
+
+/// The rules, ready to run.
+#[derive(Debug)]
+struct Engine {
+    rules: Vec<Rule>,
+    matchers: Vec<Matcher>,
+    prefilter: Prefilter,
+    /// By the id of the anchor: literals first, then runs.
+    targets: Vec<Vec<Target>>,
+    /// No match starts farther than this before its anchor.
+    max_before: usize,
+}
+
+impl Engine {
+    fn new(rules: Vec<Rule>) -> Engine {
+        let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
+        let mut runs: HashMap<Run, Vec<Target>> = HashMap::new();
+        let mut max_before = 0;
+        for (rule, spec) in rules.iter().enumerate() {
+            match &spec.way_in {
+                WayIn::Literals(anchors) => {
+                    for anchor in anchors {
+                        let literal = Literal { bytes: anchor.bytes.clone(), ignore_case: anchor.ignore_case };
+                        let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
+                        max_before = max_before.max(max_before_);
+                        let target = Target::Literal { rule, min_before, max_before: max_before_ };
+                        literals.entry(literal).or_default().push(target);
+                    }
+                }
+                WayIn::Run { class, min_len } => {
+                    runs.entry(Run { class: *class, min_len: *min_len }).or_default().push(Target::Run { rule });
+                }
+                WayIn::Keywords => {
+                    for word in &spec.keywords {
+                        let literal = Literal { bytes: word.as_bytes().to_vec(), ignore_case: true };
+                        let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
+                        literals.entry(literal).or_default().push(target);
+                    }
+                }
+            }
+        }
+        let (mut literals, mut runs): (Vec<_>, Vec<_>) = (literals.into_iter().collect(), runs.into_iter().collect());
+        // The order of a hash map differs from run to run; that of the anchors must not.
+        literals.sort_by(|(a, _), (b, _)| (&a.bytes, a.ignore_case).cmp(&(&b.bytes, b.ignore_case)));
+        runs.sort_by_key(|(run, targets)| (run.min_len, targets.first().map(|target| target.rule())));
+        let (literals, literal_targets): (Vec<Literal>, Vec<_>) = literals.into_iter().unzip();
+        let (runs, run_targets): (Vec<Run>, Vec<_>) = runs.into_iter().unzip();
+        let prefilter = Prefilter::new(&literals, &runs);
+        let targets = literal_targets.into_iter().chain(run_targets).collect();
+        let matchers = rules.iter().map(|_| Matcher::default()).collect();
+        Engine { rules, matchers, prefilter, targets, max_before }
+    }
+}
+
+impl Target {
+    fn rule(&self) -> usize {
+        match *self {
+            Target::Literal { rule, .. } | Target::Run { rule } | Target::Keyword { rule, .. } => rule,
+        }
+    }
+}
+
+/// Finds secrets. Immutable and cheap to clone; shared by all threads.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    engine: Arc<Engine>,
+    margin: usize,
+}
+
+impl Scanner {
+    /// A scanner for these rules.
+    #[must_use]
+    pub fn new(rules: RuleSet) -> Scanner {
+        Scanner { engine: Arc::new(Engine::new(rules.into_rules())), margin: 0 }
+    }
+
+    /// Gives each finding up to `margin` bytes of the text on its both sides. Default 0.
+    #[must_use]
+    pub fn with_margin(mut self, margin: usize) -> Scanner {
+        self.margin = margin;
+        self
+    }
+
+    /// Compiles every regex now instead of on its first candidate: for those who edit rules.
+    ///
+    /// # Errors
+    /// When a regex takes more memory than a rule may.
+    pub fn compile(&self) -> Result<()> {
+        for (rule, matcher) in self.engine.rules.iter().zip(&self.engine.matchers) {
+            if let Pattern::Regex { source, secret_group } = &rule.pattern {
+                matcher.compile(source, *secret_group).map_err(|why| {
+                    Error::new(ErrorKind::Rule, format!("the regex cannot be compiled: {why}")).in_rule(&rule.id)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules, by id; [`Finding::rule`] is an index into them.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.engine.rules
+    }
+
+    /// Scans a whole unit, and gives each finding as it is complete.
+    pub fn scan_with(
+        &self,
+        bytes: &[u8],
+        scratch: &mut Scratch,
+        mut sink: impl FnMut(Finding, Surroundings<'_>),
+    ) -> Coverage {
+        scratch.prepare(self);
+        let window = Window { bytes, base: 0, last: true };
+        scratch.state.advance(self, &mut scratch.caches, window, &mut sink);
+        Coverage { skipped_attempts: scratch.state.plain.skipped + scratch.state.wide.skipped }
+    }
+
+    /// The findings of a whole unit, in the order of their places.
+    #[must_use]
+    pub fn scan(&self, bytes: &[u8]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let _complete = self.scan_with(bytes, &mut Scratch::new(), |finding, _| findings.push(finding));
+        findings.sort_by_key(|finding| (finding.span, finding.rule));
+        findings
+    }
+
+    /// Starts the scan of a unit that comes piece by piece.
+    #[must_use]
+    pub fn session<'s>(&'s self, scratch: &'s mut Scratch) -> Session<'s> {
+        Session::new(self, scratch)
+    }
+
+    /// All that was tried in a unit, and what became of it.
+    pub(crate) fn trace(&self, bytes: &[u8]) -> Vec<Trace> {
+        let mut scratch = Scratch::new();
+        scratch.state.plain.trace = Some(Vec::new());
+        let _complete = self.scan_with(bytes, &mut scratch, |_, _| ());
+        scratch.state.plain.trace.unwrap_or_default()
+    }
+}
+
+/// What one thread needs to scan: buffers and caches, reused from unit to unit.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    state: State,
+    caches: Vec<Option<MatcherCache>>,
+    buffer: Vec<u8>,
+    /// The engine for which the caches were made.
+    engine: Option<Arc<Engine>>,
+}
+
+impl Scratch {
+    /// A new one; it grows with use.
+    #[must_use]
+    pub fn new() -> Scratch {
+        Scratch::default()
+    }
+
+    fn prepare(&mut self, scanner: &Scanner) {
+        if !self.engine.as_ref().is_some_and(|engine| Arc::ptr_eq(engine, &scanner.engine)) {
+            self.engine = Some(Arc::clone(&scanner.engine));
+            self.caches.clear();
+            self.caches.resize_with(scanner.engine.rules.len(), || None);
+        }
+        self.state.clear(scanner.engine.rules.len());
+    }
+}

@@ -68,7 +68,6 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         kind: spec.kind,
         pattern,
         max_len,
-        names: spec.names.clone(),
         keywords: spec.keywords.clone(),
         distance,
         before,

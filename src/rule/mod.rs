@@ -11,8 +11,9 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-pub use self::sample::Sample;
-pub use self::schema::{ProviderSpec, RuleSpec};
+pub(crate) use self::check::MAX_DISTANCE;
+pub use self::sample::{Filled, Sample};
+use self::schema::{ProviderSpec, RuleSpec};
 
 use crate::byteset::ByteSet;
 use crate::checksum::Checksum;
@@ -132,7 +133,6 @@ pub struct Rule {
     pub(crate) kind: Kind,
     pub(crate) pattern: Pattern,
     pub(crate) max_len: usize,
-    pub(crate) names: Vec<String>,
     pub(crate) keywords: Vec<String>,
     pub(crate) distance: usize,
     pub(crate) before: ByteSet,
@@ -266,6 +266,10 @@ impl RuleSet {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    pub(crate) fn into_rules(self) -> Vec<Rule> {
+        self.rules
     }
 
     /// The rule with this id.

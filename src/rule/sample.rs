@@ -141,7 +141,7 @@ fn fill(parts: &[Part], random: &mut Random, text: &mut Vec<u8>, bars: &mut Vec<
 fn parse_parts(rest: &mut &str, nested: bool) -> std::result::Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut text = Vec::new();
-    let mut flush = |text: &mut Vec<u8>, parts: &mut Vec<Part>| {
+    let flush = |text: &mut Vec<u8>, parts: &mut Vec<Part>| {
         if !text.is_empty() {
             parts.push(Part::Text(std::mem::take(text)));
         }

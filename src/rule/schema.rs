@@ -7,7 +7,7 @@ use super::{Kind, Severity};
 /// One file of rules: a provider and its credential formats.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ProviderSpec {
+pub(super) struct ProviderSpec {
     /// The provider's id: lower case, digits and hyphens; the name of the file without `.toml`.
     pub provider: String,
     /// The provider's name as it writes it.
@@ -23,7 +23,7 @@ pub struct ProviderSpec {
 /// A rule as written. `docs/writing-rules.md` explains each key.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RuleSpec {
+pub(super) struct RuleSpec {
     /// Unique in the rule set; starts with the provider's id and a hyphen, or is that id.
     pub id: String,
     /// What the credential is, in a few words, without "detects" or "found".
@@ -58,7 +58,7 @@ pub struct RuleSpec {
     pub checksum: Option<String>,
     /// The structure that valid secrets have.
     #[serde(default)]
-    pub structure: Option<String>,
+    pub(super) structure: Option<String>,
     /// The least Shannon entropy of the secret, in bits per byte.
     #[serde(default)]
     pub min_entropy: Option<f32>,
@@ -75,6 +75,6 @@ pub struct RuleSpec {
     #[serde(default)]
     pub near_misses: Vec<String>,
     /// Facts a maintainer should know; not shown to users.
-    #[serde(default)]
-    pub notes: Option<String>,
+    #[serde(default, rename = "notes")]
+    pub _notes: Option<String>,
 }

@@ -1,0 +1,214 @@
+//! ASCII text in UTF-16, anywhere: a whole file with or without a byte-order mark, or strings in a program.
+//!
+//! Such text is a run of characters with one NUL between two of them; whether the NULs are the high bytes of the
+//! characters before (little endian) or after them (big endian) does not matter for what it says. Runs of
+//! [`MIN_RUN_LEN`] characters and more are copied out, separated by a byte that no rule matches. Characters beyond
+//! ASCII end a run; secrets have none.
+
+use std::collections::VecDeque;
+
+use crate::finding::Encoding;
+use crate::span::Span;
+
+/// Shorter runs hold no secret.
+pub(crate) const MIN_RUN_LEN: usize = 8;
+/// Stands between runs in the derived text; never part of UTF-8.
+const SEPARATOR: u8 = 0xFF;
+
+/// A run: where it starts in the derived text and where in the unit.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    derived: u64,
+    unit: u64,
+}
+
+/// Takes a unit piece by piece and gives the derived text.
+#[derive(Debug, Default)]
+pub(crate) struct WideText {
+    /// Derived bytes that nobody took yet.
+    out: Vec<u8>,
+    /// How many bytes were derived in all.
+    derived_len: u64,
+    segments: VecDeque<Segment>,
+    /// The open run: where its first character stands, and its characters while it is too short to count.
+    run: Option<(u64, Vec<u8>)>,
+    /// Where the NUL stands that the open run ended with so far.
+    last_nul: u64,
+    /// Everything before this offset was looked at.
+    seen: u64,
+}
+
+impl WideText {
+    pub(crate) fn clear(&mut self) {
+        self.out.clear();
+        self.derived_len = 0;
+        self.segments.clear();
+        self.run = None;
+        self.seen = 0;
+    }
+
+    /// Whether nothing has been derived so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.derived_len == 0
+    }
+
+    /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows. Derived bytes
+    /// are appended to `derived`. The byte before what is new has to be in `text`.
+    pub(crate) fn feed(&mut self, text: &[u8], base: u64, last: bool, derived: &mut Vec<u8>) {
+        let end = base + text.len() as u64;
+        // The byte after a NUL decides what the NUL means.
+        let stop = if last { end } else { end.saturating_sub(1) };
+        let from = (self.seen.max(base) - base) as usize;
+        let to = (stop.max(base) - base) as usize;
+        if from < to {
+            for at in memchr::memchr_iter(0, &text[from..to]).map(|at| at + from) {
+                self.nul(text, base, at);
+            }
+            self.seen = stop;
+        }
+        if let Some((..)) = &self.run
+            && (last || self.seen > self.last_nul + 2)
+        {
+            self.close();
+        }
+        derived.append(&mut self.out);
+    }
+
+    /// Looks at the NUL at `text[at]`.
+    fn nul(&mut self, text: &[u8], base: u64, at: usize) {
+        let character = |index: Option<usize>| index.and_then(|i| text.get(i)).copied().filter(|&b| is_text(b));
+        let (before, after) = (character(at.checked_sub(1)), character(at.checked_add(1)));
+        let offset = base + at as u64;
+        if self.run.is_some() && offset != self.last_nul + 2 {
+            self.close();
+        }
+        match (before, after) {
+            (Some(before), Some(after)) => {
+                if self.run.is_none() {
+                    self.run = Some((offset - 1, Vec::new()));
+                    self.push(before);
+                }
+                self.push(after);
+                self.last_nul = offset;
+            }
+            _ => self.close(),
+        }
+    }
+
+    fn push(&mut self, character: u8) {
+        let Some((start, head)) = &mut self.run else { return };
+        if head.len() + 1 < MIN_RUN_LEN {
+            head.push(character);
+            return;
+        }
+        if head.len() + 1 == MIN_RUN_LEN {
+            self.segments.push_back(Segment { derived: self.derived_len, unit: *start });
+            self.out.extend_from_slice(head);
+            self.derived_len += head.len() as u64;
+            // From now on the run counts, and its characters go straight out.
+            head.push(character);
+        }
+        self.out.push(character);
+        self.derived_len += 1;
+    }
+
+    fn close(&mut self) {
+        if let Some((_, head)) = self.run.take()
+            && head.len() >= MIN_RUN_LEN
+        {
+            self.out.push(SEPARATOR);
+            self.derived_len += 1;
+        }
+    }
+
+    /// The bytes of the unit from which a span of the derived text came.
+    pub(crate) fn unit_span(&self, derived: Span) -> (Span, Encoding) {
+        let first = self.unit_offset(derived.start);
+        let last = self.unit_offset(derived.end.saturating_sub(1).max(derived.start));
+        // A code unit has two bytes; in little endian its character is the one at the even offset.
+        if first.is_multiple_of(2) {
+            (Span { start: first, end: last + 2 }, Encoding::Utf16Le)
+        } else {
+            (Span { start: first - 1, end: last + 1 }, Encoding::Utf16Be)
+        }
+    }
+
+    fn unit_offset(&self, derived: u64) -> u64 {
+        let next = self.segments.partition_point(|segment| segment.derived <= derived);
+        match next.checked_sub(1).and_then(|index| self.segments.get(index)) {
+            Some(segment) => segment.unit + 2 * (derived - segment.derived),
+            None => 0,
+        }
+    }
+
+    /// Forgets what is needed only for spans of the derived text that start before this offset.
+    pub(crate) fn forget(&mut self, derived: u64) {
+        while self.segments.get(1).is_some_and(|segment| segment.derived <= derived) {
+            self.segments.pop_front();
+        }
+    }
+}
+
+/// What counts as text: printable ASCII, tab, line feed, carriage return.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn derive(text: &[u8], cuts: &[usize]) -> (Vec<u8>, WideText) {
+        let (mut wide, mut derived) = (WideText::default(), Vec::new());
+        for &cut in cuts {
+            wide.feed(&text[..cut], 0, false, &mut derived);
+        }
+        wide.feed(text, 0, true, &mut derived);
+        (derived, wide)
+    }
+
+    fn utf16(text: &str, big: bool) -> Vec<u8> {
+        text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+    }
+
+    #[test]
+    fn both_byte_orders_say_the_same() {
+        for big in [false, true] {
+            let text = utf16("\u{FEFF}token = quartz-0123\n", big);
+            let (derived, wide) = derive(&text, &[]);
+            // The NUL beside the byte-order mark or at the end may take a character away, never one inside.
+            assert!(derived.starts_with(b"token = quartz-0123\n"), "{}", derived.escape_ascii());
+            let at = Span { start: 8, end: 19 };
+            let (span, encoding) = wide.unit_span(at);
+            assert_eq!(&text[span.start as usize..span.end as usize], utf16("quartz-0123", big));
+            assert_eq!(encoding, if big { Encoding::Utf16Be } else { Encoding::Utf16Le });
+        }
+    }
+
+    #[test]
+    fn runs_are_found_in_binaries_and_short_ones_are_not() {
+        let mut text = b"\x7fELF\0\0\0\x01a\0b\0c\0\0\0".to_vec();
+        let start = text.len();
+        text.extend(utf16("first string", false));
+        text.extend([0, 0, 0, 9]);
+        text.extend(utf16("second string", false));
+        let (derived, wide) = derive(&text, &[]);
+        assert_eq!(derived, b"first string\xFFsecond string\xFF");
+        assert_eq!(wide.unit_span(Span { start: 0, end: 12 }).0, Span { start: start as u64, end: start as u64 + 24 });
+        let second = wide.unit_span(Span { start: 13, end: 19 }).0;
+        assert_eq!(&text[second.start as usize..second.end as usize], utf16("second", false));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_split_derives_the_same(
+            bytes in proptest::collection::vec(proptest::prop_oneof![3 => proptest::strategy::Just(0u8), 3 => b'a'..b'd', 1 => 0u8..=255], 0..80),
+            cuts in proptest::collection::vec(0usize..80, 0..6),
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().filter(|&cut| cut <= bytes.len()).collect();
+            cuts.sort_unstable();
+            let whole = derive(&bytes, &[]).0;
+            proptest::prop_assert_eq!(derive(&bytes, &cuts).0, whole);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The assignment grammar: a telling name, an operator, a value.
+//!
+//! A byte machine without a regex, started at a stem of the name (`secret`, `token` ...). It walks over the rest of the
+//! name, closing quotes and brackets, a type (`: string`, `String`), the operator (`=`, `:`, `:=`, `=>`, `->`, `,`, `>` ...)
+//! and a wrapper (`b"`, `String(`, `[]byte(`), and takes what stands in quotes, or a bare word up to a delimiter. Each
+//! step has a bound, so that an attempt looks at no more than [`crate::rule::MAX_ASSIGNMENT_LEN`] bytes.
+
+use std::ops::Range;
+
+use super::matcher::Attempt;
+
+const MAX_NAME: usize = 48;
+const MAX_SPACE: usize = 24;
+const MAX_OPERATOR: usize = 4;
+const MAX_WORD: usize = 24;
+const MAX_VALUE: usize = 400;
+
+/// The shortest value that is worth judging.
+const MIN_VALUE: usize = 8;
+
+/// Tries the grammar at `start`, where a stem of a name stands. The value is in the second part of the answer.
+pub(super) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>) {
+    let mut machine = Machine { text, at: start, ran_out: false };
+    let value = machine.assignment();
+    // Where the text ended under the machine, more text could have changed what it saw.
+    if machine.ran_out && more {
+        return (Attempt::Incomplete, 0..0);
+    }
+    match value {
+        Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value),
+        _ => (Attempt::NoMatch, 0..0),
+    }
+}
+
+struct Machine<'t> {
+    text: &'t [u8],
+    at: usize,
+    ran_out: bool,
+}
+
+impl Machine<'_> {
+    fn peek(&mut self) -> Option<u8> {
+        let byte = self.text.get(self.at).copied();
+        self.ran_out |= byte.is_none();
+        byte
+    }
+
+    /// Skips at most `most` bytes for which `is` holds; answers how many.
+    fn skip(&mut self, most: usize, is: impl Fn(u8) -> bool) -> usize {
+        let start = self.at;
+        while self.at - start < most && self.peek().is_some_and(&is) {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    fn assignment(&mut self) -> Option<Range<usize>> {
+        self.skip(MAX_NAME, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        self.closers();
+        let spaces = self.skip(MAX_SPACE, is_space);
+        let mut operator = self.operator();
+        if operator.is_empty() {
+            // `name string = `, `name String := `: a type between the name and the operator.
+            if spaces == 0 || self.skip(MAX_WORD, is_type) == 0 {
+                return None;
+            }
+            self.skip(MAX_SPACE, is_space);
+            operator = self.operator();
+            if operator.is_empty() {
+                return None;
+            }
+        } else if operator == b":" {
+            self.annotation();
+        }
+        self.skip(MAX_SPACE, is_space);
+        self.wrapper();
+        self.value()
+    }
+
+    /// Quotes and brackets that end the name: `"name"`, `name]`, `\"name\"`.
+    fn closers(&mut self) {
+        self.skip(4, |b| matches!(b, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'}'));
+    }
+
+    fn operator(&mut self) -> Vec<u8> {
+        let start = self.at;
+        let len = self
+            .skip(MAX_OPERATOR, |b| matches!(b, b'=' | b':' | b'>' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b','));
+        let operator = &self.text[start..start + len];
+        let assigns = operator.iter().any(|b| matches!(b, b'=' | b':' | b'>' | b','));
+        // A comparison says nothing about what is stored.
+        if assigns && !operator.starts_with(b"!") { operator.to_vec() } else { Vec::new() }
+    }
+
+    /// After `name:` a type may stand before the operator proper: `name: &str = `, `name: string = `.
+    fn annotation(&mut self) {
+        let back = self.at;
+        self.skip(MAX_SPACE, is_space);
+        if self.skip(MAX_WORD, is_type) > 0 {
+            self.skip(MAX_SPACE, is_space);
+            let equals = self.at;
+            if self.peek() == Some(b'=') {
+                self.at = equals + 1;
+                return;
+            }
+        }
+        self.at = back;
+    }
+
+    /// What may stand between the operator and the value: `b"`, `@"`, `String(`, `[]byte(`, `new X(`, `[`.
+    fn wrapper(&mut self) {
+        let back = self.at;
+        self.skip(MAX_WORD, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'@' | b'$' | b':')
+        });
+        let opened = self.skip(2, |b| matches!(b, b'(' | b'[')) > 0;
+        if !(opened && matches!(self.peek(), Some(b'"' | b'\'' | b'`'))) {
+            self.at = back;
+            let prefix = self.skip(2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'['));
+            if prefix > 0 && !matches!(self.peek(), Some(b'"' | b'\'' | b'`')) {
+                self.at = back;
+            }
+        }
+    }
+
+    fn value(&mut self) -> Option<Range<usize>> {
+        let escaped = self.peek() == Some(b'\\');
+        if escaped {
+            self.at += 1;
+        }
+        let quote = match self.peek() {
+            Some(quote @ (b'"' | b'\'' | b'`')) => Some(quote),
+            _ if escaped => return None,
+            _ => None,
+        };
+        let Some(quote) = quote else { return self.bare() };
+        // Three quotes are one long one.
+        self.skip(3, |b| b == quote);
+        let start = self.at;
+        self.skip(MAX_VALUE, |b| b != quote && b != b'\n' && b != b'\r' && !(escaped && b == b'\\'));
+        let end = self.at;
+        (self.peek() == Some(quote) || self.peek() == Some(b'\\')).then_some(start..end)
+    }
+
+    fn bare(&mut self) -> Option<Range<usize>> {
+        let start = self.at;
+        let len = self.skip(MAX_VALUE, |b| {
+            b.is_ascii_graphic()
+                && !matches!(
+                    b,
+                    b'"' | b'\''
+                        | b'`'
+                        | b','
+                        | b';'
+                        | b'<'
+                        | b'>'
+                        | b'('
+                        | b')'
+                        | b'{'
+                        | b'}'
+                        | b'['
+                        | b']'
+                        | b'&'
+                        | b'|'
+                        | b'\\'
+                )
+        });
+        let end = start + len;
+        // A call, an index or a template is no value; a word that goes on past the bound is a blob.
+        let stops = self.peek().is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
+        stops.then_some(start..end)
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn is_type(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'&' | b'*' | b'[' | b']' | b'?' | b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Option<&str> {
+        let (attempt, value) = attempt(text.as_bytes(), text.find("token").unwrap(), false);
+        (attempt != Attempt::NoMatch).then(|| &text[value])
+    }
+
+    #[test]
+    fn values_are_found_in_many_syntaxes() {
+        for text in [
+            "token=quartz-0123",
+            "my_token_1 = \"quartz-0123\"",
+            "\"token\": \"quartz-0123\"",
+            "'token' => 'quartz-0123'",
+            "token := `quartz-0123`",
+            "token: quartz-0123\n",
+            "token ::= quartz-0123",
+            "<token>quartz-0123</token>",
+            "let token: &str = \"quartz-0123\";",
+            "var token string = \"quartz-0123\"",
+            "token = []byte(\"quartz-0123\")",
+            "token = String::from(\"quartz-0123\")",
+            "token = b'quartz-0123'",
+            "{\\\"token\\\": \\\"quartz-0123\\\"}",
+            "token = \"\"\"quartz-0123\"\"\"",
+            "--token=quartz-0123 run",
+            "(\"token\", \"quartz-0123\")",
+            "env['token'] = 'quartz-0123'",
+            "token ?= quartz-0123",
+        ] {
+            assert_eq!(value(text), Some("quartz-0123"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_value_is_made_up() {
+        for text in [
+            "token",
+            "token = get_token(1)",
+            "token != \"quartz-0123\"",
+            "the token is there",
+            "token = \"short\"",
+            "token = items[0]",
+        ] {
+            assert_eq!(value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_more_text_could_change_is_withheld() {
+        let text = "token = \"quartz-0123\";";
+        let whole = attempt(text.as_bytes(), 0, false);
+        for cut in 0..text.len() {
+            let (cut, value) = attempt(&text.as_bytes()[..cut], 0, true);
+            assert!(cut == Attempt::Incomplete || (cut, value) == whole);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! One rule on one window: a regex, anchored at one place, with the bytes on both sides visible.
+//!
+//! A rule's regex is compiled on its first candidate: compiling all of them would cost more than most scans. It runs
+//! as a lazy DFA, whose states are built as they are met; a state that cannot match any more ends the attempt, so that
+//! most attempts look at a few bytes only. The loop is our own because it has to say how far it looked (which pays for
+//! hostile input) and whether more input could change the answer (which a stream needs to know).
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
+use regex_automata::nfa::thompson::{self, NFA};
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
+
+/// The most memory that a compiled regex may take.
+const NFA_SIZE_LIMIT: usize = 4 << 20;
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// The regex does not match here, whatever follows.
+    NoMatch,
+    /// It matches up to this offset, whatever follows.
+    Match(usize),
+    /// It depends on bytes that are not there yet.
+    Incomplete,
+}
+
+/// A rule's regex, compiled on first use.
+#[derive(Debug, Default)]
+pub(super) struct Matcher(OnceLock<Result<Compiled, String>>);
+
+#[derive(Debug)]
+struct Compiled {
+    dfa: DFA,
+    /// Finds the group `secret` in a match.
+    captures: Option<PikeVM>,
+}
+
+/// What a thread keeps for one matcher.
+#[derive(Debug)]
+pub(super) struct MatcherCache {
+    dfa: Cache,
+    captures: Option<(pikevm::Cache, usize)>,
+}
+
+impl Matcher {
+    /// Compiles the regex, or says why it cannot be.
+    pub(super) fn compile(&self, source: &str, secret_group: bool) -> Result<(), String> {
+        self.compiled(source, secret_group).as_ref().map(drop).map_err(String::clone)
+    }
+
+    fn compiled(&self, source: &str, secret_group: bool) -> &Result<Compiled, String> {
+        self.0.get_or_init(|| Compiled::new(source, secret_group))
+    }
+
+    /// A cache for this matcher; `None` when the regex does not compile (admission checks that it does).
+    pub(super) fn cache(&self, source: &str, secret_group: bool) -> Option<MatcherCache> {
+        let compiled = self.compiled(source, secret_group).as_ref().ok()?;
+        let captures = compiled.captures.as_ref().and_then(|vm| {
+            let group = vm.get_nfa().group_info().to_index(regex_automata::PatternID::ZERO, "secret")?;
+            Some((vm.create_cache(), group))
+        });
+        Some(MatcherCache { dfa: compiled.dfa.create_cache(), captures })
+    }
+
+    /// Tries the regex at `window.start`, seeing no further than `window.end`; `more` says that the text may go on
+    /// where it ends now. Also answers how many bytes were looked at.
+    pub(super) fn attempt(
+        &self,
+        cache: &mut MatcherCache,
+        text: &[u8],
+        window: Range<usize>,
+        more: bool,
+    ) -> (Attempt, usize) {
+        let Some(Ok(compiled)) = self.0.get() else { return (Attempt::NoMatch, 0) };
+        let (dfa, cache) = (&compiled.dfa, &mut cache.dfa);
+        let input = Input::new(text).span(window.clone()).anchored(Anchored::Yes);
+        // The DFA has neither quit bytes nor a limit on how often its cache is cleared, so no step can fail.
+        let Ok(mut state) = dfa.start_state_forward(cache, &input) else { return (Attempt::NoMatch, 0) };
+        let mut matched = None;
+        let result = |matched: Option<usize>| matched.map_or(Attempt::NoMatch, Attempt::Match);
+        for at in window.clone() {
+            let Ok(next) = dfa.next_state(cache, state, text[at]) else { return (Attempt::NoMatch, at - window.start) };
+            state = next;
+            if state.is_tagged() {
+                // A DFA reports a match one byte late.
+                if state.is_match() {
+                    matched = Some(at);
+                } else if state.is_dead() {
+                    return (result(matched), at - window.start + 1);
+                }
+            }
+        }
+        let end = match text.get(window.end) {
+            Some(&byte) => dfa.next_state(cache, state, byte),
+            None if more && !is_decided(dfa, cache, state) => return (Attempt::Incomplete, window.len()),
+            None if more => return (result(matched), window.len()),
+            None => dfa.next_eoi_state(cache, state),
+        };
+        if end.is_ok_and(|state| state.is_match()) {
+            matched = Some(window.end);
+        }
+        (result(matched), window.len())
+    }
+
+    /// Where the secret stands in a match.
+    pub(super) fn secret(&self, cache: &mut MatcherCache, text: &[u8], matched: Range<usize>) -> Range<usize> {
+        let Some(Ok(Compiled { captures: Some(vm), .. })) = self.0.get() else { return matched };
+        let Some((cache, group)) = &mut cache.captures else { return matched };
+        let input = Input::new(text).span(matched.clone()).anchored(Anchored::Yes);
+        let mut captures = vm.create_captures();
+        vm.captures(cache, input, &mut captures);
+        captures.get_group(*group).map_or(matched, |span| span.start..span.end)
+    }
+}
+
+/// Whether every byte that could follow leads to the dead state.
+fn is_decided(dfa: &DFA, cache: &mut Cache, state: LazyStateID) -> bool {
+    dfa.byte_classes().representatives(0..=255).all(|unit| {
+        let next = unit.as_u8().map(|byte| dfa.next_state(cache, state, byte));
+        next.is_none_or(|next| next.is_ok_and(|state| state.is_dead()))
+    })
+}
+
+impl Compiled {
+    fn new(source: &str, secret_group: bool) -> Result<Compiled, String> {
+        let captures = if secret_group { thompson::WhichCaptures::All } else { thompson::WhichCaptures::None };
+        let nfa: NFA = thompson::Compiler::new()
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .configure(
+                thompson::Config::new().utf8(false).which_captures(captures).nfa_size_limit(Some(NFA_SIZE_LIMIT)),
+            )
+            .build(source)
+            .map_err(|error| error.to_string())?;
+        let vm = secret_group.then(|| PikeVM::new_from_nfa(nfa.clone())).transpose().map_err(|e| e.to_string())?;
+        let config = DFA::config().skip_cache_capacity_check(true);
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())?;
+        Ok(Compiled { dfa, captures: vm })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(regex: &str, text: &str, start: usize, more: bool) -> Attempt {
+        let matcher = Matcher::default();
+        let mut cache = matcher.cache(regex, false).unwrap();
+        matcher.attempt(&mut cache, text.as_bytes(), start..text.len(), more).0
+    }
+
+    #[test]
+    fn an_attempt_is_anchored_and_sees_both_sides() {
+        assert_eq!(attempt("ab+", "xabbbc", 1, false), Attempt::Match(5));
+        assert_eq!(attempt("ab+", "xabbbc", 0, false), Attempt::NoMatch);
+        assert_eq!(attempt(r"\bab", "xab", 1, false), Attempt::NoMatch);
+        assert_eq!(attempt(r"ab\b", "ab", 0, false), Attempt::Match(2));
+    }
+
+    #[test]
+    fn an_answer_that_more_input_could_change_is_withheld() {
+        assert_eq!(attempt("ab+", "abb", 0, true), Attempt::Incomplete);
+        assert_eq!(attempt("ab+", "abbc", 0, true), Attempt::Match(3));
+        assert_eq!(attempt("abc", "abx", 0, true), Attempt::NoMatch);
+        assert_eq!(attempt("ab+", "abb", 0, false), Attempt::Match(3));
+    }
+
+    #[test]
+    fn the_secret_group_is_the_secret() {
+        let matcher = Matcher::default();
+        let source = "key=(?<secret>[a-z]+);";
+        let mut cache = matcher.cache(source, true).unwrap();
+        let text = b"key=abc;";
+        assert_eq!(matcher.attempt(&mut cache, text, 0..8, false).0, Attempt::Match(8));
+        assert_eq!(matcher.secret(&mut cache, text, 0..8), 4..7);
+    }
+}

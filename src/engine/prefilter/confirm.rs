@@ -1,0 +1,160 @@
+//! From places where some window may stand to the literals that do stand there.
+
+use std::ops::Range;
+
+use super::Literal;
+use super::commonness::{Window, care};
+
+/// Rows of the window filter and number of confirmation lists: 32 KiB of filter, which stays in the nearest cache.
+const ROWS_LOG2: u32 = 12;
+const ROWS: usize = 1 << ROWS_LOG2;
+
+/// Confirms candidates, in two steps of rising cost.
+///
+/// [`Confirm::retain`] is a filter without branches: three bytes choose a row, the fourth a bit of it. A window whose
+/// fourth byte may be anything sets the whole row, which is why exactly that byte has this part.
+/// [`Confirm::literals`] then compares the literals, of which there are few to each window.
+#[derive(Debug, Clone)]
+pub(super) struct Confirm {
+    rows: Box<[u64; ROWS]>,
+    /// The entries with list `i` are `entries[lists[i]..lists[i + 1]]`.
+    lists: Box<[u32]>,
+    entries: Box<[Entry]>,
+    /// All literals, one after another, and for each byte the bits of it that matter.
+    values: Box<[u8]>,
+    cares: Box<[u8]>,
+}
+
+/// One literal in the list of its window.
+#[derive(Debug, Clone)]
+struct Entry {
+    value: u32,
+    care: u32,
+    /// Where in the literal the window stands.
+    offset: u32,
+    id: u32,
+    /// Where in `values` and `cares` the literal lies.
+    start: u32,
+    end: u32,
+}
+
+impl Confirm {
+    /// `windows[i]` is a window of `literals[i]`.
+    pub(super) fn new(literals: &[Literal], windows: &[Window]) -> Confirm {
+        let mut rows = Box::new([0u64; ROWS]);
+        let mut keyed = Vec::with_capacity(literals.len());
+        let (mut values, mut cares) = (Vec::new(), Vec::new());
+        for (id, (literal, window)) in (0..).zip(literals.iter().zip(windows)) {
+            let last_bits = window.bytes(3).fold(0, |bits, byte| bits | row_bit(byte));
+            for a in window.bytes(0) {
+                for b in window.bytes(1) {
+                    for c in window.bytes(2) {
+                        rows[row(u32::from_le_bytes([a, b, c, 0]))] |= last_bits;
+                    }
+                }
+            }
+            let start = position(values.len());
+            values.extend_from_slice(&literal.bytes);
+            cares.extend(literal.bytes.iter().map(|&byte| care(byte, literal.ignore_case)));
+            let value = u32::from_le_bytes(window.value);
+            keyed.push((
+                list(value),
+                Entry {
+                    value,
+                    care: u32::from_le_bytes(window.care),
+                    offset: position(window.offset),
+                    id,
+                    start,
+                    end: position(values.len()),
+                },
+            ));
+        }
+        keyed.sort_by_key(|(list, entry)| (*list, entry.value, entry.id));
+        let mut lists = vec![0u32; ROWS + 1];
+        for (list, _) in &keyed {
+            lists[list + 1] += 1;
+        }
+        for i in 0..ROWS {
+            lists[i + 1] += lists[i];
+        }
+        Confirm {
+            rows,
+            lists: lists.into(),
+            entries: keyed.into_iter().map(|(_, entry)| entry).collect(),
+            values: values.into(),
+            cares: cares.into(),
+        }
+    }
+
+    /// Keeps of the first `count` candidates those where some window may really stand, in order, and returns how many
+    /// those are. A candidate is a position in `text` with three more bytes after it.
+    pub(super) fn retain(&self, text: &[u8], candidates: &mut [u16], count: usize) -> usize {
+        let mut kept = 0;
+        for i in 0..count {
+            let at = candidates[i];
+            let window = load(text, usize::from(at));
+            let passes = self.rows[row(window)] & row_bit((window >> 24) as u8) != 0;
+            candidates[kept] = at;
+            kept += usize::from(passes);
+        }
+        kept
+    }
+
+    /// Reports each literal whose window stands at `at` and whose start lies in `starts`.
+    pub(super) fn literals(&self, text: &[u8], at: usize, starts: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
+        // Fewer than four bytes at the very end of the text: there, only a window of three can stand, and no bit of the
+        // missing byte matters to it.
+        let window = if at + 4 <= text.len() {
+            load(text, at)
+        } else {
+            u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0])
+        };
+        let list = list(window);
+        for entry in &self.entries[self.lists[list] as usize..self.lists[list + 1] as usize] {
+            if (window ^ entry.value) & entry.care != 0 {
+                continue;
+            }
+            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
+            let literal = entry.start as usize..entry.end as usize;
+            if starts.contains(&start)
+                && let Some(there) = text.get(start..start + literal.len())
+                && there
+                    .iter()
+                    .zip(&self.values[literal.clone()])
+                    .zip(&self.cares[literal])
+                    .all(|((byte, value), care)| (byte ^ value) & care == 0)
+            {
+                found(entry.id, start);
+            }
+        }
+    }
+}
+
+/// The four bytes at `at`, the first one lowest.
+#[inline]
+fn load(text: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(text[at..at + 4].try_into().expect("four bytes"))
+}
+
+/// The filter's row for a window: a multiplicative hash of its first three bytes, with case.
+#[inline]
+fn row(window: u32) -> usize {
+    ((window & 0x00ff_ffff).wrapping_mul(0x9e37_79b1) >> (32 - ROWS_LOG2)) as usize
+}
+
+/// The bit of a row for a window's fourth byte.
+#[inline]
+fn row_bit(byte: u8) -> u64 {
+    1 << (byte & 63)
+}
+
+/// The list of literals for a window: as [`row`], but the same for letters of either case.
+#[inline]
+fn list(window: u32) -> usize {
+    row(window & 0xdfdf_dfdf)
+}
+
+/// A position in tables whose size the rule set bounds.
+fn position(n: usize) -> u32 {
+    u32::try_from(n).expect("less than 4 GiB of literals")
+}

@@ -1,0 +1,33 @@
+//! What the prefilter must find, found in the plainest way: at every position, every anchor.
+
+use super::{Literal, Run};
+
+/// Every `(id, start)` with a start in `from..to`, ascending.
+pub(super) fn scan(literals: &[Literal], runs: &[Run], text: &[u8], from: usize, to: usize) -> Vec<(u32, usize)> {
+    let mut found = Vec::new();
+    for start in from..to.min(text.len()) {
+        for (id, literal) in literals.iter().enumerate() {
+            if is_literal(literal, &text[start..]) {
+                found.push((id as u32, start));
+            }
+        }
+        for (id, run) in runs.iter().enumerate() {
+            if is_run(run, text, start) {
+                found.push(((literals.len() + id) as u32, start));
+            }
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+fn is_literal(literal: &Literal, text: &[u8]) -> bool {
+    let Some(there) = text.get(..literal.bytes.len()) else { return false };
+    if literal.ignore_case { there.eq_ignore_ascii_case(&literal.bytes) } else { there == literal.bytes }
+}
+
+fn is_run(run: &Run, text: &[u8], start: usize) -> bool {
+    let in_class = |byte: &u8| run.class.contains(*byte);
+    text.get(start..start + run.min_len).is_some_and(|there| there.iter().all(in_class))
+        && !text[..start].last().is_some_and(in_class)
+}

@@ -1,0 +1,183 @@
+//! Overlaps become one answer.
+//!
+//! Matches are taken in a total order: first by layer (believed matches of specific rules, of contextual rules,
+//! doubtful matches of either, generic ones), in a layer by start, the longer first, the surer first, then by rule id.
+//! A match is kept when its secret overlaps none that was kept before. In a stream the order is kept though later
+//! matches are not known yet: a match is decided as soon as nothing unknown can come before it in the order and
+//! overlap it. That is at most a few secrets' lengths after its end, because a match waits for lower layers only up to
+//! its own end, and in its own layer only for earlier starts.
+
+use std::cmp::Reverse;
+
+use crate::finding::Verdict;
+use crate::rule::Kind;
+use crate::span::Span;
+
+/// Findings below this confidence are doubtful: kept aside unless asked for.
+pub(crate) const DOUBTFUL: f32 = 0.5;
+
+/// A judged match.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Match {
+    pub(crate) rule: usize,
+    pub(crate) matched: Span,
+    pub(crate) secret: Span,
+    pub(crate) confidence: f32,
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) kind: Kind,
+}
+
+impl Match {
+    fn layer(&self) -> u8 {
+        match self.kind {
+            Kind::Generic => 3,
+            _ if self.confidence < DOUBTFUL => 2,
+            Kind::Contextual => 1,
+            Kind::Distinctive | Kind::Structural => 0,
+        }
+    }
+
+    /// The total order. Rules are numbered by id.
+    fn order(&self) -> (u8, u64, Reverse<u64>, Reverse<u32>, usize) {
+        // The bits of a non-negative float order as the float does.
+        let sureness = Reverse(self.confidence.to_bits());
+        (self.layer(), self.secret.start, Reverse(self.secret.end), sureness, self.rule)
+    }
+}
+
+/// Decides overlaps as the text goes by.
+#[derive(Debug, Default)]
+pub(super) struct Resolver {
+    /// Matches that are not decided yet.
+    undecided: Vec<Match>,
+    /// Secrets that were kept and may still overlap undecided matches; disjoint, by start.
+    kept: Vec<Span>,
+    /// Kept matches that wait for an undecided one that starts before them.
+    ready: Vec<Match>,
+}
+
+impl Resolver {
+    pub(super) fn push(&mut self, found: Match) {
+        self.undecided.push(found);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.undecided.clear();
+        self.kept.clear();
+        self.ready.clear();
+    }
+
+    /// Everything before this offset is decided, given that all matches that start before `known` were pushed.
+    pub(super) fn decided_to(&self, known: u64) -> u64 {
+        self.undecided.iter().map(|found| found.matched.start.min(found.secret.start)).fold(known, u64::min)
+    }
+
+    /// Decides what can be decided when all matches that start before `known` were pushed; gives the kept ones in the
+    /// order of their starts.
+    pub(super) fn settle(&mut self, known: u64, mut keep: impl FnMut(Match)) {
+        if self.undecided.is_empty() && self.ready.is_empty() {
+            return;
+        }
+        self.undecided.sort_by_key(Match::order);
+        // Whatever ends after the first undecided start waits, so that no decision is taken out of order.
+        let mut decidable_to = known;
+        let mut waiting = Vec::new();
+        for found in self.undecided.drain(..) {
+            if found.secret.end > decidable_to {
+                decidable_to = decidable_to.min(found.secret.start);
+                waiting.push(found);
+                continue;
+            }
+            let next = self.kept.partition_point(|kept| kept.end <= found.secret.start);
+            if self.kept.get(next).is_none_or(|kept| !kept.overlaps(found.secret)) {
+                self.kept.insert(next, found.secret);
+                self.ready.push(found);
+            }
+        }
+        self.undecided = waiting;
+        self.kept.retain(|span| span.end > decidable_to);
+        let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
+        self.ready.sort_by_key(|found| found.secret.start);
+        let out = self.ready.partition_point(|found| found.secret.start < first);
+        self.ready.drain(..out).for_each(&mut keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(rule: usize, kind: Kind, start: u64, end: u64) -> Match {
+        let span = Span { start, end };
+        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind }
+    }
+
+    fn resolve(all: &[Match]) -> Vec<Match> {
+        let mut resolver = Resolver::default();
+        all.iter().for_each(|m| resolver.push(m.clone()));
+        let mut out = Vec::new();
+        resolver.settle(u64::MAX, |m| out.push(m));
+        out
+    }
+
+    /// The same matches, pushed as late as they may come.
+    fn resolve_late(all: &[Match], step: u64) -> Vec<Match> {
+        let (mut resolver, mut out, mut known) = (Resolver::default(), Vec::new(), 0);
+        let mut rest = all.to_vec();
+        while known < 1000 {
+            known += step;
+            rest.retain(|m| {
+                if m.matched.start < known {
+                    resolver.push(m.clone());
+                }
+                m.matched.start >= known
+            });
+            resolver.settle(known, |m| out.push(m));
+        }
+        resolver.settle(u64::MAX, |m| out.push(m));
+        out
+    }
+
+    #[test]
+    fn specific_beats_generic_wherever_it_starts() {
+        let (generic, specific) = (found(0, Kind::Generic, 0, 50), found(1, Kind::Distinctive, 10, 40));
+        assert_eq!(resolve(&[generic, specific.clone()]), [specific]);
+    }
+
+    #[test]
+    fn in_a_layer_the_first_then_the_longest_then_the_smaller_id_wins() {
+        let matches = [
+            found(3, Kind::Distinctive, 5, 20),
+            found(2, Kind::Distinctive, 0, 8),
+            found(1, Kind::Distinctive, 0, 10),
+            found(0, Kind::Distinctive, 0, 10),
+            found(4, Kind::Distinctive, 10, 12),
+        ];
+        let rules: Vec<usize> = resolve(&matches).iter().map(|m| m.rule).collect();
+        assert_eq!(rules, [0, 4]);
+    }
+
+    #[test]
+    fn doubtful_matches_yield_to_believed_ones_and_hold_against_generic_ones() {
+        let doubtful = Match { confidence: 0.05, ..found(0, Kind::Distinctive, 0, 30) };
+        let generic = found(1, Kind::Generic, 0, 30);
+        let contextual = found(2, Kind::Contextual, 5, 30);
+        assert_eq!(resolve(&[doubtful.clone(), generic.clone()]), [doubtful.clone()]);
+        assert_eq!(resolve(&[doubtful, generic, contextual.clone()]), [contextual]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_answer_does_not_depend_on_when_matches_become_known(
+            spans in proptest::collection::vec((0usize..9, 0u8..4, 0u64..300, 1u64..40), 0..40),
+            step in 1u64..50,
+        ) {
+            let kinds = [Kind::Distinctive, Kind::Structural, Kind::Contextual, Kind::Generic];
+            let matches: Vec<Match> = spans
+                .iter()
+                .map(|&(rule, kind, start, len)| found(rule, kinds[usize::from(kind)], start, start + len))
+                .collect();
+            proptest::prop_assert_eq!(resolve_late(&matches, step), resolve(&matches));
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The incremental core: feed bytes, get findings, learn which prefix is final.
+//!
+//! A session holds the bytes that may still matter: a little before the first undecided offset (validators and
+//! keywords look back), and everything after it. A whole buffer is one feed that is scanned where it lies.
+
+use std::collections::VecDeque;
+
+use super::pass::{Pass, Window};
+use super::resolve::Match;
+use super::{Scanner, Scratch};
+use crate::decode::wide::WideText;
+use crate::finding::{Encoding, Finding};
+use crate::rule::MAX_DISTANCE;
+use crate::secret::Secret;
+use crate::span::{Position, Span};
+
+/// Bytes are dropped from the front of the buffer when at least so many can go.
+const COMPACT_LEN: usize = 64 * 1024;
+
+/// The text around a finding: at most the scanner's margin of bytes on each side, less at the ends of the unit.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'t> {
+    /// The bytes right before the (encoded) secret.
+    pub before: &'t [u8],
+    /// The bytes right after it.
+    pub after: &'t [u8],
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Surroundings({} bytes before, {} after)", self.before.len(), self.after.len())
+    }
+}
+
+/// What a unit needs besides its bytes; kept in the scratch so that it is allocated once.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) plain: Pass,
+    pub(super) wide: Pass,
+    wide_text: WideText,
+    /// Derived bytes that may still matter, and the offset of the first in the derived text.
+    derived: Vec<u8>,
+    derived_base: u64,
+    /// Findings whose surroundings are not all there yet.
+    waiting: VecDeque<Pending>,
+    lines: Lines,
+    wide_lines: Option<WideLines>,
+}
+
+/// A finding before its bytes are copied.
+#[derive(Debug)]
+struct Pending {
+    found: Match,
+    /// Where the secret stands in the unit; `found` may be in the offsets of the derived text.
+    span: Span,
+    matched: Span,
+    decoded: Option<(Encoding, Secret)>,
+}
+
+impl State {
+    pub(super) fn clear(&mut self, rules: usize) {
+        self.plain.clear(rules);
+        self.wide.clear(rules);
+        self.wide_text.clear();
+        self.derived.clear();
+        self.derived_base = 0;
+        self.waiting.clear();
+        self.lines = Lines::default();
+        self.wide_lines = None;
+    }
+
+    /// Goes on as far as `window` allows and gives the findings that are complete.
+    pub(super) fn advance(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        window: Window<'_>,
+        sink: &mut dyn FnMut(Finding, Surroundings<'_>),
+    ) {
+        let engine = &*scanner.engine;
+        let waiting = &mut self.waiting;
+        self.plain.advance(engine, caches, window, |found| {
+            let (span, matched) = (found.secret, found.matched);
+            waiting.push_back(Pending { found, span, matched, decoded: None });
+        });
+        self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived);
+        if !self.wide_text.is_empty() {
+            self.advance_wide(scanner, caches, window);
+        }
+        self.emit(scanner.margin, window, sink);
+    }
+
+    fn advance_wide(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        window: Window<'_>,
+    ) {
+        let engine = &*scanner.engine;
+        if self.wide_lines.is_none() && window.base == 0 {
+            self.wide_lines = WideLines::of(window.bytes);
+        }
+        let derived = Window { bytes: &self.derived, base: self.derived_base, last: window.last };
+        let (waiting, wide_text, base, bytes) = (&mut self.waiting, &self.wide_text, self.derived_base, &self.derived);
+        let unit_end = window.base + window.bytes.len() as u64;
+        self.wide.advance(engine, caches, derived, |found| {
+            let to_unit = |span: Span| {
+                let (span, encoding) = wide_text.unit_span(span);
+                (Span { start: span.start, end: span.end.min(unit_end) }, encoding)
+            };
+            let secret = &bytes[(found.secret.start - base) as usize..(found.secret.end - base) as usize];
+            let (span, encoding) = to_unit(found.secret);
+            let matched = to_unit(found.matched).0;
+            waiting.push_back(Pending { span, matched, decoded: Some((encoding, Secret::new(secret))), found });
+        });
+        let keep_from = self.wide.final_to(engine).saturating_sub(MAX_DISTANCE as u64);
+        let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
+        if dead >= COMPACT_LEN {
+            self.derived.drain(..dead);
+            self.derived_base += dead as u64;
+            self.wide_text.forget(self.derived_base);
+        }
+    }
+
+    /// Gives the findings whose surroundings are there.
+    fn emit(&mut self, margin: usize, window: Window<'_>, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
+        let end = window.base + window.bytes.len() as u64;
+        while self.waiting.front().is_some_and(|first| window.last || first.span.end + margin as u64 <= end) {
+            let Some(Pending { found, span, matched, decoded }) = self.waiting.pop_front() else { return };
+            let (from, to) = ((span.start - window.base) as usize, (span.end - window.base) as usize);
+            let (start, stop) = match (&decoded, &mut self.wide_lines) {
+                (Some(_), Some(lines)) => (lines.position(window, span.start), lines.position(window, span.end)),
+                _ => (self.lines.position(window, span.start), self.lines.position(window, span.end)),
+            };
+            let (decoded, secret) = match decoded {
+                Some((encoding, secret)) => (Some(encoding), secret),
+                None => (None, Secret::new(&window.bytes[from..to])),
+            };
+            let surroundings = Surroundings {
+                before: &window.bytes[from.saturating_sub(margin)..from],
+                after: &window.bytes[to..window.bytes.len().min(to + margin)],
+            };
+            let finding = Finding {
+                rule: found.rule,
+                secret,
+                span,
+                matched,
+                start,
+                end: stop,
+                confidence: found.confidence,
+                verdicts: found.verdicts,
+                decoded,
+            };
+            sink(finding, surroundings);
+        }
+    }
+
+    /// Nothing before this offset will be part of a finding that was not given yet, nor be looked at again.
+    fn needed_from(&self, scanner: &Scanner, end: u64) -> u64 {
+        let plain = self.plain.final_to(&scanner.engine).min(end);
+        let behind = plain.saturating_sub(MAX_DISTANCE as u64);
+        // An open run of wide text is decided by the byte before the last, and its findings stand before what is
+        // derived of it; they are rare, and hold back what they need.
+        let wide = if self.wide_text.is_empty() {
+            end
+        } else {
+            let derived = self.wide.final_to(&scanner.engine).saturating_sub(MAX_DISTANCE as u64);
+            self.wide_text.unit_span(Span { start: derived, end: derived + 1 }).0.start
+        };
+        let waiting = self.waiting.iter().map(|pending| pending.span.start).fold(end, u64::min);
+        behind.min(wide).min(waiting.saturating_sub(scanner.margin as u64)).min(end.saturating_sub(MAX_DISTANCE as u64))
+    }
+}
+
+/// A scan of one unit that comes piece by piece. Findings do not depend on how it is cut.
+#[derive(Debug)]
+pub struct Session<'s> {
+    scanner: &'s Scanner,
+    scratch: &'s mut Scratch,
+    buffer: Vec<u8>,
+    /// The offset of the first byte in the buffer.
+    base: u64,
+}
+
+impl<'s> Session<'s> {
+    pub(super) fn new(scanner: &'s Scanner, scratch: &'s mut Scratch) -> Session<'s> {
+        scratch.prepare(scanner);
+        let buffer = std::mem::take(&mut scratch.buffer);
+        Session { scanner, scratch, buffer, base: 0 }
+    }
+
+    /// Takes the next bytes of the unit and gives the findings that are complete with them.
+    pub fn feed(&mut self, bytes: &[u8], mut sink: impl FnMut(Finding, Surroundings<'_>)) {
+        self.buffer.extend_from_slice(bytes);
+        self.advance(false, &mut sink);
+        let end = self.base + self.buffer.len() as u64;
+        let needed = self.scratch.state.needed_from(self.scanner, end);
+        let dead = (needed.saturating_sub(self.base) as usize).min(self.buffer.len());
+        if dead >= COMPACT_LEN {
+            let window = Window { bytes: &self.buffer, base: self.base, last: false };
+            self.scratch.state.lines.leave(window, needed);
+            if let Some(lines) = &mut self.scratch.state.wide_lines {
+                lines.leave(window, needed);
+            }
+            self.buffer.drain(..dead);
+            self.base += dead as u64;
+        }
+    }
+
+    /// Everything before this offset is decided: no finding that is still to come touches it.
+    #[must_use]
+    pub fn final_len(&self) -> u64 {
+        let end = self.base + self.buffer.len() as u64;
+        self.scratch.state.plain.final_to(&self.scanner.engine).min(end)
+    }
+
+    /// Ends the unit and gives the rest of the findings.
+    pub fn finish(mut self, mut sink: impl FnMut(Finding, Surroundings<'_>)) -> Coverage {
+        self.advance(true, &mut sink);
+        let state = &self.scratch.state;
+        Coverage { skipped_attempts: state.plain.skipped + state.wide.skipped }
+    }
+
+    fn advance(&mut self, last: bool, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
+        let window = Window { bytes: &self.buffer, base: self.base, last };
+        self.scratch.state.advance(self.scanner, &mut self.scratch.caches, window, sink);
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.buffer.clear();
+        self.scratch.buffer = std::mem::take(&mut self.buffer);
+    }
+}
+
+/// What a scan did not look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use]
+pub struct Coverage {
+    /// Attempts that were given up because hostile text made a rule look at too many bytes; 0 on ordinary text.
+    pub skipped_attempts: u64,
+}
+
+impl Coverage {
+    /// Whether everything was looked at.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
+        self.skipped_attempts == 0
+    }
+}
+
+/// Turns ascending offsets into lines and columns, counting each byte once.
+#[derive(Debug, Clone, Copy)]
+struct Lines {
+    /// The place of the first byte of the buffer, or before it.
+    kept: (u64, Position),
+    /// The last place that was asked for.
+    asked: (u64, Position),
+}
+
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines { kept: (0, Position::START), asked: (0, Position::START) }
+    }
+}
+
+impl Lines {
+    fn position(&mut self, window: Window<'_>, offset: u64) -> Position {
+        let (from, position) = if self.asked.0 <= offset { self.asked } else { self.kept };
+        let text = &window.bytes[(from - window.base) as usize..(offset - window.base) as usize];
+        self.asked = (offset, position.after(text));
+        self.asked.1
+    }
+
+    /// The bytes before `offset` are about to go.
+    fn leave(&mut self, window: Window<'_>, offset: u64) {
+        let position = self.position(window, offset);
+        self.kept = (offset, position);
+    }
+}
+
+/// Lines and columns of a unit that is UTF-16 from its start: line feeds are code units, columns are characters.
+#[derive(Debug, Clone, Copy)]
+struct WideLines {
+    big: bool,
+    lines: Lines,
+}
+
+impl WideLines {
+    /// Answers where the unit starts with a byte-order mark, or with ASCII in UTF-16.
+    fn of(text: &[u8]) -> Option<WideLines> {
+        let wide = |big| Some(WideLines { big, lines: Lines::default() });
+        match *text {
+            [0xFF, 0xFE, ..] => wide(false),
+            [0xFE, 0xFF, ..] => wide(true),
+            [0, 1..=0x7F, 0, 1..=0x7F, ..] => wide(true),
+            [1..=0x7F, 0, 1..=0x7F, 0, ..] => wide(false),
+            _ => None,
+        }
+    }
+
+    fn position(&mut self, window: Window<'_>, offset: u64) -> Position {
+        let (from, mut position) = if self.lines.asked.0 <= offset { self.lines.asked } else { self.lines.kept };
+        let text = &window.bytes[(from - window.base) as usize..(offset - window.base) as usize];
+        for pair in text.chunks_exact(2) {
+            let unit = if self.big { [pair[0], pair[1]] } else { [pair[1], pair[0]] };
+            match u16::from_be_bytes(unit) {
+                0x000A => position = Position { line: position.line + 1, column: 1 },
+                // A byte-order mark is no character; a low surrogate ends one that was counted.
+                0xFEFF | 0xDC00..=0xDFFF => {}
+                _ => position.column += 1,
+            }
+        }
+        self.lines.asked = (offset, position);
+        position
+    }
+
+    fn leave(&mut self, window: Window<'_>, offset: u64) {
+        // Code units must not be cut in two.
+        let offset = offset & !1;
+        if offset >= self.lines.kept.0 && offset >= window.base {
+            let position = self.position(window, offset);
+            self.lines.kept = (offset, position);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Is a match a secret? Pure functions, from cheap to dear, that a rule names or its kind implies.
+
+mod context;
+mod placeholder;
+mod randomness;
+pub(crate) mod structure;
+
+use std::ops::Range;
+
+use crate::finding::Verdict;
+use crate::rule::{Kind, Rule};
+
+/// The confidence of a match that a validator has refuted.
+const REFUTED: f32 = 0.05;
+/// The confidence of a match that a validator has proven.
+const PROVEN: f32 = 0.99;
+
+/// A match that is not judged yet, in the text around it.
+pub(crate) struct Candidate<'t> {
+    pub(crate) rule: &'t Rule,
+    /// The text; validators look at no more than [`crate::rule::MAX_DISTANCE`] bytes before the match.
+    pub(crate) text: &'t [u8],
+    pub(crate) secret: Range<usize>,
+}
+
+/// How sure a match is to be a secret, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Judgement {
+    pub(crate) confidence: f32,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+/// Judges one match.
+pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
+    let rule = candidate.rule;
+    let secret = &candidate.text[candidate.secret.clone()];
+    let mut verdicts = Vec::new();
+    let refuted = |verdicts, verdict| {
+        let mut verdicts: Vec<Verdict> = verdicts;
+        verdicts.push(verdict);
+        Judgement { confidence: REFUTED, verdicts }
+    };
+    if let Some(checksum) = rule.checksum {
+        if !checksum.verify(secret) {
+            return refuted(verdicts, Verdict::ChecksumInvalid);
+        }
+        // No chance makes a valid checksum: what follows has nothing to add.
+        return Judgement { confidence: PROVEN, verdicts: vec![Verdict::ChecksumValid] };
+    }
+    if let Some(structure) = rule.structure {
+        if !structure::check(structure, secret) {
+            return refuted(verdicts, Verdict::StructureInvalid);
+        }
+        verdicts.push(Verdict::StructureValid);
+    }
+    if placeholder::is_placeholder(secret, &rule.placeholders) {
+        return refuted(verdicts, Verdict::Placeholder);
+    }
+    if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
+        return refuted(verdicts, Verdict::LowEntropy);
+    }
+    if rule.kind == Kind::Contextual {
+        if !context::is_assigned(candidate.text, candidate.secret.start) {
+            return refuted(verdicts, Verdict::NotAssigned);
+        }
+        verdicts.push(Verdict::Context);
+    }
+    if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
+        let random = randomness::is_random(secret) && (rule.kind == Kind::Contextual || !randomness::is_uuid(secret));
+        if !random {
+            return refuted(verdicts, Verdict::NotRandom);
+        }
+        verdicts.push(Verdict::Random);
+    }
+    Judgement { confidence: rule.confidence, verdicts }
+}

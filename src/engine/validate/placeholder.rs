@@ -1,0 +1,109 @@
+//! Values that stand for a secret: published, conventional, repetitive.
+
+/// Words that no random value is likely to hold, in lower case. Four letters and fewer would turn up by chance.
+const WORDS: &[&[u8]] = &[
+    b"example",
+    b"placeholder",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"replaceme",
+    b"replace_",
+    b"replace-",
+    b"redacted",
+    b"yourapikey",
+    b"your_",
+    b"your-",
+    b"_here",
+    b"-here",
+    b"dummy",
+    b"notreal",
+    b"not-a-real",
+    b"not_a_real",
+    b"invalid",
+    b"foobar",
+    b"fake_",
+    b"fake-",
+    b"sample",
+    b"insert_",
+    b"insert-",
+    b"deadbeefdeadbeef",
+    b"cafebabe",
+    b"xxxxx",
+    b"*****",
+    b".....",
+];
+
+/// A run of one byte so long is no chance in random text of these lengths.
+const MAX_REPEAT: usize = 6;
+/// A run of neighbours (`abcdefgh`, `12345678`) so long is no chance either.
+const MAX_SEQUENCE: usize = 8;
+/// Templates, references and calls: brackets that hold a name.
+const BRACKETS: &[&[u8]] = &[b"${", b"{{", b"<%", b"#{", b"$(", b"%("];
+
+/// Whether `secret` looks like a placeholder; `own` are the conventional values of its rule.
+pub(super) fn is_placeholder(secret: &[u8], own: &[String]) -> bool {
+    let lower = secret.to_ascii_lowercase();
+    let holds = |word: &[u8]| memchr::memmem::find(&lower, word).is_some();
+    WORDS.iter().any(|word| holds(word))
+        || own.iter().any(|word| holds(word.as_bytes()))
+        || BRACKETS.iter().any(|bracket| holds(bracket))
+        || is_repetitive(&lower)
+}
+
+/// Whether one byte, one short piece or one sequence makes up too much of it.
+fn is_repetitive(lower: &[u8]) -> bool {
+    let (mut repeat, mut up, mut down) = (1, 1, 1);
+    for pair in lower.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        repeat = if a == b { repeat + 1 } else { 1 };
+        up = if follows(a, b) { up + 1 } else { 1 };
+        down = if follows(b, a) { down + 1 } else { 1 };
+        if repeat > MAX_REPEAT || up.max(down) >= MAX_SEQUENCE {
+            return true;
+        }
+    }
+    // A piece of up to eight bytes, repeated from one end to the other.
+    lower.len() >= 16 && (1..=8).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
+}
+
+/// Whether `b` comes right after `a` among the letters or the digits.
+fn follows(a: u8, b: u8) -> bool {
+    let inside = a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric();
+    inside && (b == a.wrapping_add(1) || (a, b) == (b'9', b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placeholder(text: &str) -> bool {
+        is_placeholder(text.as_bytes(), &[])
+    }
+
+    #[test]
+    fn what_people_write_instead_of_a_secret() {
+        for text in [
+            "TESTKEY-EXAMPLE-77",
+            "your_key_goes_in",
+            "q7Rxxxxxxxxxxxx",
+            "aaaaaaaaQ",
+            "abcdefghij",
+            "0123456789",
+            "9876543210zq",
+            "ab12ab12ab12ab12",
+            "${TOKEN}",
+            "changeme",
+        ] {
+            assert!(placeholder(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn random_values_are_none() {
+        for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3"] {
+            assert!(!placeholder(text), "{text}");
+        }
+        assert!(is_placeholder(b"q7Zt0vKxP3mW9sLd", &["kxp3".to_owned()]));
+    }
+}

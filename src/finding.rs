@@ -1,0 +1,112 @@
+//! What the engine found.
+
+use crate::secret::Secret;
+use crate::span::{Position, Span};
+
+/// What a validator said about a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The checksum in it is right.
+    ChecksumValid,
+    /// The checksum in it is wrong: a made-up or damaged value.
+    ChecksumInvalid,
+    /// It has the structure of its format.
+    StructureValid,
+    /// It lacks the structure of its format.
+    StructureInvalid,
+    /// A published, conventional or repetitive value.
+    Placeholder,
+    /// Its entropy is below the least of its rule.
+    LowEntropy,
+    /// It looks random.
+    Random,
+    /// It looks like words, a number or a sequence.
+    NotRandom,
+    /// A telling word stands before it.
+    Context,
+    /// Nothing assigns or passes it, or what stands before it names a hash.
+    NotAssigned,
+}
+
+impl Verdict {
+    /// What it means, in words that end "because it ...".
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::ChecksumValid => "has a valid checksum",
+            Verdict::ChecksumInvalid => "has an invalid checksum",
+            Verdict::StructureValid => "has the structure of its format",
+            Verdict::StructureInvalid => "lacks the structure of its format",
+            Verdict::Placeholder => "looks like a placeholder",
+            Verdict::LowEntropy => "has too little entropy",
+            Verdict::Random => "looks random",
+            Verdict::NotRandom => "does not look random",
+            Verdict::Context => "stands beside a telling word",
+            Verdict::NotAssigned => "is not assigned or passed to anything",
+        }
+    }
+
+    /// The name of the offline check that it passed, as reports give it.
+    #[must_use]
+    pub fn passed_check(self) -> Option<&'static str> {
+        match self {
+            Verdict::ChecksumValid => Some("checksum"),
+            Verdict::StructureValid => Some("structure"),
+            _ => None,
+        }
+    }
+}
+
+/// How the text in which a secret was found had been encoded in the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// UTF-16, little endian.
+    Utf16Le,
+    /// UTF-16, big endian.
+    Utf16Be,
+}
+
+impl Encoding {
+    /// The name used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encoding::Utf16Le => "utf-16le",
+            Encoding::Utf16Be => "utf-16be",
+        }
+    }
+}
+
+/// A secret, and where it stands in its unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The index of the rule in the rules of the scanner.
+    pub rule: usize,
+    /// The secret, decoded.
+    pub secret: Secret,
+    /// Where the (encoded) secret stands.
+    pub span: Span,
+    /// Where the whole match stands: the secret and what told it.
+    pub matched: Span,
+    /// The line and column of the first byte of the secret.
+    pub start: Position,
+    /// The line and column after its last byte.
+    pub end: Position,
+    /// How sure it is to be a secret, from 0 to 1.
+    pub confidence: f32,
+    /// What the validators said.
+    pub verdicts: Vec<Verdict>,
+    /// How it had been encoded; `None` when it stands there as it is.
+    pub decoded: Option<Encoding>,
+}
+
+/// A finding and the unit it stands in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located {
+    /// The unit: a path relative to the scanned root, separated by `/`, or `<stdin>`.
+    pub path: String,
+    /// What was found there.
+    pub finding: Finding,
+}

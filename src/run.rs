@@ -1,0 +1,314 @@
+//! From units to an outcome: what a scan found, what it could not look at, what it cost.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::engine::{Coverage, Scanner, Scratch, Surroundings};
+use crate::finding::{Finding, Located};
+use crate::source::stream::{self, End};
+
+/// How a unit is called that comes from standard input.
+pub const STDIN: &str = "<stdin>";
+
+/// A unit, or a part of one, that was not examined.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unexamined {
+    /// The unit.
+    pub path: String,
+    /// Why, in words; never with bytes of the unit.
+    pub reason: String,
+}
+
+/// What a scan came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was found, by path, place and rule.
+    pub findings: Vec<Located>,
+    /// What was not examined, by path.
+    pub unexamined: Vec<Unexamined>,
+    /// Whether the scan was interrupted.
+    pub interrupted: bool,
+    /// What it cost.
+    pub stats: Stats,
+}
+
+/// What a scan looked at, and how long it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Units examined.
+    pub units: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Wall time.
+    pub elapsed: Duration,
+}
+
+/// How far a scan has come, for those who watch it from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    units: AtomicU64,
+    bytes: AtomicU64,
+    findings: AtomicU64,
+}
+
+/// Decides, with the text around it, whether a finding is kept.
+pub type Inspect<'a> = dyn Fn(&Located, Surroundings<'_>) -> bool + Sync + 'a;
+
+/// What every scan needs.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The rules, ready to run.
+    pub scanner: &'a Scanner,
+    /// Findings less sure than this are left out.
+    pub min_confidence: f32,
+    /// Asked about each finding.
+    pub inspect: &'a Inspect<'a>,
+    /// Told how far the scan has come.
+    pub progress: &'a Progress,
+    /// Set from outside to end the scan early.
+    pub interrupted: &'a AtomicBool,
+}
+
+impl Outcome {
+    /// Whether everything was examined.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.unexamined.is_empty() && !self.interrupted
+    }
+
+    fn absorb(&mut self, other: Outcome) {
+        self.findings.extend(other.findings);
+        self.unexamined.extend(other.unexamined);
+        self.interrupted |= other.interrupted;
+        self.stats.units += other.stats.units;
+        self.stats.bytes += other.stats.bytes;
+    }
+
+    /// Brings everything into an order that does not depend on threads.
+    fn sort(&mut self) {
+        self.findings.sort_by(|a, b| {
+            let key = |l: &Located| (l.finding.span, l.finding.rule);
+            a.path.cmp(&b.path).then_with(|| key(a).cmp(&key(b)))
+        });
+        self.unexamined.sort();
+    }
+}
+
+impl Progress {
+    /// Units examined, bytes examined, findings so far.
+    #[must_use]
+    pub fn so_far(&self) -> (u64, u64, u64) {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (load(&self.units), load(&self.bytes), load(&self.findings))
+    }
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("min_confidence", &self.min_confidence).finish_non_exhaustive()
+    }
+}
+
+impl Run<'_> {
+    /// Scans a stream, giving each finding to `found` while it is still being read; the outcome has only the rest.
+    pub fn stream(&self, name: &str, reader: impl Read, mut found: impl FnMut(Located)) -> Outcome {
+        let started = Instant::now();
+        let mut worker = Worker::new(*self);
+        worker.read_unit(name, reader, &mut found);
+        let mut outcome = worker.outcome;
+        outcome.stats.elapsed = started.elapsed();
+        outcome
+    }
+}
+
+/// What one thread does: it scans units one after the other and gathers what comes of them.
+struct Worker<'a> {
+    run: Run<'a>,
+    scratch: Scratch,
+    buffer: Vec<u8>,
+    outcome: Outcome,
+}
+
+impl<'a> Worker<'a> {
+    fn new(run: Run<'a>) -> Worker<'a> {
+        Worker { run, scratch: Scratch::new(), buffer: Vec::new(), outcome: Outcome::default() }
+    }
+
+    /// Scans a unit that comes piece by piece.
+    fn read_unit(&mut self, name: &str, reader: impl Read, found: &mut dyn FnMut(Located)) {
+        let run = self.run;
+        let mut session = run.scanner.session(&mut self.scratch);
+        let mut sink = |finding: Finding, around: Surroundings<'_>| run.keep(name, finding, around, found);
+        let mut bytes = 0;
+        let end = stream::read_pieces(reader, &mut self.buffer, run.interrupted, |piece| {
+            bytes += piece.len() as u64;
+            run.progress.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            session.feed(piece, &mut sink);
+        });
+        let coverage = session.finish(&mut sink);
+        match end {
+            End::Complete => {}
+            End::Failed(error) => self.failed(name, format!("reading stopped after {bytes} bytes: {error}")),
+            End::Interrupted => {
+                self.outcome.interrupted = true;
+                self.failed(name, format!("interrupted after {bytes} bytes"));
+            }
+        }
+        self.examined(name, bytes, coverage);
+    }
+
+    fn examined(&mut self, name: &str, bytes: u64, coverage: Coverage) {
+        self.outcome.stats.units += 1;
+        self.outcome.stats.bytes += bytes;
+        self.run.progress.units.fetch_add(1, Ordering::Relaxed);
+        if !coverage.is_complete() {
+            let skipped = coverage.skipped_attempts;
+            self.failed(
+                name,
+                format!(
+                    "{skipped} places were passed over: the text makes rules look at the same bytes again and again"
+                ),
+            );
+        }
+    }
+
+    fn failed(&mut self, name: &str, reason: String) {
+        self.outcome.unexamined.push(Unexamined { path: name.to_owned(), reason });
+    }
+}
+
+impl Run<'_> {
+    fn keep(&self, name: &str, finding: Finding, around: Surroundings<'_>, found: &mut dyn FnMut(Located)) {
+        if finding.confidence < self.min_confidence {
+            return;
+        }
+        let located = Located { path: name.to_owned(), finding };
+        if (self.inspect)(&located, around) {
+            self.progress.findings.fetch_add(1, Ordering::Relaxed);
+            found(located);
+        }
+    }
+}
+
+#[cfg(feature = "fs")]
+mod files {
+    use std::fs::File;
+    use std::io::{self, Read};
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+    use std::sync::atomic::Ordering;
+    use std::time::Instant;
+
+    use super::{Outcome, Run, Worker};
+    use crate::error::Result;
+    use crate::finding::Located;
+    use crate::source::fs::{self, Step, WalkSettings};
+
+    /// Files up to this size are read whole; larger ones go by in pieces, so that memory stays bounded.
+    const WHOLE_LEN: u64 = 4 << 20;
+
+    impl Run<'_> {
+        /// Scans files and folders.
+        ///
+        /// # Errors
+        /// When a root is not there, or a glob is malformed. What cannot be read below a root is no error: it is
+        /// listed in the outcome.
+        pub fn paths(&self, roots: &[PathBuf], settings: &WalkSettings, max_file_size: Option<u64>) -> Result<Outcome> {
+            fs::check_roots(roots)?;
+            let started = Instant::now();
+            let gathered = Mutex::new(Outcome::default());
+            fs::walk(roots, settings, self.interrupted, || {
+                let mut thread = Thread { worker: Worker::new(*self), gathered: &gathered };
+                move |step| match step {
+                    Step::File(found) => thread.worker.file(found.path, &found.name, max_file_size),
+                    Step::Failed { name, reason } => thread.worker.failed(&name, reason),
+                }
+            })?;
+            let mut outcome = gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            outcome.interrupted |= self.interrupted.load(Ordering::Relaxed);
+            outcome.sort();
+            outcome.stats.elapsed = started.elapsed();
+            Ok(outcome)
+        }
+    }
+
+    /// Hands over what a thread gathered when the walk lets go of it.
+    struct Thread<'a> {
+        worker: Worker<'a>,
+        gathered: &'a Mutex<Outcome>,
+    }
+
+    impl Drop for Thread<'_> {
+        fn drop(&mut self) {
+            let own = std::mem::take(&mut self.worker.outcome);
+            self.gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).absorb(own);
+        }
+    }
+
+    impl Worker<'_> {
+        fn file(&mut self, path: &Path, name: &str, max_file_size: Option<u64>) {
+            let (file, len) = match fs::open(path) {
+                Ok(opened) => opened,
+                Err(error) => return self.failed(name, error.to_string()),
+            };
+            if let Some(most) = max_file_size.filter(|&most| len > most) {
+                return self.failed(name, format!("{len} bytes are more than the limit of {most}"));
+            }
+            let mut found = Vec::new();
+            if len > WHOLE_LEN {
+                self.read_unit(name, file, &mut |located| found.push(located));
+            } else {
+                self.whole_file(file, name, len, &mut |located| found.push(located));
+            }
+            self.outcome.findings.append(&mut found);
+        }
+
+        fn whole_file(&mut self, mut file: File, name: &str, len: u64, found: &mut dyn FnMut(Located)) {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let end = read_whole(&mut file, &mut buffer, len as usize);
+            match end {
+                Err(error) => self.failed(name, format!("reading failed: {error}")),
+                // It has grown past the bound since it was measured.
+                Ok(None) => {
+                    let grown = io::Cursor::new(std::mem::take(&mut buffer)).chain(file);
+                    self.read_unit(name, grown, found);
+                    return;
+                }
+                Ok(Some(len)) => {
+                    let run = self.run;
+                    let coverage = run.scanner.scan_with(&buffer[..len], &mut self.scratch, |finding, around| {
+                        run.keep(name, finding, around, found);
+                    });
+                    run.progress.bytes.fetch_add(len as u64, Ordering::Relaxed);
+                    self.examined(name, len as u64, coverage);
+                }
+            }
+            self.buffer = buffer;
+        }
+    }
+
+    /// Reads a file of about `len` bytes; answers how many, or nothing when it is larger than what is read whole.
+    /// The buffer only ever grows, so that its bytes are made once.
+    fn read_whole(file: &mut File, buffer: &mut Vec<u8>, len: usize) -> io::Result<Option<usize>> {
+        // One byte more, so that the end of an unchanged file shows without growing the buffer.
+        if buffer.len() < len + 1 {
+            buffer.resize(len + 1, 0);
+        }
+        let mut filled = 0;
+        loop {
+            match file.read(&mut buffer[filled..]) {
+                Ok(0) => return Ok(Some(filled)),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if filled == buffer.len() {
+                if filled as u64 > WHOLE_LEN {
+                    return Ok(None);
+                }
+                buffer.resize(2 * filled + 1, 0);
+            }
+        }
+    }
+}

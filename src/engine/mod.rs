@@ -1,3 +1,4 @@
 //! The engine.
 
 pub(crate) mod prefilter;
+pub(crate) mod validate;

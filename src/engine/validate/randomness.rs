@@ -99,7 +99,7 @@ pub(super) fn is_random(value: &[u8], bar: Bar) -> bool {
     if is_uuid(value) {
         return entropy(value) >= 3.0;
     }
-    let is_joint = |byte: &u8| matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'|' | b'%' | b'=');
+    let is_joint = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/');
     is_random_part(value, bar) || value.split(is_joint).any(|part| part.len() >= 16 && is_random_part(part, bar))
 }
 

@@ -20,6 +20,7 @@ use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
 pub(crate) use self::pass::{Trace, Tried};
+pub use self::resolve::DOUBTFUL;
 pub use self::session::{Coverage, Session, Surroundings};
 
 /// What a found anchor asks to try.

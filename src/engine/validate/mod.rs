@@ -1,6 +1,8 @@
 //! Is a match a secret? Pure functions, from cheap to dear, that a rule names or its kind implies.
 
 mod context;
+mod json;
+mod pem;
 mod placeholder;
 mod randomness;
 pub(crate) mod structure;

@@ -99,7 +99,7 @@ pub(super) fn is_random(value: &[u8], bar: Bar) -> bool {
     if is_uuid(value) {
         return entropy(value) >= 3.0;
     }
-    let is_joint = |byte: &u8| matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'|' | b'%' | b'=');
+    let is_joint = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/');
     is_random_part(value, bar) || value.split(is_joint).any(|part| part.len() >= 16 && is_random_part(part, bar))
 }
 
@@ -115,19 +115,23 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
         let letters = value.len() - shape.digits;
         return value.len() >= 16 && letters >= 2 && shape.digits >= 2 && entropy(value) >= 2.8;
     }
-    // Short values vary more by chance, so that a mixture of classes has to speak for them.
-    let least_surprise = match (bar, value.len()) {
-        (Bar::Low, _) => 4.0,
-        (Bar::High, 0..=11) => 4.4,
-        (Bar::High, 12..=31) => 4.5,
-        (Bar::High, _) => 4.6,
+    let surprise = surprise(value);
+    let mixed = shape.changes >= if value.len() < 20 { 3 } else { 4 };
+    let varied = if shape.digits == 0 {
+        // Without a digit it may be a name in mixed case; with twenty letters hardly any random value is.
+        let letters_of_one_case = shape.lower == 0 || shape.upper == 0;
+        (mixed && surprise >= 4.9) || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
+    } else {
+        // Short values vary more by chance, so that the bar is a little lower.
+        let least = match (bar, value.len()) {
+            (Bar::Low, _) => 4.0,
+            (Bar::High, 0..=11) => 4.4,
+            (Bar::High, 12..=31) => 4.5,
+            (Bar::High, _) => 4.6,
+        };
+        mixed && shape.digits < value.len() && surprise >= least
     };
-    let least_changes = if value.len() < 20 { 3 } else { 4 };
-    let classes = [shape.digits, shape.lower, shape.upper].into_iter().filter(|&count| count > 0).count();
-    let mixed = shape.changes >= least_changes && classes >= 2;
-    // Letters of one case have no changes to show.
-    let plain = classes == 1 && shape.digits == 0 && value.len() >= 20 && surprise(value) >= 5.2;
-    (plain || mixed) && surprise(value) >= least_surprise && entropy(value) >= least_entropy(value.len())
+    varied && entropy(value) >= least_entropy(value.len())
 }
 
 /// What random text of this length has at least, but for one in a hundred thousand or so.
@@ -185,6 +189,11 @@ mod tests {
             "application/x-www-form-urlencoded",
             "node_modules/.bin/webpack",
             "password123",
+            "StorageErrorCodeBlobAlreadyExists",
+            "b.AuthorizationUrl",
+            "getAuthCredentialByEcsRoleName",
+            "smithy.api#httpApiKeyAuth",
+            "apiRootCA.CAKey",
         ] {
             assert!(!is_random(text.as_bytes(), Bar::Low), "{text}: {}", surprise(text.as_bytes()));
         }

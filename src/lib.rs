@@ -13,10 +13,11 @@ mod run;
 mod secret;
 mod source;
 mod span;
+mod trial;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
-pub use crate::engine::{Coverage, Scanner, Scratch, Session, Surroundings};
+pub use crate::engine::{Coverage, DOUBTFUL, Scanner, Scratch, Session, Surroundings};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::explain::Explanation;
 pub use crate::finding::{Encoding, Finding, Located, Verdict};
@@ -26,3 +27,4 @@ pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
 pub use crate::source::fs::WalkSettings;
 pub use crate::span::{Position, Span};
+pub use crate::trial::{Failure, try_templates};

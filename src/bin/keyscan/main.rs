@@ -1,30 +1,50 @@
-//! The command line of keyscan.
+//! The command line of keyscan: arguments to settings to library calls to an exit status.
 
-use std::io::Write;
-use std::sync::atomic::AtomicBool;
+mod args;
+mod exit;
+mod explain;
+mod progress;
+mod rules;
+mod scan;
+mod settings;
 
-fn main() {
-    let roots: Vec<std::path::PathBuf> = std::env::args_os()
-        .skip(2)
-        .filter(|a| !a.to_string_lossy().starts_with("--") && a != "jsonl")
-        .map(Into::into)
-        .collect();
-    let scanner = keyscan::Scanner::new(keyscan::RuleSet::builtin());
-    let (progress, interrupted) = (keyscan::Progress::default(), AtomicBool::new(false));
-    let run = keyscan::Run {
-        scanner: &scanner,
-        min_confidence: 0.5,
-        inspect: &|_, _| true,
-        progress: &progress,
-        interrupted: &interrupted,
-    };
-    let outcome =
-        run.paths(&roots, &keyscan::WalkSettings { no_ignore: true, exclude: vec![], threads: 0 }, None).unwrap();
-    let mut out = std::io::stdout().lock();
-    for l in &outcome.findings {
-        let f = &l.finding;
-        let s = String::from_utf8_lossy(f.secret.expose()).into_owned();
-        writeln!(out, "{}", serde_json::json!({"rule": scanner.rules()[f.rule].id(), "path": l.path, "line": f.start.line, "column": f.start.column, "secret": s, "confidence": f.confidence})).unwrap();
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use keyscan::Result;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    // Clap itself answers usage errors, with status 2.
+    let cli = Cli::parse();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = dispatch(&cli.command, &mut out).and_then(|exit| out.flush().map_err(rules::broken).map(|()| exit));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // What was printed before the error still belongs to the reader.
+            let _ = out.flush();
+            let _ = writeln!(io::stderr(), "keyscan: {error}");
+            Exit::Failed.into()
+        }
     }
-    eprintln!("{:?} {} findings", outcome.stats, outcome.findings.len());
+}
+
+fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
+    match command {
+        Command::Scan(args) => scan::run(args, out),
+        Command::Rules(command) => rules::run(command, out),
+        Command::Explain(args) => explain::run(args, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "keyscan", &mut { out });
+            Ok(Exit::Clean)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut { out }).map_err(rules::broken)?;
+            Ok(Exit::Clean)
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! How common each byte is in the text that secrets leak into.
 
 use super::Literal;
+use crate::byteset::ByteSet;
 
 /// How many of 65,536 bytes are this one, in a mixture of source code in a dozen languages, documentation and server
 /// logs. Never 0: an unseen byte is rare, not impossible.
@@ -24,6 +25,11 @@ pub(super) const ALL_BYTES: u32 = 1 << 16;
 /// How many of [`ALL_BYTES`] bytes are `byte`.
 pub(super) fn commonness(byte: u8) -> u32 {
     COMMONNESS.get(usize::from(byte)).map_or(3, |&c| u32::from(c))
+}
+
+/// Which share of all bytes is of `class`.
+pub(super) fn of_class(class: &ByteSet) -> f64 {
+    f64::from(class.iter().map(commonness).sum::<u32>()) / f64::from(ALL_BYTES)
 }
 
 /// Four neighbouring bytes of a literal, by which it is looked for. A literal of three bytes has a window whose last

@@ -1,18 +1,27 @@
 //! All ways in of all rules, found in one pass.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod buckets;
 mod commonness;
 mod confirm;
+mod members;
 #[cfg(test)]
 mod oracle;
 mod portable;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 use commonness::Window;
 use confirm::Confirm;
-use portable::Portable;
 use runs::RunGroup;
+pub(crate) use tier::Tier;
+use tier::{Buffers, CHUNK, Filter};
 
 use crate::byteset::ByteSet;
 
@@ -32,22 +41,6 @@ pub(crate) struct Run {
     pub(crate) min_len: usize,
 }
 
-/// Which instructions look for candidates. All find the same anchors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tier {
-    Portable,
-    Avx2,
-    Avx512,
-}
-
-impl Tier {
-    /// From the slowest to the fastest.
-    pub(crate) const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
-}
-
-/// Window positions that are looked at between two rounds of confirmation.
-const CHUNK: usize = 2048;
-
 /// Finds every occurrence of every literal, and every start of every run.
 #[derive(Debug, Clone)]
 pub(crate) struct Prefilter {
@@ -57,11 +50,6 @@ pub(crate) struct Prefilter {
     /// The least and the greatest offset of a window in its literal; `None` without literals.
     offsets: Option<(usize, usize)>,
     max_len: usize,
-}
-
-#[derive(Debug, Clone)]
-enum Filter {
-    Portable(Portable),
 }
 
 impl Prefilter {
@@ -78,21 +66,17 @@ impl Prefilter {
     pub(crate) fn with_tier(literals: &[Literal], runs: &[Run], tier: Tier) -> Option<Prefilter> {
         debug_assert!(literals.iter().all(|literal| literal.bytes.len() >= 3), "a literal has three bytes or more");
         let windows: Vec<Window> = literals.iter().map(Window::rarest).collect();
-        let filter = match tier {
-            Tier::Portable => Filter::Portable(Portable::new(&windows)),
-            Tier::Avx2 | Tier::Avx512 => return None,
-        };
+        let filter = Filter::new(&windows, tier)?;
         let first_run = u32::try_from(literals.len()).expect("anchors are fewer than 4 billion");
         let runs = RunGroup::group(runs, first_run);
-        let longest =
-            literals.iter().map(|literal| literal.bytes.len()).chain(runs.iter().map(RunGroup::longest)).max();
+        let lens = literals.iter().map(|literal| literal.bytes.len()).chain(runs.iter().map(RunGroup::longest_len));
         let offsets = windows.iter().map(|window| window.offset);
         Some(Prefilter {
             filter,
             confirm: Confirm::new(literals, &windows),
+            max_len: lens.max().unwrap_or(0),
             runs,
             offsets: offsets.clone().min().zip(offsets.max()),
-            max_len: longest.unwrap_or(0),
         })
     }
 
@@ -101,7 +85,7 @@ impl Prefilter {
         self.max_len
     }
 
-    /// Calls `found` with the id and the start of every anchor that starts in `from..to`.
+    /// Calls `found` with the id and the start of every anchor that starts in `from..to`, each once.
     ///
     /// The id of a literal is its index in what was given to [`Prefilter::new`]; the ids of the runs follow those of
     /// the literals. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
@@ -109,39 +93,53 @@ impl Prefilter {
     /// is no order.
     pub(crate) fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
         let to = to.min(text.len());
-        // Literals that start in `from..to` have their windows in `at..end`.
-        let (mut at, end) = match self.offsets {
-            Some((least, greatest)) if from < to => {
-                (from.saturating_add(least), to.saturating_add(greatest).min(text.len().saturating_sub(2)))
-            }
-            _ => (from, from),
+        if from >= to {
+            return;
+        }
+        let mut buffers = Buffers::new();
+        // Literals that start in `from..to` have their windows here.
+        let (mut window, windows_end) = match self.offsets {
+            Some((least, greatest)) => (from + least, text.len().saturating_sub(2).min(to + greatest)),
+            None => (to, to),
         };
-        let mut candidates = [0; CHUNK + 64];
-        let mut runs_at = from;
-        while at < end || runs_at < to {
-            // The last window of all has three bytes, and the filters look at four.
-            let chunk_end = end.min(at.saturating_add(CHUNK)).min(text.len().saturating_sub(3));
-            if at < chunk_end {
-                let chunk = &text[at..chunk_end + 3];
-                let count = match &self.filter {
-                    Filter::Portable(filter) => filter.candidates(chunk, &mut candidates),
-                };
-                let count = self.confirm.retain(chunk, &mut candidates, count);
-                for &candidate in &candidates[..count] {
-                    self.confirm.literals(text, at + usize::from(candidate), &(from..to), found);
-                }
-                at = chunk_end;
-            } else if at < end {
-                self.confirm.literals(text, at, &(from..to), found);
-                at += 1;
+        let mut run = if self.runs.is_empty() { to } else { from };
+        while window < windows_end || run < to {
+            // Both by turns, so that the text of a chunk is fetched once.
+            let chunk_end = windows_end.min(window.saturating_add(CHUNK));
+            self.scan_windows(text, window, chunk_end, from, to, &mut buffers, found);
+            window = window.max(chunk_end);
+            let chunk_end = to.min(run + CHUNK);
+            for group in &self.runs {
+                self.filter.runs(group, text, run, chunk_end, &mut buffers, found);
             }
-            let runs_end = to.min(runs_at.saturating_add(CHUNK));
-            if runs_at < runs_end {
-                for group in &self.runs {
-                    group.scan(text, runs_at, runs_end, found);
-                }
-                runs_at = runs_end;
+            run = chunk_end;
+        }
+    }
+
+    /// Reports the literals that start in `from..to` and have their windows in `window..windows_end`, a chunk or less.
+    #[expect(clippy::too_many_arguments, reason = "two ranges")]
+    fn scan_windows(
+        &self,
+        text: &[u8],
+        window: usize,
+        windows_end: usize,
+        from: usize,
+        to: usize,
+        buffers: &mut Buffers,
+        found: &mut impl FnMut(u32, usize),
+    ) {
+        // The very last window of a text has three bytes, and the filters look at four.
+        let filtered_end = windows_end.min(text.len().saturating_sub(3));
+        if window < filtered_end {
+            let chunk = &text[window..filtered_end + 3];
+            let count = self.filter.candidates(chunk, buffers);
+            let count = self.confirm.retain(chunk, &mut buffers.candidates, count);
+            for &candidate in &buffers.candidates[..count] {
+                self.confirm.literals(text, window + usize::from(candidate), &(from..to), found);
             }
+        }
+        for at in filtered_end.max(window)..windows_end {
+            self.confirm.literals(text, at, &(from..to), found);
         }
     }
 }

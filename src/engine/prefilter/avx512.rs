@@ -10,7 +10,7 @@
 
 use std::arch::x86_64::*;
 
-use super::buckets::{Buckets, Bytes};
+use super::buckets::Buckets;
 use super::commonness::{Window, commonness};
 use super::members::{BitRun, Members};
 use super::tier::{Buffers, CHUNK};
@@ -45,7 +45,7 @@ impl Avx512 {
         if !has_all {
             return None;
         }
-        let buckets: Buckets<Bytes<{ 8 * GROUPS }>, { 8 * GROUPS }> = Buckets::new(windows);
+        let buckets: Buckets<{ 8 * GROUPS }> = Buckets::new(windows);
         let classes = classes(windows);
         let mut takes = Box::new([[Aligned([0; 64]); 4]; GROUPS]);
         for (position, cover) in buckets.covers.iter().enumerate() {
@@ -66,16 +66,11 @@ impl Avx512 {
         unsafe { candidates(self, text, buffers) }
     }
 
-    /// Sets in `words` the bit of each byte of `text` that is a member, and all bits beyond the end of `text`.
-    pub(super) fn members(&self, members: &Members, text: &[u8], words: &mut [u64]) {
+    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as long as `run`
+    /// demands or up to the end of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { member_bits(members, text, words) }
-    }
-
-    /// As [`BitRun::find`].
-    pub(super) fn find_run(&self, run: &BitRun, words: &[u64], from: usize) -> Option<usize> {
-        // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { find_run(run, words, from) }
+        unsafe { run_starts(members, run, text, words) }
     }
 }
 
@@ -135,9 +130,11 @@ fn candidates(filter: &Avx512, text: &[u8], buffers: &mut Buffers) -> usize {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
-fn member_bits(members: &Members, text: &[u8], words: &mut [u64]) {
+fn run_starts(members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
     let table = [0, 64, 128, 192].map(|at| load(&members.flags.0, at));
-    for (at, word) in (0..text.len()).step_by(64).zip(words) {
+    // Of what is beyond the text nothing is known.
+    words.fill(u64::MAX);
+    for (at, word) in (0..text.len()).step_by(64).zip(words.iter_mut()) {
         let bytes = load_part(text, at);
         let beyond_ascii = _mm512_movepi8_mask(bytes);
         let flags = _mm512_permutex2var_epi8(table[0], bytes, table[1]);
@@ -148,11 +145,7 @@ fn member_bits(members: &Members, text: &[u8], words: &mut [u64]) {
         }
         *word = bits | !mask(text.len() - at);
     }
-}
-
-#[target_feature(enable = "bmi1,bmi2,lzcnt,popcnt")]
-fn find_run(run: &BitRun, words: &[u64], from: usize) -> Option<usize> {
-    run.find(words, from)
+    run.keep_starts(words);
 }
 
 /// The numbers of 64 neighbouring positions.

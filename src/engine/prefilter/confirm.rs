@@ -5,9 +5,12 @@ use std::ops::Range;
 use super::Literal;
 use super::commonness::{Window, care};
 
-/// Rows of the window filter and number of confirmation lists: 32 KiB of filter, which stays in the nearest cache.
+/// Rows of the window filter: 32 KiB, which stay in the nearest cache.
 const ROWS_LOG2: u32 = 12;
 const ROWS: usize = 1 << ROWS_LOG2;
+
+/// Lists of literals: several times as many as there are literals, so that a list seldom holds two that differ in
+/// their windows.
 const LISTS_LOG2: u32 = 13;
 const LISTS: usize = 1 << LISTS_LOG2;
 
@@ -88,29 +91,23 @@ impl Confirm {
         }
     }
 
-    /// Keeps of the first `count` candidates those where some window may really stand, in order, and returns how many
-    /// those are. A candidate is a position in `text` with three more bytes after it.
-    pub(super) fn retain(&self, text: &[u8], candidates: &mut [u16], count: usize) -> usize {
-        let mut kept = 0;
-        for i in 0..count {
-            let at = candidates[i];
-            let window = load(text, usize::from(at));
-            let passes = self.rows[row(window)] & row_bit((window >> 24) as u8) != 0;
-            candidates[kept] = at;
-            kept += usize::from(passes);
+    /// Writes to `kept` those of `candidates` where some window may really stand, and returns how many those are. A
+    /// candidate is a position in `text`.
+    pub(super) fn retain(&self, text: &[u8], candidates: impl Iterator<Item = u16>, kept: &mut [u16]) -> usize {
+        let mut count = 0;
+        for at in candidates {
+            // Where fewer are left stands none of the text's windows: the filter proposed the place for its neighbour.
+            let Some(window) = text.get(usize::from(at)..).and_then(<[u8]>::first_chunk) else { continue };
+            let window = u32::from_le_bytes(*window);
+            kept[count] = at;
+            count += usize::from(self.rows[row(window)] & row_bit((window >> 24) as u8) != 0);
         }
-        kept
+        count
     }
 
     /// Reports each literal whose window stands at `at` and whose start lies in `starts`.
     pub(super) fn literals(&self, text: &[u8], at: usize, starts: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
-        // Fewer than four bytes at the very end of the text: there, only a window of three can stand, and no bit of the
-        // missing byte matters to it.
-        let window = if at + 4 <= text.len() {
-            load(text, at)
-        } else {
-            u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0])
-        };
+        let window = u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0]);
         let list = list(window);
         for entry in &self.entries[self.lists[list] as usize..self.lists[list + 1] as usize] {
             let start = at.wrapping_sub(entry.offset as usize);
@@ -151,12 +148,6 @@ fn padded(bytes: &[u8]) -> u64 {
 /// For each byte of a literal the bits of a text byte that matter.
 fn cares_of(bytes: &[u8], ignore_case: bool) -> Vec<u8> {
     bytes.iter().map(|&byte| care(byte, ignore_case)).collect()
-}
-
-/// The four bytes at `at`, the first one lowest.
-#[inline]
-fn load(text: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(text[at..at + 4].try_into().expect("four bytes"))
 }
 
 /// The filter's row for a window: a multiplicative hash of its first three bytes, with case.

@@ -58,14 +58,11 @@ impl Members {
     }
 }
 
-/// How to find a run of ones of some length in words of bits.
+/// How to find runs of ones of some length in words of bits.
 #[derive(Debug, Clone)]
 pub(super) struct BitRun {
-    len: usize,
-    /// Shifts that leave of a word the bits with which `len` ones begin: of one 1, of two, of four ..., of `len`.
+    /// Shifts that leave the bits with which one one begins, then two, then four ..., then `len` or 64.
     shifts: [u32; 6],
-    /// All ones, or 0 where no word holds `len` of them.
-    fits: u64,
 }
 
 impl BitRun {
@@ -77,30 +74,32 @@ impl BitRun {
             *shift = step as u32;
             have += step;
         }
-        BitRun { len, shifts, fits: if len <= 64 { u64::MAX } else { 0 } }
+        BitRun { shifts }
     }
 
-    /// The first position at `from` or after it where `len` ones follow one another, or else where ones follow up to
-    /// the end of `words`: these are as many as are known.
-    #[inline(always)] // Into functions that may use the CPU's bit counting instructions.
-    pub(super) fn find(&self, words: &[u64], from: usize) -> Option<usize> {
-        // How many ones stand directly before the word.
-        let mut before = 0;
-        let mut keep = u64::MAX << (from % 64);
-        for (i, &word) in words.iter().enumerate().skip(from / 64) {
-            let word = word & keep;
-            keep = u64::MAX;
-            if before + word.trailing_ones() as usize >= self.len {
-                return Some(i * 64 - before);
+    /// Leaves of the ones in `words`, of which the first is the lowest bit of the first word, those with which `len`
+    /// ones, or 64 if that is less, begin. The last word is there to be looked at only.
+    #[inline(always)] // Into functions that may use vectors: all words take the same steps.
+    pub(super) fn keep_starts(&self, words: &mut [u64]) {
+        for &shift in &self.shifts {
+            for i in 1..words.len() {
+                // The two shifts in turn make up one by `64 - shift`, which may be 64.
+                words[i - 1] &= words[i - 1] >> shift | words[i] << 1 << (63 - shift);
             }
-            let starts = self.shifts.iter().fold(word, |starts, &shift| starts & (starts >> shift)) & self.fits;
-            if starts != 0 {
-                return Some(i * 64 + starts.trailing_zeros() as usize);
-            }
-            before = if word == u64::MAX { before + 64 } else { word.leading_ones() as usize };
         }
-        (before > 0).then(|| words.len() * 64 - before)
     }
+}
+
+/// The first one in `words` at `from` or after it.
+pub(super) fn next_one(words: &[u64], from: usize) -> Option<usize> {
+    let mut keep = u64::MAX << (from % 64);
+    for (i, word) in words.iter().enumerate().skip(from / 64) {
+        if word & keep != 0 {
+            return Some(i * 64 + (word & keep).trailing_zeros() as usize);
+        }
+        keep = u64::MAX;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -121,24 +120,30 @@ mod tests {
 
     #[test]
     fn runs_of_ones() {
-        for len in [1, 2, 3, 5, 31, 32, 33, 63, 64, 65, 100, 128] {
-            let bits = BitRun::new(len);
+        for len in [1, 2, 3, 5, 31, 32, 33, 63, 64, 65, 100] {
             for at in 0..256usize {
                 for ones in [len - 1, len, len + 1] {
-                    let mut words = [0u64; 6];
+                    let mut words = [0u64; 7];
                     for i in at..at + ones {
                         words[i / 64] |= 1 << (i % 64);
                     }
-                    let long_enough = (ones >= len).then_some(at);
-                    assert_eq!(bits.find(&words, 0), long_enough, "{ones} of {len} at {at}");
-                    assert_eq!(bits.find(&words, at), long_enough);
-                    assert_eq!(bits.find(&words, at + 1), (ones > len).then_some(at + 1));
-                    // A run that is cut off by the end of the words.
-                    let shown = &words[..at / 64 + 1];
-                    let cut = ones > 0 && at + ones >= shown.len() * 64;
-                    assert_eq!(bits.find(shown, 0), if cut { Some(at) } else { long_enough });
+                    BitRun::new(len).keep_starts(&mut words);
+                    let starts = (0..words.len() * 64).filter(|i| words[i / 64] >> (i % 64) & 1 != 0);
+                    assert!(
+                        starts.eq(at..(at + ones + 1).saturating_sub(len.min(64)).max(at)),
+                        "{ones} of {len} at {at}"
+                    );
                 }
             }
         }
+    }
+
+    #[test]
+    fn ones_in_turn() {
+        let words = [1 << 3 | 1 << 63, 0, 1];
+        let ones = std::iter::successors(next_one(&words, 0), |at| next_one(&words, at + 1));
+        assert_eq!(ones.collect::<Vec<_>>(), [3, 63, 128]);
+        assert_eq!(next_one(&words, 129), None);
+        assert_eq!(next_one(&words, 192), None);
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct RunGroup {
     shortest_len: usize,
     longest_len: usize,
     classes: Vec<RunClass>,
+    /// For each byte the classes that it is in, a bit each.
+    classes_of: Box<[u32; 256]>,
 }
 
 /// The runs of one class.
@@ -36,6 +38,10 @@ impl RunGroup {
         let mut groups: Vec<Vec<(u32, &Run)>> = Vec::new();
         for (id, run) in runs {
             let joins = |group: &&mut Vec<(u32, &Run)>| {
+                // As many classes as a word has bits.
+                if group.len() == 32 {
+                    return false;
+                }
                 let union = group.iter().fold(run.class, |union, (_, run)| union.union(run.class));
                 commonness::of_class(&union).powi(i32::try_from(run.min_len).unwrap_or(i32::MAX)) <= RARE
             };
@@ -64,8 +70,14 @@ impl RunGroup {
         }
         let lens = || classes.iter().flat_map(|class| &class.lens).map(|&(min_len, _)| min_len);
         let (shortest_len, longest_len) = (lens().min().unwrap_or(1), lens().max().unwrap_or(1));
-        let shortest = BitRun::new(shortest_len);
-        RunGroup { union: Members::of(&union), shortest, shortest_len, longest_len, classes }
+        let mut classes_of = Box::new([0; 256]);
+        for (i, class) in classes.iter().enumerate() {
+            for byte in class.class.iter() {
+                classes_of[usize::from(byte)] |= 1 << i;
+            }
+        }
+        let (union, shortest) = (Members::of(&union), BitRun::new(shortest_len));
+        RunGroup { union, shortest, shortest_len, longest_len, classes, classes_of }
     }
 
     /// The longest `min_len` in the group.
@@ -80,8 +92,8 @@ impl RunGroup {
 
     /// Reports every start of a run in `from..to`.
     ///
-    /// `find` gives the next start of a union run at a position or after it. Where it cannot tell how long that is, it
-    /// may give a start that is none.
+    /// `find` gives the next start of a union run at a position or after it. It may also give a start of too short a
+    /// one.
     pub(super) fn scan(
         &self,
         text: &[u8],
@@ -97,10 +109,21 @@ impl RunGroup {
             && let Some(start) = find(text, at)
             && start < to
         {
-            let end = self.union.run_end(text, start);
+            let mut in_all = u32::MAX;
+            let mut end = start;
+            while let Some(&byte) = text.get(end)
+                && self.classes_of[usize::from(byte)] != 0
+            {
+                in_all &= self.classes_of[usize::from(byte)];
+                end += 1;
+            }
             if end - start >= self.shortest_len {
-                for class in &self.classes {
-                    class.scan(&text[..end], start, to, found);
+                for (i, class) in self.classes.iter().enumerate() {
+                    if in_all >> i & 1 != 0 {
+                        class.report(text, start, end, found);
+                    } else if class.lens[0].0 < end - start {
+                        class.scan(&text[..end], start, to, found);
+                    }
                 }
             }
             at = end;
@@ -111,17 +134,24 @@ impl RunGroup {
 impl RunClass {
     /// Reports the starts in `from..to` of runs that end where the text does or before.
     fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
+        let min_len = self.lens[0].0;
         let mut at = from;
-        while let Some(start) = self.members.find_run(text, at, self.lens[0].0)
+        while let Some(start) = self.members.find_run(text, at, min_len)
             && start < to
         {
-            let end = self.members.run_end(text, start);
-            if start == 0 || !self.members.contains(text[start - 1]) {
-                for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
-                    found(id, start);
-                }
-            }
+            let end = self.members.run_end(text, start + min_len);
+            self.report(text, start, end, found);
             at = end;
+        }
+    }
+
+    /// Reports the runs of the members from `start` to `end`, unless one more is before them.
+    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize)) {
+        if start > 0 && self.members.contains(text[start - 1]) {
+            return;
+        }
+        for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
+            found(id, start);
         }
     }
 }

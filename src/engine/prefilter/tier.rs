@@ -5,7 +5,10 @@ use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
 use super::commonness::Window;
-use super::portable::Portable;
+use super::confirm::Confirm;
+#[cfg(target_arch = "x86_64")]
+use super::members::next_one;
+use super::portable::Threes;
 use super::runs::RunGroup;
 
 /// Which instructions look for candidates. All find the same anchors.
@@ -13,7 +16,7 @@ use super::runs::RunGroup;
 pub(crate) enum Tier {
     /// No vectors, for any CPU.
     Portable,
-    /// x86-64 with AVX2, BMI and LZCNT.
+    /// x86-64 with AVX2.
     Avx2,
     /// x86-64 with AVX-512 F, BW, VBMI and VBMI2.
     Avx512,
@@ -33,22 +36,29 @@ pub(super) const CHUNK: usize = 2048;
 pub(super) struct Buffers {
     /// Positions in a chunk. A vector's worth may be written where only some are meant.
     pub(super) candidates: [u16; CHUNK + 64],
+    /// Those of them that the second filter keeps, of which there may be one more in vain.
+    pub(super) kept: [u16; CHUNK + 1],
     /// A chunk in another alphabet, with room for the bytes looked at beyond it.
     pub(super) classes: [u8; CHUNK + 128],
-    /// A bit for each byte of a chunk.
-    pub(super) words: [u64; CHUNK / 64],
+    /// A bit for each byte of a chunk, and a word more.
+    pub(super) words: [u64; CHUNK / 64 + 1],
 }
 
 impl Buffers {
     pub(super) fn new() -> Buffers {
-        Buffers { candidates: [0; CHUNK + 64], classes: [0; CHUNK + 128], words: [0; CHUNK / 64] }
+        Buffers {
+            candidates: [0; CHUNK + 64],
+            kept: [0; CHUNK + 1],
+            classes: [0; CHUNK + 128],
+            words: [0; CHUNK / 64 + 1],
+        }
     }
 }
 
 /// Proposes positions of windows and starts of runs, some of them in vain.
 #[derive(Debug, Clone)]
 pub(super) enum Filter {
-    Portable(Portable),
+    Portable(Threes),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
@@ -59,7 +69,7 @@ impl Filter {
     /// `None` where the CPU lacks the tier.
     pub(super) fn new(windows: &[Window], tier: Tier) -> Option<Filter> {
         match tier {
-            Tier::Portable => Some(Filter::Portable(Portable::new(windows))),
+            Tier::Portable => Some(Filter::Portable(Threes::new(windows))),
             #[cfg(target_arch = "x86_64")]
             Tier::Avx2 => Avx2::new(windows).map(Filter::Avx2),
             #[cfg(target_arch = "x86_64")]
@@ -69,17 +79,23 @@ impl Filter {
         }
     }
 
-    /// Writes to `buffers.candidates`, ascending, the positions of `text` where a window may stand, and returns how
-    /// many. The last three bytes of `text` are there to be looked at only; without them it is a chunk or less.
-    pub(super) fn candidates(&self, text: &[u8], buffers: &mut Buffers) -> usize {
+    /// Writes to `buffers.kept`, ascending, positions of `text` where by all filters a window may stand, and returns
+    /// how many. The last three bytes of `text` are there to be looked at only; without them it is a chunk or less.
+    pub(super) fn candidates(&self, confirm: &Confirm, text: &[u8], buffers: &mut Buffers) -> usize {
         debug_assert!((4..=CHUNK + 3).contains(&text.len()));
-        match self {
-            Filter::Portable(filter) => filter.candidates(text, &mut buffers.candidates),
+        let hits = match self {
+            Filter::Portable(threes) => threes.find(text, &mut buffers.candidates),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx2(filter) => filter.candidates(text, buffers),
+            Filter::Avx2(filter) => filter.threes.find(text, &mut buffers.candidates),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx512(filter) => filter.candidates(text, buffers),
-        }
+            Filter::Avx512(filter) => {
+                let count = filter.candidates(text, buffers);
+                let candidates = buffers.candidates[..count].iter().copied();
+                return confirm.retain(text, candidates, &mut buffers.kept);
+            }
+        };
+        let candidates = buffers.candidates[..hits].iter().flat_map(|&hit| [hit - 1, hit]);
+        confirm.retain(text, candidates, &mut buffers.kept)
     }
 
     /// Reports every start of a run of `group` in `from..to`, a chunk or less.
@@ -93,21 +109,15 @@ impl Filter {
         found: &mut impl FnMut(u32, usize),
     ) {
         #[cfg(target_arch = "x86_64")]
-        let words = &mut buffers.words[..(to - from).div_ceil(64)];
+        let (chunk, words) = (&text[from..to], &mut buffers.words[..(to - from).div_ceil(64) + 1]);
         match self {
-            Filter::Portable(_) => group.scan(text, from, to, |text, at| group.find(text, at), found),
+            Filter::Portable(_) => return group.scan(text, from, to, |text, at| group.find(text, at), found),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx2(filter) => {
-                filter.members(&group.union, &text[from..to], words);
-                let find = |_: &[u8], at| Some(from + filter.find_run(&group.shortest, words, at - from)?);
-                group.scan(text, from, to, find, found);
-            }
+            Filter::Avx2(filter) => filter.run_starts(&group.union, &group.shortest, chunk, words),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx512(filter) => {
-                filter.members(&group.union, &text[from..to], words);
-                let find = |_: &[u8], at| Some(from + filter.find_run(&group.shortest, words, at - from)?);
-                group.scan(text, from, to, find, found);
-            }
+            Filter::Avx512(filter) => filter.run_starts(&group.union, &group.shortest, chunk, words),
         }
+        #[cfg(target_arch = "x86_64")]
+        group.scan(text, from, to, |_, at| Some(from + next_one(words, at - from)?), found);
     }
 }

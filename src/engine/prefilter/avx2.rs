@@ -7,9 +7,10 @@
 
 use std::arch::x86_64::*;
 
-use super::commonness::Window;
-use super::members::{BitRun, Members};
+use super::members::Members;
 use super::portable::Threes;
+use super::window::Window;
+use super::words::keep_starts;
 
 /// The table, and the proof that the CPU has the instructions: only [`Avx2::new`] makes one.
 #[derive(Debug, Clone)]
@@ -23,16 +24,16 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then(|| Avx2 { threes: Threes::new(windows) })
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as long as `run`
-    /// demands or up to the end of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
+    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as many as
+    /// `len` or up to the end of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(members, run, text, words) }
+        unsafe { run_starts(members, len, text, words) }
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn run_starts(members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
+fn run_starts(members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
     let mut blocks = text.chunks_exact(64);
     // Of what is beyond the text nothing is known.
     words.fill(u64::MAX);
@@ -47,7 +48,7 @@ fn run_starts(members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
         let bits = member_bits_of_32(members, &padded, 0) | member_bits_of_32(members, &padded, 32) << 32;
         *word = bits | !mask(rest.len());
     }
-    run.keep_starts(words);
+    keep_starts(words, len);
 }
 
 #[inline]

@@ -11,9 +11,11 @@
 use std::arch::x86_64::*;
 
 use super::buckets::Buckets;
-use super::commonness::{Window, commonness};
-use super::members::{BitRun, Members};
+use super::commonness::commonness;
+use super::members::Members;
 use super::tier::{Buffers, CHUNK};
+use super::window::Window;
+use super::words::keep_starts;
 
 /// Groups of eight buckets, of which one lookup yields a bit each.
 const GROUPS: usize = 4;
@@ -66,11 +68,11 @@ impl Avx512 {
         unsafe { candidates(self, text, buffers) }
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as long as `run`
-    /// demands or up to the end of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
+    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as many as
+    /// `len` or up to the end of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(members, run, text, words) }
+        unsafe { run_starts(members, len, text, words) }
     }
 }
 
@@ -130,7 +132,7 @@ fn candidates(filter: &Avx512, text: &[u8], buffers: &mut Buffers) -> usize {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
-fn run_starts(members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
+fn run_starts(members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
     let table = [0, 64, 128, 192].map(|at| load(&members.flags.0, at));
     // Of what is beyond the text nothing is known.
     words.fill(u64::MAX);
@@ -145,7 +147,7 @@ fn run_starts(members: &Members, run: &BitRun, text: &[u8], words: &mut [u64]) {
         }
         *word = bits | !mask(text.len() - at);
     }
-    run.keep_starts(words);
+    keep_starts(words, len);
 }
 
 /// The numbers of 64 neighbouring positions.

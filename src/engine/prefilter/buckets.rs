@@ -9,7 +9,8 @@
 //! text grows least by it, where the share of a bucket is the product over the positions of how common the bytes are
 //! that it takes there.
 
-use super::commonness::{ALL_BYTES, Window, commonness};
+use super::commonness::{ALL_BYTES, commonness};
+use super::window::Window;
 
 /// Windows in `N` buckets.
 #[derive(Debug, Clone)]

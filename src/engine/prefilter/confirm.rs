@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Literal;
-use super::commonness::{Window, care};
+use super::window::{Window, care};
 
 /// Rows of the window filter: 32 KiB, which stay in the nearest cache.
 const ROWS_LOG2: u32 = 12;

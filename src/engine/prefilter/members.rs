@@ -58,50 +58,6 @@ impl Members {
     }
 }
 
-/// How to find runs of ones of some length in words of bits.
-#[derive(Debug, Clone)]
-pub(super) struct BitRun {
-    /// Shifts that leave the bits with which one one begins, then two, then four ..., then `len` or 64.
-    shifts: [u32; 6],
-}
-
-impl BitRun {
-    pub(super) fn new(len: usize) -> BitRun {
-        let mut shifts = [0; 6];
-        let mut have = 1;
-        for shift in &mut shifts {
-            let step = have.min(len.min(64) - have);
-            *shift = step as u32;
-            have += step;
-        }
-        BitRun { shifts }
-    }
-
-    /// Leaves of the ones in `words`, of which the first is the lowest bit of the first word, those with which `len`
-    /// ones, or 64 if that is less, begin. The last word is there to be looked at only.
-    #[inline(always)] // Into functions that may use vectors: all words take the same steps.
-    pub(super) fn keep_starts(&self, words: &mut [u64]) {
-        for &shift in &self.shifts {
-            for i in 1..words.len() {
-                // The two shifts in turn make up one by `64 - shift`, which may be 64.
-                words[i - 1] &= words[i - 1] >> shift | words[i] << 1 << (63 - shift);
-            }
-        }
-    }
-}
-
-/// The first one in `words` at `from` or after it.
-pub(super) fn next_one(words: &[u64], from: usize) -> Option<usize> {
-    let mut keep = u64::MAX << (from % 64);
-    for (i, word) in words.iter().enumerate().skip(from / 64) {
-        if word & keep != 0 {
-            return Some(i * 64 + (word & keep).trailing_zeros() as usize);
-        }
-        keep = u64::MAX;
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,34 +72,5 @@ mod tests {
             assert_eq!(high_halves >> (byte >> 4 & 7) & 1 != 0, class.contains(byte));
         }
         assert!(members.beyond_ascii && !Members::of(&ByteSet::ALPHANUMERIC).beyond_ascii);
-    }
-
-    #[test]
-    fn runs_of_ones() {
-        for len in [1, 2, 3, 5, 31, 32, 33, 63, 64, 65, 100] {
-            for at in 0..256usize {
-                for ones in [len - 1, len, len + 1] {
-                    let mut words = [0u64; 7];
-                    for i in at..at + ones {
-                        words[i / 64] |= 1 << (i % 64);
-                    }
-                    BitRun::new(len).keep_starts(&mut words);
-                    let starts = (0..words.len() * 64).filter(|i| words[i / 64] >> (i % 64) & 1 != 0);
-                    assert!(
-                        starts.eq(at..(at + ones + 1).saturating_sub(len.min(64)).max(at)),
-                        "{ones} of {len} at {at}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn ones_in_turn() {
-        let words = [1 << 3 | 1 << 63, 0, 1];
-        let ones = std::iter::successors(next_one(&words, 0), |at| next_one(&words, at + 1));
-        assert_eq!(ones.collect::<Vec<_>>(), [3, 63, 128]);
-        assert_eq!(next_one(&words, 129), None);
-        assert_eq!(next_one(&words, 192), None);
     }
 }

@@ -21,7 +21,7 @@
 //!    ([`Confirm::literals`]).
 //!
 //! Of the 1,024 positions of a kilobyte of source code, and with 600 literals, the first filter leaves some 20
-//! (AVX-512) or 70, the second one 6 or 7, and the confirmation the 2 or 3 where a literal stands.
+//! (AVX-512) or 70, the second one 4 or 5, and the confirmation the 2 or 3 where a literal stands.
 //!
 //! # Runs
 //!
@@ -35,7 +35,7 @@
 //!
 //! Both are linear in the text, whatever it is: no position is looked at more often than there are anchors, and
 //! memory does not depend on the text at all. The text is taken in
-//! chunks of two kilobytes, which go through all the filters before the next one is fetched, and the filters' lists are
+//! chunks of four kilobytes, which go through all the filters before the next one is fetched, and the filters' lists are
 //! as long as a chunk at most. There is no state between chunks, nor between calls of [`Prefilter::scan`]: to find an
 //! anchor, its start must be in the chunk; the rest of it, and the byte before it, are looked at wherever they are.
 
@@ -55,12 +55,15 @@ mod runs;
 #[cfg(test)]
 mod tests;
 mod tier;
+mod window;
+#[cfg(any(target_arch = "x86_64", test))]
+mod words;
 
-use commonness::Window;
 use confirm::Confirm;
 use runs::RunGroup;
 pub(crate) use tier::Tier;
 use tier::{Buffers, CHUNK, Filter};
+use window::Window;
 
 use crate::byteset::ByteSet;
 

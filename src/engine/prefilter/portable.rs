@@ -3,7 +3,7 @@
 //! A window of four bytes `abcd` shows at two neighbouring positions, as `abc` and as `bcd`. So only half the positions
 //! need a look, and where three bytes are known from some window, it may begin there or one position before.
 
-use super::commonness::Window;
+use super::window::Window;
 
 /// Rows of the table: 32 KiB, which stay in the nearest cache.
 const ROWS_LOG2: u32 = 12;

@@ -1,6 +1,6 @@
 //! Runs: values of one byte class, found by their length.
 
-use super::members::{BitRun, Members};
+use super::members::Members;
 use super::{Run, commonness};
 use crate::byteset::ByteSet;
 
@@ -9,11 +9,10 @@ use crate::byteset::ByteSet;
 #[derive(Debug, Clone)]
 pub(super) struct RunGroup {
     pub(super) union: Members,
-    pub(super) shortest: BitRun,
-    shortest_len: usize,
+    pub(super) shortest_len: usize,
     longest_len: usize,
     classes: Vec<RunClass>,
-    /// For each byte the classes that it is in, a bit each.
+    /// For each byte the classes that it is in, a bit each, and [`UNION`] if it is in one at all.
     classes_of: Box<[u32; 256]>,
 }
 
@@ -29,6 +28,10 @@ struct RunClass {
 /// Runs share a group while one position of text in so many is expected to start a run of the union.
 const RARE: f64 = 1.0 / 2000.0;
 
+/// The bit of the union among those of the classes, which are below it.
+const UNION: u32 = 1 << MAX_CLASSES;
+const MAX_CLASSES: usize = 31;
+
 impl RunGroup {
     /// All of `runs` in groups. The ids ascend from `first_id`.
     pub(super) fn group(runs: &[Run], first_id: u32) -> Vec<RunGroup> {
@@ -38,8 +41,7 @@ impl RunGroup {
         let mut groups: Vec<Vec<(u32, &Run)>> = Vec::new();
         for (id, run) in runs {
             let joins = |group: &&mut Vec<(u32, &Run)>| {
-                // As many classes as a word has bits.
-                if group.len() == 32 {
+                if group.len() == MAX_CLASSES {
                     return false;
                 }
                 let union = group.iter().fold(run.class, |union, (_, run)| union.union(run.class));
@@ -73,11 +75,11 @@ impl RunGroup {
         let mut classes_of = Box::new([0; 256]);
         for (i, class) in classes.iter().enumerate() {
             for byte in class.class.iter() {
-                classes_of[usize::from(byte)] |= 1 << i;
+                classes_of[usize::from(byte)] |= 1 << i | UNION;
             }
         }
-        let (union, shortest) = (Members::of(&union), BitRun::new(shortest_len));
-        RunGroup { union, shortest, shortest_len, longest_len, classes, classes_of }
+        let union = Members::of(&union);
+        RunGroup { union, shortest_len, longest_len, classes, classes_of }
     }
 
     /// The longest `min_len` in the group.
@@ -109,21 +111,27 @@ impl RunGroup {
             && let Some(start) = find(text, at)
             && start < to
         {
-            let mut in_all = u32::MAX;
-            let mut end = start;
+            let Some(first) = text.get(start..start + self.shortest_len) else { break };
+            let classes = |byte: u8| self.classes_of[usize::from(byte)];
+            // The classes that all bytes are in; of the first ones, as many as must be there, without a branch.
+            let mut in_all = first.iter().fold(u32::MAX, |in_all, &byte| in_all & classes(byte));
+            if in_all == 0 {
+                // A false start, and the next one is beyond the byte that makes it one.
+                at = self.union.run_end(text, start);
+                continue;
+            }
+            let mut end = start + self.shortest_len;
             while let Some(&byte) = text.get(end)
-                && self.classes_of[usize::from(byte)] != 0
+                && classes(byte) != 0
             {
-                in_all &= self.classes_of[usize::from(byte)];
+                in_all &= classes(byte);
                 end += 1;
             }
-            if end - start >= self.shortest_len {
-                for (i, class) in self.classes.iter().enumerate() {
-                    if in_all >> i & 1 != 0 {
-                        class.report(text, start, end, found);
-                    } else if class.lens[0].0 < end - start {
-                        class.scan(&text[..end], start, to, found);
-                    }
+            for (i, class) in self.classes.iter().enumerate() {
+                if in_all >> i & 1 != 0 {
+                    class.report(text, start, end, found);
+                } else if class.lens[0].0 < end - start {
+                    class.scan(&text[..end], start, to, found);
                 }
             }
             at = end;

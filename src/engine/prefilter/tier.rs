@@ -4,12 +4,12 @@
 use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
-use super::commonness::Window;
 use super::confirm::Confirm;
-#[cfg(target_arch = "x86_64")]
-use super::members::next_one;
 use super::portable::Threes;
 use super::runs::RunGroup;
+use super::window::Window;
+#[cfg(target_arch = "x86_64")]
+use super::words::next_one;
 
 /// Which instructions look for candidates. All find the same anchors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Tier {
 
 /// How many positions are looked at between two rounds of confirmation: few enough for the text and all buffers to
 /// stay in the nearest cache, many enough for loops to get going.
-pub(super) const CHUNK: usize = 2048;
+pub(super) const CHUNK: usize = 4096;
 
 /// Where the stages of a scan leave what the next one needs.
 #[derive(Debug)]
@@ -39,8 +39,10 @@ pub(super) struct Buffers {
     /// Those of them that the second filter keeps, of which there may be one more in vain.
     pub(super) kept: [u16; CHUNK + 1],
     /// A chunk in another alphabet, with room for the bytes looked at beyond it.
+    #[cfg(target_arch = "x86_64")]
     pub(super) classes: [u8; CHUNK + 128],
     /// A bit for each byte of a chunk, and a word more.
+    #[cfg(target_arch = "x86_64")]
     pub(super) words: [u64; CHUNK / 64 + 1],
 }
 
@@ -49,7 +51,9 @@ impl Buffers {
         Buffers {
             candidates: [0; CHUNK + 64],
             kept: [0; CHUNK + 1],
+            #[cfg(target_arch = "x86_64")]
             classes: [0; CHUNK + 128],
+            #[cfg(target_arch = "x86_64")]
             words: [0; CHUNK / 64 + 1],
         }
     }
@@ -99,6 +103,7 @@ impl Filter {
     }
 
     /// Reports every start of a run of `group` in `from..to`, a chunk or less.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only vectors need the buffers"))]
     pub(super) fn runs(
         &self,
         group: &RunGroup,
@@ -113,9 +118,9 @@ impl Filter {
         match self {
             Filter::Portable(_) => return group.scan(text, from, to, |text, at| group.find(text, at), found),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx2(filter) => filter.run_starts(&group.union, &group.shortest, chunk, words),
+            Filter::Avx2(filter) => filter.run_starts(&group.union, group.shortest_len, chunk, words),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx512(filter) => filter.run_starts(&group.union, &group.shortest, chunk, words),
+            Filter::Avx512(filter) => filter.run_starts(&group.union, group.shortest_len, chunk, words),
         }
         #[cfg(target_arch = "x86_64")]
         group.scan(text, from, to, |_, at| Some(from + next_one(words, at - from)?), found);

@@ -9,6 +9,7 @@ mod escape;
 mod explain;
 mod finding;
 mod fingerprint;
+pub mod gate;
 #[cfg(feature = "report")]
 pub mod report;
 mod rule;

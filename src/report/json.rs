@@ -145,7 +145,7 @@ pub(super) fn write_end(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()
 /// One object, with each finding on a line of its own.
 pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let stats = report.outcome.stats;
-    let elapsed_seconds = options.timings.then(|| stats.elapsed.as_secs_f64());
+    let elapsed_seconds = options.timings.then_some(stats.elapsed.as_secs_f64());
     let stats = StatsObject {
         units: stats.units,
         bytes: stats.bytes,

@@ -22,6 +22,7 @@ pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
 pub use crate::engine::{Coverage, Scanner, Scratch, Session, Surroundings};
 pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::escape::Escaped;
 pub use crate::explain::Explanation;
 pub use crate::finding::{Encoding, Finding, Located, Verdict};
 pub use crate::fingerprint::{Fingerprint, Key};

@@ -113,7 +113,7 @@ fn shown_secret(finding: &Finding, show: bool) -> String {
 }
 
 /// Why it is believed to be a secret, in words that follow "it".
-fn why(finding: &Finding) -> String {
+pub(super) fn why(finding: &Finding) -> String {
     let mut reasons: Vec<&str> = finding.verdicts.iter().map(|verdict| verdict.as_str()).collect();
     reasons.dedup();
     let reasons = match reasons.split_last() {

@@ -4,8 +4,10 @@
 //! [`Options::timings`], and the seconds in the summary for people, differ. Secrets are masked unless
 //! [`Options::show_secrets`] asks for them.
 
+mod csv;
 mod human;
 mod json;
+mod sarif;
 #[cfg(test)]
 mod testing;
 
@@ -14,7 +16,6 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
-pub use crate::escape::Escaped;
 use crate::finding::Located;
 use crate::fingerprint::{Fingerprint, Key};
 use crate::rule::Rule;
@@ -31,11 +32,15 @@ pub enum Format {
     Json,
     /// One JSON object a finding, each on a line.
     Jsonl,
+    /// SARIF 2.1.0, for code-scanning platforms.
+    Sarif,
+    /// Comma-separated values, for spreadsheets.
+    Csv,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed for people.
-    pub const ALL: &'static [Format] = &[Format::Human, Format::Json, Format::Jsonl];
+    pub const ALL: &'static [Format] = &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv];
 
     /// The name by which it is asked for.
     #[must_use]
@@ -44,6 +49,8 @@ impl Format {
             Format::Human => "human",
             Format::Json => "json",
             Format::Jsonl => "jsonl",
+            Format::Sarif => "sarif",
+            Format::Csv => "csv",
         }
     }
 }
@@ -149,6 +156,8 @@ impl<'a> Report<'a> {
             Format::Human => human::write(self, options, out),
             Format::Json => json::write(self, options, out),
             Format::Jsonl => json::write_lines(self, options, out),
+            Format::Sarif => sarif::write(self, options, out),
+            Format::Csv => csv::write(self, options, out),
         }
     }
 
@@ -189,7 +198,7 @@ mod tests {
         }
         let error = "yaml".parse::<Format>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("human, json, jsonl"), "{error}");
+        assert!(error.message().contains("human, json, jsonl, sarif, csv"), "{error}");
     }
 
     #[test]

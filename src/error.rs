@@ -34,6 +34,18 @@ impl Error {
         Error { kind, path: None, rule: None, message: message.into() }
     }
 
+    /// An error in settings, for those who drive the library.
+    #[must_use]
+    pub fn config(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Config, message)
+    }
+
+    /// The same error, said of this file where it is said of none yet.
+    #[must_use]
+    pub fn with_path(self, path: &Path) -> Error {
+        self.in_file(path)
+    }
+
     #[must_use]
     pub(crate) fn in_file(mut self, path: impl Into<PathBuf>) -> Error {
         self.path.get_or_insert_with(|| path.into());

@@ -2,6 +2,7 @@
 
 mod byteset;
 mod checksum;
+pub mod config;
 mod decode;
 mod engine;
 mod error;
@@ -17,10 +18,11 @@ mod run;
 mod secret;
 mod source;
 mod span;
+mod trial;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
-pub use crate::engine::{Coverage, Scanner, Scratch, Session, Surroundings};
+pub use crate::engine::{Coverage, DOUBTFUL, Scanner, Scratch, Session, Surroundings};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::escape::Escaped;
 pub use crate::explain::Explanation;
@@ -32,3 +34,4 @@ pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
 pub use crate::source::fs::WalkSettings;
 pub use crate::span::{Position, Span};
+pub use crate::trial::{Failure, try_templates};

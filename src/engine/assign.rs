@@ -15,6 +15,47 @@ const MAX_OPERATOR: usize = 4;
 const MAX_WORD: usize = 24;
 const MAX_VALUE: usize = 400;
 
+/// Names that end with one of these words hold something about a secret, not the secret.
+const ABOUT: &[&str] = &[
+    "id",
+    "ids",
+    "name",
+    "names",
+    "url",
+    "uri",
+    "path",
+    "file",
+    "filename",
+    "type",
+    "count",
+    "size",
+    "len",
+    "length",
+    "limit",
+    "expiry",
+    "expires",
+    "expiration",
+    "timeout",
+    "ttl",
+    "endpoint",
+    "version",
+    "prefix",
+    "suffix",
+    "format",
+    "header",
+    "label",
+    "description",
+    "pattern",
+    "regex",
+    "schema",
+    "class",
+    "index",
+    "policy",
+    "hash",
+    "arn",
+    "ref",
+];
+
 /// The shortest value that is worth judging.
 const MIN_VALUE: usize = 8;
 
@@ -55,7 +96,11 @@ impl Machine<'_> {
     }
 
     fn assignment(&mut self) -> Option<Range<usize>> {
+        let name = self.at;
         self.skip(MAX_NAME, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        if is_about(&self.text[name..self.at]) {
+            return None;
+        }
         self.closers();
         let spaces = self.skip(MAX_SPACE, is_space);
         let mut operator = self.operator();
@@ -170,6 +215,21 @@ impl Machine<'_> {
         let stops = self.peek().is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
         stops.then_some(start..end)
     }
+}
+
+/// Whether the last word of a name says that it holds something about a secret: `token_id`, `tokenId`.
+fn is_about(name: &[u8]) -> bool {
+    ABOUT.iter().any(|word| {
+        let Some(start) = name.len().checked_sub(word.len()) else { return false };
+        let (head, last) = name.split_at(start);
+        let starts_word = match (head.last(), last.first()) {
+            (Some(before), Some(first)) => {
+                !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
+            }
+            _ => true,
+        };
+        starts_word && last.eq_ignore_ascii_case(word.as_bytes())
+    })
 }
 
 fn is_space(byte: u8) -> bool {

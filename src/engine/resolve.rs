@@ -13,8 +13,8 @@ use crate::finding::Verdict;
 use crate::rule::Kind;
 use crate::span::Span;
 
-/// Findings below this confidence are doubtful: kept aside unless asked for.
-pub(crate) const DOUBTFUL: f32 = 0.5;
+/// Findings below this confidence are doubtful: found, but not reported unless asked for.
+pub const DOUBTFUL: f32 = 0.5;
 
 /// A judged match.
 #[derive(Debug, Clone, PartialEq)]

@@ -135,19 +135,44 @@ fn spelled(pieces: &[Piece<'_>], min_before: usize, max_before: usize) -> Option
     let mut spellings: Vec<Vec<ByteSet>> = vec![Vec::new()];
     let mut found: Option<Choice> = None;
     for piece in pieces {
-        let Some(continued) = spell(&spellings, piece) else { break };
+        let continued = spell(&spellings, piece);
+        let goes_on = continued.is_some();
+        // What cannot be spelled out may still force how it begins.
+        let Some(continued) = continued.or_else(|| join(&spellings, &heads(piece)?)) else { break };
         spellings = continued;
         let anchors = spellings.iter().map(|spelling| to_anchor(spelling, min_before, max_before));
-        let Some(anchors) = anchors.collect::<Option<Vec<Anchor>>>() else { continue };
-        let choice = Choice { cost: cost(&anchors), anchors };
-        if found.as_ref().is_none_or(|known| choice.cost < known.cost) {
-            found = Some(choice);
+        if let Some(anchors) = anchors.collect::<Option<Vec<Anchor>>>() {
+            let choice = Choice { cost: cost(&anchors), anchors };
+            if found.as_ref().is_none_or(|known| choice.cost < known.cost) {
+                found = Some(choice);
+            }
         }
-        if spellings.iter().any(|spelling| spelling.len() >= MAX_LITERAL_LEN) {
+        if !goes_on || spellings.iter().any(|spelling| spelling.len() >= MAX_LITERAL_LEN) {
             break;
         }
     }
     found
+}
+
+/// The strings with which the branches of an alternation begin.
+fn heads(piece: &Piece<'_>) -> Option<Vec<Vec<ByteSet>>> {
+    let Piece::Other(hir) = piece else { return None };
+    let HirKind::Alternation(branches) = hir.kind() else { return None };
+    let mut all = Vec::new();
+    for branch in branches {
+        let mut pieces = Vec::new();
+        flatten(branch, &mut pieces);
+        let mut spellings = vec![Vec::new()];
+        for piece in &pieces {
+            match spell(&spellings, piece) {
+                // A class of many bytes makes many strings for one byte more.
+                Some(continued) if continued.len() <= 8 => spellings = continued,
+                _ => break,
+            }
+        }
+        all.extend(spellings);
+    }
+    Some(all)
 }
 
 /// Each spelling, continued by each way to spell one more piece; `None` when there are too many.
@@ -171,18 +196,15 @@ fn spell(spellings: &[Vec<ByteSet>], piece: &Piece<'_>) -> Option<Vec<Vec<ByteSe
             _ => return None,
         },
     };
+    join(spellings, &tails)
+}
+
+fn join(spellings: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Option<Vec<Vec<ByteSet>>> {
     if spellings.len() * tails.len() > MAX_SPELLINGS {
         return None;
     }
-    let mut all = Vec::new();
-    for spelling in spellings {
-        for tail in &tails {
-            let mut joined = spelling.clone();
-            joined.extend_from_slice(tail);
-            all.push(joined);
-        }
-    }
-    Some(all)
+    let joined = |spelling: &Vec<ByteSet>, tail: &Vec<ByteSet>| spelling.iter().chain(tail).copied().collect();
+    Some(spellings.iter().flat_map(|spelling| tails.iter().map(move |tail| joined(spelling, tail))).collect())
 }
 
 fn spell_all(hir: &Hir) -> Option<Vec<Vec<ByteSet>>> {
@@ -298,6 +320,7 @@ mod tests {
         assert_eq!(names("abx?cd[0-9]{20}"), ["abxcd", "abcd"]);
         assert_eq!(names("(?:abc[0-9]+|[0-9]{2}xyz)"), ["abc", "xyz"]);
         assert_eq!(names("(?:abc){2,3}"), ["abc"]);
+        assert_eq!(names(r"\$(?:1\$[a-z]+|55\$[0-9]+)\$"), ["$1$", "$55$"]);
     }
 
     #[test]

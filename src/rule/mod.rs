@@ -87,6 +87,12 @@ pub enum Structure {
     BasicAuth,
     /// Base64 of a JSON object.
     Base64Json,
+    /// A Discord bot token: its first part is base64 of the bot's id.
+    DiscordBot,
+    /// A `NuGet` API key: base32 of a version and an id, and base32 of a password.
+    Nuget,
+    /// A `JFrog` reference token: base64 of `reftkn:`, a version, a time and the token.
+    JfrogReference,
 }
 
 /// How a rule's matches are recognised at one place.

@@ -1,3 +1,50 @@
-//! The command line of keyscan.
+//! The command line of keyscan: arguments to settings to library calls to an exit status.
 
-fn main() {}
+mod args;
+mod exit;
+mod explain;
+mod progress;
+mod rules;
+mod scan;
+mod settings;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use keyscan::Result;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    // Clap itself answers usage errors, with status 2.
+    let cli = Cli::parse();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = dispatch(&cli.command, &mut out).and_then(|exit| out.flush().map_err(rules::broken).map(|()| exit));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // What was printed before the error still belongs to the reader.
+            let _ = out.flush();
+            let _ = writeln!(io::stderr(), "keyscan: {error}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
+    match command {
+        Command::Scan(args) => scan::run(args, out),
+        Command::Rules(command) => rules::run(command, out),
+        Command::Explain(args) => explain::run(args, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "keyscan", &mut { out });
+            Ok(Exit::Clean)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut { out }).map_err(rules::broken)?;
+            Ok(Exit::Clean)
+        }
+    }
+}

@@ -19,6 +19,7 @@ const PUBLIC: &[&[u8]] = &[
     b"fingerprint",
     b"thumbprint",
     b"hash",
+    b"h1:",
 ];
 
 /// Whether the value at `text[start]` is assigned, passed or quoted, and not named as something public.

@@ -1,12 +1,15 @@
 //! Is a match a secret? Pure functions, from cheap to dear, that a rule names or its kind implies.
 
 mod context;
+mod json;
+mod pem;
 mod placeholder;
 mod randomness;
 pub(crate) mod structure;
 
 use std::ops::Range;
 
+use self::randomness::Bar;
 use crate::finding::Verdict;
 use crate::rule::{Kind, Rule};
 
@@ -66,7 +69,10 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         verdicts.push(Verdict::Context);
     }
     if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
-        let random = randomness::is_random(secret) && (rule.kind == Kind::Contextual || !randomness::is_uuid(secret));
+        let generic = rule.kind == Kind::Generic;
+        let bar = if generic { Bar::High } else { Bar::Low };
+        // A UUID under a telling name is an identifier more often than a secret.
+        let random = randomness::is_random(secret, bar) && !(generic && randomness::is_uuid(secret));
         if !random {
             return refuted(verdicts, Verdict::NotRandom);
         }

@@ -35,9 +35,11 @@ const WORDS: &[&[u8]] = &[
 ];
 
 /// A run of one byte so long is no chance in random text of these lengths.
-const MAX_REPEAT: usize = 6;
+const MIN_REPEAT: usize = 7;
 /// A run of neighbours (`abcdefgh`, `12345678`) so long is no chance either.
-const MAX_SEQUENCE: usize = 8;
+const MIN_SEQUENCE: usize = 8;
+/// Some formats begin with such a run; a placeholder has more than this share of it.
+const MIN_SHARE: usize = 4;
 /// Templates, references and calls: brackets that hold a name.
 const BRACKETS: &[&[u8]] = &[b"${", b"{{", b"<%", b"#{", b"$(", b"%("];
 
@@ -54,12 +56,13 @@ pub(super) fn is_placeholder(secret: &[u8], own: &[String]) -> bool {
 /// Whether one byte, one short piece or one sequence makes up too much of it.
 fn is_repetitive(lower: &[u8]) -> bool {
     let (mut repeat, mut up, mut down) = (1, 1, 1);
+    let long = |run: usize, least: usize| run >= least && run * MIN_SHARE >= lower.len();
     for pair in lower.windows(2) {
         let (a, b) = (pair[0], pair[1]);
         repeat = if a == b { repeat + 1 } else { 1 };
         up = if follows(a, b) { up + 1 } else { 1 };
         down = if follows(b, a) { down + 1 } else { 1 };
-        if repeat > MAX_REPEAT || up.max(down) >= MAX_SEQUENCE {
+        if long(repeat, MIN_REPEAT) || long(up.max(down), MIN_SEQUENCE) {
             return true;
         }
     }

@@ -85,13 +85,27 @@ impl Shape {
     }
 }
 
-/// Whether `value` looks drawn at random.
-pub(super) fn is_random(value: &[u8]) -> bool {
-    if value.len() < 8 {
-        return false;
-    }
+/// How much has to speak for a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bar {
+    /// Its form and a telling word speak for it already.
+    Low,
+    /// Only a name speaks for it.
+    High,
+}
+
+/// Whether `value`, or a part of it between punctuation, looks drawn at random.
+pub(super) fn is_random(value: &[u8], bar: Bar) -> bool {
     if is_uuid(value) {
         return entropy(value) >= 3.0;
+    }
+    let is_joint = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/');
+    is_random_part(value, bar) || value.split(is_joint).any(|part| part.len() >= 16 && is_random_part(part, bar))
+}
+
+fn is_random_part(value: &[u8], bar: Bar) -> bool {
+    if value.len() < 8 {
+        return false;
     }
     let shape = Shape::of(value);
     if shape.digits == value.len() {
@@ -101,18 +115,23 @@ pub(super) fn is_random(value: &[u8]) -> bool {
         let letters = value.len() - shape.digits;
         return value.len() >= 16 && letters >= 2 && shape.digits >= 2 && entropy(value) >= 2.8;
     }
-    // Short values vary more by chance, so that the bar is lower, and a mixture of classes has to speak for them.
-    let (least_surprise, least_changes) = match value.len() {
-        0..=11 => (4.4, 3),
-        12..=19 => (4.5, 3),
-        20..=31 => (4.5, 4),
-        _ => (4.6, 4),
+    let surprise = surprise(value);
+    let mixed = shape.changes >= if value.len() < 20 { 3 } else { 4 };
+    let varied = if shape.digits == 0 {
+        // Without a digit it may be a name in mixed case; with twenty letters hardly any random value is.
+        let letters_of_one_case = shape.lower == 0 || shape.upper == 0;
+        (mixed && surprise >= 4.9) || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
+    } else {
+        // Short values vary more by chance, so that the bar is a little lower.
+        let least = match (bar, value.len()) {
+            (Bar::Low, _) => 4.0,
+            (Bar::High, 0..=11) => 4.4,
+            (Bar::High, 12..=31) => 4.5,
+            (Bar::High, _) => 4.6,
+        };
+        mixed && shape.digits < value.len() && surprise >= least
     };
-    let classes = [shape.digits, shape.lower, shape.upper].into_iter().filter(|&count| count > 0).count();
-    let mixed = shape.changes >= least_changes && classes >= 2;
-    // Letters of one case have no changes to show.
-    let plain = classes == 1 && shape.digits == 0 && value.len() >= 20 && surprise(value) >= 5.2;
-    (plain || mixed) && surprise(value) >= least_surprise && entropy(value) >= least_entropy(value.len())
+    varied && entropy(value) >= least_entropy(value.len())
 }
 
 /// What random text of this length has at least, but for one in a hundred thousand or so.
@@ -142,7 +161,7 @@ mod tests {
 
     fn share_random(template: &str) -> usize {
         let sample = Sample::parse(template).unwrap();
-        (0..1000).filter(|&seed| is_random(&sample.fill(seed, None).text)).count()
+        (0..1000).filter(|&seed| is_random(&sample.fill(seed, None).text, Bar::High)).count()
     }
 
     #[test]
@@ -170,8 +189,13 @@ mod tests {
             "application/x-www-form-urlencoded",
             "node_modules/.bin/webpack",
             "password123",
+            "StorageErrorCodeBlobAlreadyExists",
+            "b.AuthorizationUrl",
+            "getAuthCredentialByEcsRoleName",
+            "smithy.api#httpApiKeyAuth",
+            "apiRootCA.CAKey",
         ] {
-            assert!(!is_random(text.as_bytes()), "{text}: {}", surprise(text.as_bytes()));
+            assert!(!is_random(text.as_bytes(), Bar::Low), "{text}: {}", surprise(text.as_bytes()));
         }
     }
 

@@ -1,0 +1,164 @@
+//! `keyscan rules`: look at rules, check them, try them.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use keyscan::{DOUBTFUL, Error, Failure, Result, Rule, RuleSet, Scanner, try_templates};
+
+use crate::args::{ListArgs, RuleArgs, RulesCommand};
+use crate::exit::Exit;
+use crate::settings::{load_config, load_rules};
+
+/// How many texts are made of each template when rules are checked.
+const SEEDS: u64 = 20;
+
+pub(crate) fn run(command: &RulesCommand, out: &mut dyn Write) -> Result<Exit> {
+    match command {
+        RulesCommand::List(args) => list(args, out),
+        RulesCommand::Show { id, rules } => show(&find(rules, id)?, out),
+        RulesCommand::Check { files } => check(files, out),
+        RulesCommand::Sample { id, count, seed, rules } => sample(&find(rules, id)?, *count, *seed, out),
+        RulesCommand::Test { file, texts } => test(file, texts, out),
+    }
+}
+
+fn rules_of(args: &RuleArgs) -> Result<RuleSet> {
+    load_rules(args, &load_config(args, Path::new("."))?.config)
+}
+
+fn find(args: &RuleArgs, id: &str) -> Result<Rule> {
+    let rules = rules_of(args)?;
+    let unknown = || Error::config(format!("no rule is called `{id}`; `keyscan rules list` shows them all"));
+    rules.get(id).cloned().ok_or_else(unknown)
+}
+
+fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
+    let rules = rules_of(&args.rules)?;
+    let filter = args.filter.as_deref().unwrap_or("").to_lowercase();
+    let wanted = |rule: &&Rule| {
+        [rule.id(), rule.provider_name(), rule.description()].iter().any(|text| text.to_lowercase().contains(&filter))
+    };
+    let rules: Vec<&Rule> = rules.rules().iter().filter(wanted).collect();
+    let width = rules.iter().map(|rule| rule.id().len()).max().unwrap_or(0);
+    for rule in rules {
+        let (id, severity, kind) = (rule.id(), rule.severity().as_str(), rule.kind().as_str());
+        if args.json {
+            let object = serde_json::json!({
+                "id": id, "provider": rule.provider(), "description": rule.description(),
+                "severity": severity, "kind": kind, "docs": rule.docs(),
+            });
+            writeln!(out, "{object}").map_err(broken)?;
+        } else {
+            writeln!(out, "{id:width$}  {severity:8}  {kind:11}  {}", rule.description()).map_err(broken)?;
+        }
+    }
+    Ok(Exit::Clean)
+}
+
+fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
+    let mut line = |name: &str, value: &str| writeln!(out, "{name:12}{value}").map_err(broken);
+    line("id", rule.id())?;
+    line("provider", rule.provider_name())?;
+    line("description", rule.description())?;
+    line("severity", rule.severity().as_str())?;
+    line("kind", rule.kind().as_str())?;
+    if let Some(docs) = rule.docs() {
+        line("docs", docs)?;
+    }
+    line("regex", rule.regex().unwrap_or("(the assignment grammar)"))?;
+    line("way in", &rule.way_in())?;
+    line("max length", &format!("{} bytes", rule.max_len()))?;
+    if !rule.keywords().is_empty() {
+        line("keywords", &rule.keywords().join(", "))?;
+    }
+    if let Some(checksum) = rule.checksum() {
+        line("checksum", checksum.as_str())?;
+    }
+    for sample in rule.samples() {
+        line("sample", sample.source())?;
+    }
+    for sample in rule.near_misses() {
+        line("near miss", sample.source())?;
+    }
+    Ok(Exit::Clean)
+}
+
+fn check(files: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {
+    let (mut all, mut own) = (RuleSet::builtin(), RuleSet::new());
+    for file in files {
+        own.extend(RuleSet::from_file(file)?.rules().iter().cloned());
+    }
+    if files.is_empty() {
+        own = all.clone();
+    }
+    all.extend(own.rules().iter().cloned());
+    Scanner::new(own.clone()).compile()?;
+    let failures = try_templates(&Scanner::new(all), &own, SEEDS);
+    report_failures(&failures, own.rules().len(), out)
+}
+
+fn report_failures(failures: &[Failure], rules: usize, out: &mut dyn Write) -> Result<Exit> {
+    // The same template fails for the same reason with most seeds: one line says it.
+    let mut told: Vec<(&str, &str, &str)> = Vec::new();
+    for failure in failures {
+        let key = (failure.rule.as_str(), failure.template.as_str(), failure.what.as_str());
+        if !told.contains(&key) {
+            told.push(key);
+            let Failure { rule, template, seed, what } = failure;
+            writeln!(out, "{rule}: `{template}` (seed {seed}): {what}").map_err(broken)?;
+        }
+    }
+    if !told.is_empty() {
+        return Err(Error::config(format!("{} templates of {rules} rules fail", told.len())));
+    }
+    writeln!(out, "{rules} rules are sound").map_err(broken)?;
+    Ok(Exit::Clean)
+}
+
+fn sample(rule: &Rule, count: u64, seed: u64, out: &mut dyn Write) -> Result<Exit> {
+    for sample in rule.samples() {
+        for number in 0..count {
+            out.write_all(&sample.fill(seed + number, rule.checksum()).text).map_err(broken)?;
+            writeln!(out).map_err(broken)?;
+        }
+    }
+    Ok(Exit::Clean)
+}
+
+fn test(file: &Path, texts: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {
+    let rules = RuleSet::from_file(file)?;
+    let scanner = Scanner::new(rules.clone());
+    scanner.compile().map_err(|error| error.with_path(file))?;
+    if texts.is_empty() {
+        return report_failures(&try_templates(&scanner, &rules, SEEDS), rules.rules().len(), out);
+    }
+    let mut found = 0;
+    for path in texts {
+        let text = read(path)?;
+        for finding in scanner.scan(&text).iter().filter(|finding| finding.confidence >= DOUBTFUL) {
+            found += 1;
+            let (at, rule) = (finding.start, &scanner.rules()[finding.rule]);
+            let name = path.display();
+            writeln!(out, "{name}:{}:{}: {} {}", at.line, at.column, rule.id(), finding.secret.masked())
+                .map_err(broken)?;
+        }
+    }
+    Ok(if found == 0 { Exit::Clean } else { Exit::Found(1) })
+}
+
+/// Reads a file, or standard input where it is called `-`.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let result = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut text).map(drop)
+    } else {
+        std::fs::read(path).map(|bytes| text = bytes)
+    };
+    result.map_err(|error| Error::config(error.to_string()).with_path(path))?;
+    Ok(text)
+}
+
+/// The reader of our output has gone, or the disk is full.
+pub(crate) fn broken(error: io::Error) -> Error {
+    Error::config(format!("the output cannot be written: {error}"))
+}

@@ -24,8 +24,8 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then(|| Avx2 { threes: Threes::new(windows) })
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as many as
-    /// `len` or up to the end of `text`. There is a word more than `text` fills.
+    /// Sets in `words` the bits of positions of `text` where a run may start: `len` of `members`, or 64 if that is
+    /// less, or as many as are left of `text`. There is a word more than `text` fills.
     pub(super) fn run_starts(&self, members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
         unsafe { run_starts(members, len, text, words) }

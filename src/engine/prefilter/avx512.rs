@@ -2,8 +2,8 @@
 //!
 //! `vpermb` looks 64 bytes up in a table of 64 entries that lies in one register, and `vpermi2b` in one of 128 entries
 //! at twice the price. So each byte of text is translated once, with `vpermi2b`, into one of 64 classes, and the
-//! lookups for the four positions of a window are of classes. The buckets tell fewer than 64 kinds of bytes apart in
-//! nearly every rule set; where they do not, the rarest bytes of text share a class.
+//! lookups for the four positions of a window are of classes. Where windows hold more different bytes than there are
+//! classes, those that are rarest in text share one.
 //!
 //! The lookups leave a bit for each position where some bucket has a window. `vpcompressb` turns these into a list
 //! without a branch, for how many there are in 64 positions is anyone's guess.
@@ -40,9 +40,6 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512vbmi2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
             && is_x86_feature_detected!("popcnt");
         if !has_all {
             return None;
@@ -68,8 +65,8 @@ impl Avx512 {
         unsafe { candidates(self, text, buffers) }
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run may start: one of `members`, as many as
-    /// `len` or up to the end of `text`. There is a word more than `text` fills.
+    /// Sets in `words` the bits of positions of `text` where a run may start: `len` of `members`, or 64 if that is
+    /// less, or as many as are left of `text`. There is a word more than `text` fills.
     pub(super) fn run_starts(&self, members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
         unsafe { run_starts(members, len, text, words) }

@@ -34,10 +34,10 @@
 //! # Time and memory
 //!
 //! Both are linear in the text, whatever it is: no position is looked at more often than there are anchors, and
-//! memory does not depend on the text at all. The text is taken in
-//! chunks of four kilobytes, which go through all the filters before the next one is fetched, and the filters' lists are
-//! as long as a chunk at most. There is no state between chunks, nor between calls of [`Prefilter::scan`]: to find an
-//! anchor, its start must be in the chunk; the rest of it, and the byte before it, are looked at wherever they are.
+//! memory does not depend on the text at all. The text is taken in chunks of four kilobytes, which go through all the
+//! filters before the next one is fetched, and the filters' lists are as long as a chunk at most. There is no state
+//! between chunks, nor between calls of [`Prefilter::scan`]: to find an anchor, its start must be in the chunk; the
+//! rest of it, and the byte before it, are looked at wherever they are.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

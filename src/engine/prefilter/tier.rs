@@ -18,7 +18,7 @@ pub(crate) enum Tier {
     Portable,
     /// x86-64 with AVX2.
     Avx2,
-    /// x86-64 with AVX-512 F, BW, VBMI and VBMI2.
+    /// x86-64 with AVX-512 F, BW, VBMI and VBMI2, and POPCNT.
     Avx512,
 }
 

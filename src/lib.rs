@@ -32,6 +32,7 @@ pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
-pub use crate::source::fs::WalkSettings;
+pub use crate::source::fs::{PathGlobs, WalkSettings};
+pub use crate::source::stream::Interruptible;
 pub use crate::span::{Position, Span};
 pub use crate::trial::{Failure, try_templates};

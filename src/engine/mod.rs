@@ -52,7 +52,8 @@ struct Engine {
 impl Engine {
     fn new(rules: Vec<Rule>) -> Engine {
         let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
-        let mut runs: BTreeMap<(usize, [u8; 32]), (Run, Vec<usize>)> = BTreeMap::new();
+        // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
+        let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
         let mut max_before = 0;
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
@@ -67,7 +68,9 @@ impl Engine {
                 }
                 WayIn::Run { class, min_len } => {
                     let run = Run { class: *class, min_len: *min_len };
-                    runs.entry((*min_len, class.to_bytes())).or_insert((run, Vec::new())).1.push(rule);
+                    let (shortest, rules) = runs.entry(class.to_bytes()).or_insert((run, Vec::new()));
+                    shortest.min_len = shortest.min_len.min(*min_len);
+                    rules.push(rule);
                 }
                 WayIn::Keywords => {
                     for word in &spec.keywords {

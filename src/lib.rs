@@ -13,6 +13,8 @@ mod run;
 mod secret;
 mod source;
 mod span;
+#[doc(hidden)]
+pub mod testing;
 mod trial;
 
 pub use crate::byteset::ByteSet;

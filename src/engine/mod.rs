@@ -1,7 +1,7 @@
 //! The engine: one set of rules, one pass.
 
-mod assign;
-mod matcher;
+pub(crate) mod assign;
+pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
 pub(crate) mod resolve;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
-use self::prefilter::{Literal, Prefilter, Run};
+use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -47,7 +47,8 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(rules: Vec<Rule>) -> Engine {
+    /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
+    fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
         let mut runs: HashMap<Run, Vec<Target>> = HashMap::new();
         let mut max_before = 0;
@@ -80,10 +81,10 @@ impl Engine {
         runs.sort_by_key(|(run, targets)| (run.min_len, targets.first().map(|target| target.rule())));
         let (literals, literal_targets): (Vec<Literal>, Vec<_>) = literals.into_iter().unzip();
         let (runs, run_targets): (Vec<Run>, Vec<_>) = runs.into_iter().unzip();
-        let prefilter = Prefilter::new(&literals, &runs);
+        let prefilter = prefilter(&literals, &runs)?;
         let targets = literal_targets.into_iter().chain(run_targets).collect();
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Engine { rules, matchers, prefilter, targets, max_before }
+        Some(Engine { rules, matchers, prefilter, targets, max_before })
     }
 }
 
@@ -106,7 +107,15 @@ impl Scanner {
     /// A scanner for these rules.
     #[must_use]
     pub fn new(rules: RuleSet) -> Scanner {
-        Scanner { engine: Arc::new(Engine::new(rules.into_rules())), margin: 0 }
+        let best = |literals: &[Literal], runs: &[Run]| Some(Prefilter::new(literals, runs));
+        let engine = Engine::new(rules.into_rules(), best).expect("every CPU has a prefilter");
+        Scanner { engine: Arc::new(engine), margin: 0 }
+    }
+
+    /// A scanner whose prefilter is of one tier, or `None` where the CPU lacks it.
+    pub(crate) fn with_tier(rules: RuleSet, tier: Tier) -> Option<Scanner> {
+        let engine = Engine::new(rules.into_rules(), |literals, runs| Prefilter::with_tier(literals, runs, tier))?;
+        Some(Scanner { engine: Arc::new(engine), margin: 0 })
     }
 
     /// Gives each finding up to `margin` bytes of the text on its both sides. Default 0.

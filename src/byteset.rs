@@ -73,6 +73,16 @@ impl ByteSet {
         self.0[0].count_ones() + self.0[1].count_ones() + self.0[2].count_ones() + self.0[3].count_ones()
     }
 
+    /// The set as 256 bits, a form that can be ordered.
+    #[must_use]
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (chunk, word) in bytes.chunks_exact_mut(8).zip(self.0) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
     /// The bytes of the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u8> + use<> {
         let set = *self;

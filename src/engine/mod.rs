@@ -5,15 +5,17 @@ pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
 pub(crate) mod resolve;
+mod run_group;
 mod session;
 pub(crate) mod validate;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
+use self::run_group::RunGroup;
 use self::session::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -28,8 +30,8 @@ pub use self::session::{Coverage, Session, Surroundings};
 enum Target {
     /// A literal of the match, at a bounded distance from its start.
     Literal { rule: usize, min_before: usize, max_before: usize },
-    /// A run with which the match starts.
-    Run { rule: usize },
+    /// A run with which the matches of a group of rules start.
+    Run { group: usize },
     /// A keyword of `len` bytes before the match.
     Keyword { rule: usize, len: usize, distance: usize },
 }
@@ -42,6 +44,7 @@ struct Engine {
     prefilter: Prefilter,
     /// By the id of the anchor: literals first, then runs.
     targets: Vec<Vec<Target>>,
+    run_groups: Vec<RunGroup>,
     /// No match starts farther than this before its anchor.
     max_before: usize,
 }
@@ -50,7 +53,7 @@ impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
-        let mut runs: HashMap<Run, Vec<Target>> = HashMap::new();
+        let mut runs: BTreeMap<(usize, [u8; 32]), (Run, Vec<usize>)> = BTreeMap::new();
         let mut max_before = 0;
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
@@ -64,7 +67,8 @@ impl Engine {
                     }
                 }
                 WayIn::Run { class, min_len } => {
-                    runs.entry(Run { class: *class, min_len: *min_len }).or_default().push(Target::Run { rule });
+                    let run = Run { class: *class, min_len: *min_len };
+                    runs.entry((*min_len, class.to_bytes())).or_insert((run, Vec::new())).1.push(rule);
                 }
                 WayIn::Keywords => {
                     for word in &spec.keywords {
@@ -75,24 +79,16 @@ impl Engine {
                 }
             }
         }
-        let (mut literals, mut runs): (Vec<_>, Vec<_>) = (literals.into_iter().collect(), runs.into_iter().collect());
         // The order of a hash map differs from run to run; that of the anchors must not.
+        let mut literals: Vec<(Literal, Vec<Target>)> = literals.into_iter().collect();
         literals.sort_by(|(a, _), (b, _)| (&a.bytes, a.ignore_case).cmp(&(&b.bytes, b.ignore_case)));
-        runs.sort_by_key(|(run, targets)| (run.min_len, targets.first().map(|target| target.rule())));
-        let (literals, literal_targets): (Vec<Literal>, Vec<_>) = literals.into_iter().unzip();
-        let (runs, run_targets): (Vec<Run>, Vec<_>) = runs.into_iter().unzip();
+        let (literals, mut targets): (Vec<Literal>, Vec<Vec<Target>>) = literals.into_iter().unzip();
+        targets.extend((0..runs.len()).map(|group| vec![Target::Run { group }]));
+        let run_groups = runs.values().map(|(_, group)| RunGroup::new(&rules, group)).collect();
+        let runs: Vec<Run> = runs.into_values().map(|(run, _)| run).collect();
         let prefilter = prefilter(&literals, &runs)?;
-        let targets = literal_targets.into_iter().chain(run_targets).collect();
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, max_before })
-    }
-}
-
-impl Target {
-    fn rule(&self) -> usize {
-        match *self {
-            Target::Literal { rule, .. } | Target::Run { rule } | Target::Keyword { rule, .. } => rule,
-        }
+        Some(Engine { rules, matchers, prefilter, targets, run_groups, max_before })
     }
 }
 

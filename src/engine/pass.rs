@@ -222,10 +222,6 @@ impl Pass {
             return true;
         }
         let at = (start - window.base) as usize;
-        if !rule.keywords.is_empty() && !keyword_before(rule, window.bytes, at) {
-            self.note(index, start, || Tried::NoKeyword);
-            return true;
-        }
         if self.states[index].looked_at > CREDIT + CREDIT_PER_BYTE * start {
             self.skipped += 1;
             return true;
@@ -269,6 +265,10 @@ impl Pass {
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
             self.note(index, start, || Tried::After);
+            return true;
+        }
+        if !rule.keywords.is_empty() && !keyword_before(rule, window.bytes, at) {
+            self.note(index, start, || Tried::NoKeyword);
             return true;
         }
         self.judge(engine, window, index, at..end, secret.unwrap_or(at..end));
@@ -327,18 +327,25 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 push(rule, offset.saturating_sub(max_before as u64), last);
             }
         }
-        Target::Run { rule } => push(rule, offset, offset),
+        Target::Run { group } => {
+            engine.run_groups[group].rules_at(window.bytes, at, traced, |rule| push(rule, offset, offset))
+        }
         Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
     }
 }
 
 /// Whether one of the rule's keywords starts in the last bytes before `text[at]`, at most one line feed away.
 fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
-    debug_assert!(rule.distance <= MAX_DISTANCE);
-    let reach = &text[at.saturating_sub(rule.distance)..at];
-    let mut feeds = memchr::memrchr_iter(b'\n', reach);
-    let reach = feeds.nth(1).map_or(reach, |second| &reach[second + 1..]);
+    let reach = &text[reach_start(text, at, rule.distance)..at];
     rule.keywords
         .iter()
         .any(|word| reach.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())))
+}
+
+/// Where the text starts in which a keyword may start: at most `distance` bytes and one line feed before `text[at]`.
+pub(super) fn reach_start(text: &[u8], at: usize, distance: usize) -> usize {
+    debug_assert!(distance <= MAX_DISTANCE);
+    let start = at.saturating_sub(distance);
+    let second = memchr::memrchr_iter(b'\n', &text[start..at]).nth(1);
+    second.map_or(start, |feed| start + feed + 1)
 }

@@ -37,7 +37,14 @@ pub(super) fn admit(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
 fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     check_id(provider, &spec.id)?;
     let (pattern, max_len, hir) = admit_pattern(spec)?;
-    let before = neighbours(spec.before.as_deref(), "before")?;
+    let before = match (&spec.before, &hir) {
+        // An opaque value starts where its alphabet starts: what stands before it in the same alphabet is part of it.
+        (None, Some(hir)) if spec.kind == Kind::Contextual && literal::anchors(hir).is_none() => {
+            let class = literal::leading_run(hir).map_or(ByteSet::EMPTY, |(class, _)| class);
+            class.union(ByteSet::ALPHANUMERIC).complement()
+        }
+        _ => neighbours(spec.before.as_deref(), "before")?,
+    };
     let after = neighbours(spec.after.as_deref(), "after")?;
     check_words(&spec.keywords, "keywords")?;
     check_words(&spec.names, "names")?;

@@ -180,13 +180,20 @@ impl Scanner {
 }
 
 /// What one thread needs to scan: buffers and caches, reused from unit to unit.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scratch {
     state: State,
     caches: Vec<Option<MatcherCache>>,
     buffer: Vec<u8>,
     /// The engine for which the caches were made.
     engine: Option<Arc<Engine>>,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // It holds text of the unit.
+        f.write_str("Scratch")
+    }
 }
 
 impl Scratch {

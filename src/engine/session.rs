@@ -181,7 +181,6 @@ impl State {
 }
 
 /// A scan of one unit that comes piece by piece. Findings do not depend on how it is cut.
-#[derive(Debug)]
 pub struct Session<'s> {
     scanner: &'s Scanner,
     scratch: &'s mut Scratch,
@@ -237,6 +236,12 @@ impl<'s> Session<'s> {
     fn advance(&mut self, last: bool, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
         let window = Window { bytes: &self.buffer, base: self.base, last };
         self.scratch.state.advance(self.scanner, &mut self.scratch.caches, window, sink);
+    }
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({} bytes before, {} held)", self.base, self.buffer.len())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A set of byte values: what may stand beside a match, or the class of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 pub struct ByteSet([u64; 4]);
 
 impl ByteSet {

@@ -77,12 +77,14 @@ impl Outcome {
         self.unexamined.is_empty() && !self.interrupted
     }
 
-    fn absorb(&mut self, other: Outcome) {
+    /// Adds what another scan came to.
+    pub fn merge(&mut self, other: Outcome) {
         self.findings.extend(other.findings);
         self.unexamined.extend(other.unexamined);
         self.interrupted |= other.interrupted;
         self.stats.units += other.stats.units;
         self.stats.bytes += other.stats.bytes;
+        self.stats.elapsed += other.stats.elapsed;
     }
 
     /// Brings everything into an order that does not depend on threads.
@@ -242,7 +244,7 @@ mod files {
     impl Drop for Thread<'_> {
         fn drop(&mut self) {
             let own = std::mem::take(&mut self.worker.outcome);
-            self.gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).absorb(own);
+            self.gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).merge(own);
         }
     }
 

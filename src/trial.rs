@@ -28,12 +28,13 @@ pub fn try_templates(scanner: &Scanner, rules: &RuleSet, seeds: u64) -> Vec<Fail
                 failures.push(Failure { rule, template, seed, what });
             }
         };
+        let (samples, near_misses) = (rule.samples(), rule.near_misses());
         for seed in 0..seeds {
-            for sample in rule.samples() {
+            for sample in &samples {
                 let filled = sample.fill(seed, rule.checksum());
                 fail(sample, seed, wrong_with_sample(scanner, rule, &filled));
             }
-            for sample in rule.near_misses() {
+            for sample in &near_misses {
                 // Under a telling name a generic rule may still find what is no such format.
                 let mut found = believed(scanner, &sample.fill(seed, None).text);
                 found.retain(|finding| {

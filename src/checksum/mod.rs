@@ -14,7 +14,7 @@ mod tests;
 use std::str::FromStr;
 
 /// A checksum algorithm together with where it stands in the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
 #[non_exhaustive]
 pub enum Checksum {
     /// The last six characters are the CRC-32 of those between the last underscore and them, in base 62.

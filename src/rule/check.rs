@@ -2,10 +2,12 @@
 
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::{Kind, Pattern, Rule, RuleSpec, Sample, WayIn, literal, refused};
+use super::literal;
+use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
+use super::sample::Sample;
+use super::schema::{ProviderSpec, RuleSpec};
 use crate::byteset::ByteSet;
 use crate::error::Result;
-use crate::rule::ProviderSpec;
 
 /// No match is longer than this; longer secrets are found by their head.
 pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
@@ -188,12 +190,8 @@ fn neighbours(class: Option<&str>, key: &str) -> Result<ByteSet> {
 }
 
 fn names_anchors(names: &[String]) -> WayIn {
-    let anchor = |name: &String| super::Anchor {
-        bytes: name.as_bytes().to_vec(),
-        ignore_case: true,
-        min_before: 0,
-        max_before: 0,
-    };
+    let anchor =
+        |name: &String| Anchor { bytes: name.as_bytes().to_vec(), ignore_case: true, min_before: 0, max_before: 0 };
     WayIn::Literals(names.iter().map(anchor).collect())
 }
 
@@ -201,15 +199,15 @@ fn named_checksum(name: &str) -> Result<crate::checksum::Checksum> {
     name.parse().map_err(|()| refused(format!("no checksum is called `{name}`")))
 }
 
-fn named_structure(name: &str) -> Result<super::Structure> {
+fn named_structure(name: &str) -> Result<Structure> {
     use serde::de::IntoDeserializer;
     use serde::de::value::{Error, StrDeserializer};
     let deserializer: StrDeserializer<'_, Error> = name.into_deserializer();
     serde::Deserialize::deserialize(deserializer).map_err(|error| refused(error.to_string()))
 }
 
-fn templates(sources: &[String]) -> Result<Vec<Sample>> {
-    sources.iter().map(|source| Sample::parse(source)).collect()
+fn templates(sources: &[String]) -> Result<Vec<String>> {
+    sources.iter().map(|source| Sample::parse(source).map(|_| source.clone())).collect()
 }
 
 fn has_secret_group(hir: &Hir) -> bool {

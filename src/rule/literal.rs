@@ -7,7 +7,7 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::Anchor;
+use super::model::Anchor;
 use crate::byteset::ByteSet;
 
 /// Shorter strings are too common to be a way in.
@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     fn parse(regex: &str) -> Hir {
-        crate::rule::check::parse(regex).unwrap()
+        super::super::check::parse(regex).unwrap()
     }
 
     fn found(regex: &str) -> Vec<(String, usize, usize)> {

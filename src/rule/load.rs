@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{ProviderSpec, Rule, RuleSet, check, no_duplicates};
+use super::check;
+use super::model::{Rule, RuleSet, check_unique};
+use super::schema::ProviderSpec;
 use crate::error::{Error, ErrorKind, Result};
 
 impl RuleSet {
@@ -15,7 +17,7 @@ impl RuleSet {
             toml::from_str(text).map_err(|e| Error::new(ErrorKind::Syntax, e.to_string()).in_file(name))?;
         let rules: Result<Vec<Rule>> = spec.rules.iter().map(|rule| check::admit(&spec, rule)).collect();
         let rules = rules.map_err(|error| error.in_file(name))?;
-        no_duplicates(&rules).map_err(|error| error.in_file(name))?;
+        check_unique(&rules).map_err(|error| error.in_file(name))?;
         let mut set = RuleSet::new();
         set.extend(rules);
         Ok(set)

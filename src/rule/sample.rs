@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::refused;
+use super::model::refused;
 use crate::checksum::Checksum;
 use crate::error::Result;
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Kind, Severity};
+use super::model::{Kind, Severity};
 
 /// One file of rules: a provider and its credential formats.
 #[derive(Debug, Clone, Deserialize)]

@@ -26,6 +26,27 @@ pub struct WalkSettings {
     pub threads: usize,
 }
 
+/// Globs, as in `.gitignore`, that are asked about paths relative to a root.
+#[derive(Debug, Clone)]
+pub struct PathGlobs(Override);
+
+impl PathGlobs {
+    /// Compiles the globs.
+    ///
+    /// # Errors
+    /// When one is malformed.
+    pub fn new(root: &Path, globs: &[String]) -> Result<PathGlobs> {
+        exclusions(root, globs).map(PathGlobs)
+    }
+
+    /// Whether one of the globs matches the path or a folder above it.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        let path = Path::new(path);
+        path.ancestors().any(|part| self.0.matched(part, part != path).is_ignore())
+    }
+}
+
 /// A file that a walk came to.
 #[derive(Debug)]
 pub(crate) struct Found<'w> {
@@ -143,4 +164,16 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();
     Ok((file, len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_files_and_folders_above_them() {
+        let globs = PathGlobs::new(Path::new("."), &["tests/".to_owned(), "*.md".to_owned()]).unwrap();
+        assert!(globs.matches("tests/a/b.rs") && globs.matches("docs/x.md"));
+        assert!(!globs.matches("src/tests.rs"));
+    }
 }

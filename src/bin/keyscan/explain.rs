@@ -16,7 +16,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
     let line: u64 = line.parse().ok().filter(|line| *line > 0).ok_or_else(usage)?;
     let file = Path::new(file);
     let text = read(file)?;
-    let scanner = Scanner::new(load_rules(&args.rules, &load_config(&args.rules, file)?.config)?);
+    let scanner = Scanner::new(load_rules(&args.rules, &load_config(&args.rules, file)?)?);
     let explanations = scanner.explain(&text, line);
     let mut shown = 0;
     for explanation in explanations.iter().filter(|e| args.all || e.confidence.is_some()) {

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 fn main() -> ExitCode {
     // Clap itself answers usage errors, with status 2.
     let cli = Cli::parse();
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(Tolerant { inner: io::stdout().lock(), gone: false });
     let result = dispatch(&cli.command, &mut out).and_then(|exit| out.flush().map_err(rules::broken).map(|()| exit));
     match result {
         Ok(exit) => exit.into(),
@@ -46,5 +46,38 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
             clap_mangen::Man::new(Cli::command()).render(&mut { out }).map_err(rules::broken)?;
             Ok(Exit::Clean)
         }
+    }
+}
+
+/// Standard output whose reader may go away (`| head -1`): what is written then goes nowhere, and is no error.
+struct Tolerant<W> {
+    inner: W,
+    gone: bool,
+}
+
+impl<W: Write> Tolerant<W> {
+    fn tolerate<T>(&mut self, result: io::Result<T>, otherwise: T) -> io::Result<T> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(otherwise)
+            }
+            result => result,
+        }
+    }
+}
+
+impl<W: Write> Write for Tolerant<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gone {
+            return Ok(bytes.len());
+        }
+        let result = self.inner.write(bytes);
+        self.tolerate(result, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.inner.flush();
+        self.tolerate(result, ())
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(command: &RulesCommand, out: &mut dyn Write) -> Result<Exit> {
 }
 
 fn rules_of(args: &RuleArgs) -> Result<RuleSet> {
-    load_rules(args, &load_config(args, Path::new("."))?.config)
+    load_rules(args, &load_config(args, Path::new("."))?)
 }
 
 fn find(args: &RuleArgs, id: &str) -> Result<Rule> {

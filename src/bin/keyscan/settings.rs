@@ -1,23 +1,16 @@
 //! Arguments and configuration together: plain settings, validated, before anything is scanned.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use keyscan::config::{self, Config};
 use keyscan::{Error, Result, RuleSet, Scanner};
 
 use crate::args::RuleArgs;
 
-/// The configuration for a target, and where it stands.
-pub(crate) struct Loaded {
-    pub(crate) config: Config,
-    pub(crate) path: Option<PathBuf>,
-}
-
 /// Reads the configuration that is named, or the nearest one.
-pub(crate) fn load_config(args: &RuleArgs, target: &Path) -> Result<Loaded> {
+pub(crate) fn load_config(args: &RuleArgs, target: &Path) -> Result<Config> {
     let path = args.config.clone().or_else(|| Config::find(target));
-    let config = path.as_deref().map(Config::from_file).transpose()?.unwrap_or_default();
-    Ok(Loaded { config, path })
+    Ok(path.as_deref().map(Config::from_file).transpose()?.unwrap_or_default())
 }
 
 /// The rules to use: built-in ones, those of rule files, less what is not wanted.

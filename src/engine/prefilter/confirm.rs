@@ -3,11 +3,16 @@
 use std::ops::Range;
 
 use super::Literal;
-use super::commonness::{Window, care};
+use super::window::{Window, care};
 
-/// Rows of the window filter and number of confirmation lists: 32 KiB of filter, which stays in the nearest cache.
+/// Rows of the window filter: 32 KiB, which stay in the nearest cache.
 const ROWS_LOG2: u32 = 12;
 const ROWS: usize = 1 << ROWS_LOG2;
+
+/// Lists of literals: several times as many as there are literals, so that a list seldom holds two that differ in
+/// their windows.
+const LISTS_LOG2: u32 = 13;
+const LISTS: usize = 1 << LISTS_LOG2;
 
 /// Confirms candidates, in two steps of rising cost.
 ///
@@ -28,14 +33,15 @@ pub(super) struct Confirm {
 /// One literal in the list of its window.
 #[derive(Debug, Clone)]
 struct Entry {
-    value: u32,
-    care: u32,
+    /// The literal's first eight bytes, and the bits of them that matter: none of those beyond its end.
+    head: u64,
+    head_care: u64,
     /// Where in the literal the window stands.
     offset: u32,
+    len: u32,
+    /// Where in `values` and `cares` the literal's ninth byte lies, if it has one.
+    tail: u32,
     id: u32,
-    /// Where in `values` and `cares` the literal lies.
-    start: u32,
-    end: u32,
 }
 
 impl Confirm {
@@ -53,28 +59,27 @@ impl Confirm {
                     }
                 }
             }
-            let start = position(values.len());
-            values.extend_from_slice(&literal.bytes);
-            cares.extend(literal.bytes.iter().map(|&byte| care(byte, literal.ignore_case)));
-            let value = u32::from_le_bytes(window.value);
+            let (head, tail) = literal.bytes.split_at(literal.bytes.len().min(HEAD));
             keyed.push((
-                list(value),
+                list(u32::from_le_bytes(window.value)),
                 Entry {
-                    value,
-                    care: u32::from_le_bytes(window.care),
+                    head: padded(head),
+                    head_care: padded(&cares_of(head, literal.ignore_case)),
                     offset: position(window.offset),
+                    len: position(literal.bytes.len()),
+                    tail: position(values.len()),
                     id,
-                    start,
-                    end: position(values.len()),
                 },
             ));
+            values.extend_from_slice(tail);
+            cares.extend(cares_of(tail, literal.ignore_case));
         }
-        keyed.sort_by_key(|(list, entry)| (*list, entry.value, entry.id));
-        let mut lists = vec![0u32; ROWS + 1];
+        keyed.sort_by_key(|(list, entry)| (*list, entry.id));
+        let mut lists = vec![0u32; LISTS + 1];
         for (list, _) in &keyed {
             lists[list + 1] += 1;
         }
-        for i in 0..ROWS {
+        for i in 0..LISTS {
             lists[i + 1] += lists[i];
         }
         Confirm {
@@ -86,54 +91,63 @@ impl Confirm {
         }
     }
 
-    /// Keeps of the first `count` candidates those where some window may really stand, in order, and returns how many
-    /// those are. A candidate is a position in `text` with three more bytes after it.
-    pub(super) fn retain(&self, text: &[u8], candidates: &mut [u16], count: usize) -> usize {
-        let mut kept = 0;
-        for i in 0..count {
-            let at = candidates[i];
-            let window = load(text, usize::from(at));
-            let passes = self.rows[row(window)] & row_bit((window >> 24) as u8) != 0;
-            candidates[kept] = at;
-            kept += usize::from(passes);
+    /// Writes to `kept` those of `candidates` where some window may really stand, and returns how many those are. A
+    /// candidate is a position in `text`.
+    pub(super) fn retain(&self, text: &[u8], candidates: impl Iterator<Item = u16>, kept: &mut [u16]) -> usize {
+        let mut count = 0;
+        for at in candidates {
+            // Where fewer are left stands none of the text's windows: the filter proposed the place for its neighbour.
+            let Some(window) = text.get(usize::from(at)..).and_then(<[u8]>::first_chunk) else { continue };
+            let window = u32::from_le_bytes(*window);
+            kept[count] = at;
+            count += usize::from(self.rows[row(window)] & row_bit((window >> 24) as u8) != 0);
         }
-        kept
+        count
     }
 
     /// Reports each literal whose window stands at `at` and whose start lies in `starts`.
     pub(super) fn literals(&self, text: &[u8], at: usize, starts: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
-        // Fewer than four bytes at the very end of the text: there, only a window of three can stand, and no bit of the
-        // missing byte matters to it.
-        let window = if at + 4 <= text.len() {
-            load(text, at)
-        } else {
-            u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0])
-        };
+        let window = u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0]);
         let list = list(window);
         for entry in &self.entries[self.lists[list] as usize..self.lists[list + 1] as usize] {
-            if (window ^ entry.value) & entry.care != 0 {
-                continue;
-            }
-            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
-            let literal = entry.start as usize..entry.end as usize;
-            if starts.contains(&start)
-                && let Some(there) = text.get(start..start + literal.len())
-                && there
-                    .iter()
-                    .zip(&self.values[literal.clone()])
-                    .zip(&self.cares[literal])
-                    .all(|((byte, value), care)| (byte ^ value) & care == 0)
-            {
+            let start = at.wrapping_sub(entry.offset as usize);
+            if starts.contains(&start) && self.is_at(entry, text, start) {
                 found(entry.id, start);
             }
         }
     }
+
+    /// Whether the literal stands at `start`.
+    #[inline]
+    fn is_at(&self, entry: &Entry, text: &[u8], start: usize) -> bool {
+        let there = &text[start..];
+        let head = match there.first_chunk() {
+            Some(head) => u64::from_le_bytes(*head),
+            None => padded(there),
+        };
+        let len = entry.len as usize;
+        if (head ^ entry.head) & entry.head_care != 0 || there.len() < len {
+            return false;
+        }
+        len <= HEAD || {
+            let tail = entry.tail as usize..entry.tail as usize + len - HEAD;
+            let pattern = self.values[tail.clone()].iter().zip(&self.cares[tail]);
+            there[HEAD..].iter().zip(pattern).all(|(byte, (value, care))| (byte ^ value) & care == 0)
+        }
+    }
 }
 
-/// The four bytes at `at`, the first one lowest.
-#[inline]
-fn load(text: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(text[at..at + 4].try_into().expect("four bytes"))
+/// Bytes of a literal that are compared in one step.
+const HEAD: usize = 8;
+
+/// Up to eight bytes, the first one lowest, and zeros.
+fn padded(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |padded, &byte| padded << 8 | u64::from(byte))
+}
+
+/// For each byte of a literal the bits of a text byte that matter.
+fn cares_of(bytes: &[u8], ignore_case: bool) -> Vec<u8> {
+    bytes.iter().map(|&byte| care(byte, ignore_case)).collect()
 }
 
 /// The filter's row for a window: a multiplicative hash of its first three bytes, with case.
@@ -151,7 +165,7 @@ fn row_bit(byte: u8) -> u64 {
 /// The list of literals for a window: as [`row`], but the same for letters of either case.
 #[inline]
 fn list(window: u32) -> usize {
-    row(window & 0xdfdf_dfdf)
+    ((window & 0x00df_dfdf).wrapping_mul(0x9e37_79b1) >> (32 - LISTS_LOG2)) as usize
 }
 
 /// A position in tables whose size the rule set bounds.

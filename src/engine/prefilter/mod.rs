@@ -1,18 +1,69 @@
 //! All ways in of all rules, found in one pass.
+//!
+//! A rule's way in is an *anchor*: a [`Literal`] that stands in each of its matches, or a [`Run`] of bytes of one
+//! class that is long enough to be its value. The plain way to find all anchors, and the one that the tests hold this
+//! module to, is to look for each of them at each position (`oracle.rs`). With some hundred anchors that is some
+//! hundred comparisons for each byte of text, nearly all of them in vain: in a kilobyte of source code stand two or
+//! three anchors. So the text goes through filters, each of which is dearer than the one before and sees less of the
+//! text. All of them may propose too much; none may miss an anchor.
+//!
+//! # Literals
+//!
+//! 1. Each literal is represented by four neighbouring bytes of it, its [`Window`]: the four that are rarest in text.
+//!    A literal of three bytes has a window whose last byte may be anything.
+//! 2. The first filter proposes positions of windows. It has no branches, takes the same time for any text, and is the
+//!    one part that there is in several tiers. With AVX-512 (`avx512.rs`) the windows are sorted into 32
+//!    [buckets](buckets), and for 64 positions at a time the buckets that take each of the four bytes are looked up.
+//!    Elsewhere (`portable.rs`) every other position is looked up in a bitmap of all three neighbouring bytes of windows.
+//! 3. The second filter looks the four bytes up in a bitmap of windows, again without branches, for the positions that
+//!    the first one proposed ([`Confirm::retain`]).
+//! 4. What is left is confirmed: the literals whose windows have that hash are compared with the text
+//!    ([`Confirm::literals`]).
+//!
+//! Of the 1,024 positions of a kilobyte of source code, and with 600 literals, the first filter leaves some 20
+//! (AVX-512) or 70, the second one 4 or 5, and the confirmation the 2 or 3 where a literal stands.
+//!
+//! # Runs
+//!
+//! 1. The runs are put into [groups](RunGroup), as a rule into one. For a group, the text is first searched for runs of
+//!    the *union* of its classes that are as long as its shortest run: one search for all of them.
+//! 2. The portable search looks at every so many-th byte only. The vector tiers turn the text into one bit for each
+//!    byte, member or not, and shift and mask these until the bits with which a long run begins are left.
+//! 3. A union run that is found is searched for the runs of each class.
+//!
+//! # Time and memory
+//!
+//! Both are linear in the text, whatever it is: no position is looked at more often than there are anchors, and
+//! memory does not depend on the text at all. The text is taken in chunks of four kilobytes, which go through all the
+//! filters before the next one is fetched, and the filters' lists are as long as a chunk at most. There is no state
+//! between chunks, nor between calls of [`Prefilter::scan`]: to find an anchor, its start must be in the chunk; the
+//! rest of it, and the byte before it, are looked at wherever they are.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod buckets;
 mod commonness;
 mod confirm;
+mod members;
 #[cfg(test)]
 mod oracle;
 mod portable;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod tier;
+mod window;
+#[cfg(any(target_arch = "x86_64", test))]
+mod words;
 
-use commonness::Window;
 use confirm::Confirm;
-use portable::Portable;
 use runs::RunGroup;
+pub(crate) use tier::Tier;
+use tier::{Buffers, CHUNK, Filter};
+use window::Window;
 
 use crate::byteset::ByteSet;
 
@@ -32,22 +83,6 @@ pub(crate) struct Run {
     pub(crate) min_len: usize,
 }
 
-/// Which instructions look for candidates. All find the same anchors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tier {
-    Portable,
-    Avx2,
-    Avx512,
-}
-
-impl Tier {
-    /// From the slowest to the fastest.
-    pub(crate) const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
-}
-
-/// Window positions that are looked at between two rounds of confirmation.
-const CHUNK: usize = 2048;
-
 /// Finds every occurrence of every literal, and every start of every run.
 #[derive(Debug, Clone)]
 pub(crate) struct Prefilter {
@@ -57,11 +92,6 @@ pub(crate) struct Prefilter {
     /// The least and the greatest offset of a window in its literal; `None` without literals.
     offsets: Option<(usize, usize)>,
     max_len: usize,
-}
-
-#[derive(Debug, Clone)]
-enum Filter {
-    Portable(Portable),
 }
 
 impl Prefilter {
@@ -78,21 +108,17 @@ impl Prefilter {
     pub(crate) fn with_tier(literals: &[Literal], runs: &[Run], tier: Tier) -> Option<Prefilter> {
         debug_assert!(literals.iter().all(|literal| literal.bytes.len() >= 3), "a literal has three bytes or more");
         let windows: Vec<Window> = literals.iter().map(Window::rarest).collect();
-        let filter = match tier {
-            Tier::Portable => Filter::Portable(Portable::new(&windows)),
-            Tier::Avx2 | Tier::Avx512 => return None,
-        };
+        let filter = Filter::new(&windows, tier)?;
         let first_run = u32::try_from(literals.len()).expect("anchors are fewer than 4 billion");
         let runs = RunGroup::group(runs, first_run);
-        let longest =
-            literals.iter().map(|literal| literal.bytes.len()).chain(runs.iter().map(RunGroup::longest)).max();
+        let lens = literals.iter().map(|literal| literal.bytes.len()).chain(runs.iter().map(RunGroup::longest_len));
         let offsets = windows.iter().map(|window| window.offset);
         Some(Prefilter {
             filter,
             confirm: Confirm::new(literals, &windows),
+            max_len: lens.max().unwrap_or(0),
             runs,
             offsets: offsets.clone().min().zip(offsets.max()),
-            max_len: longest.unwrap_or(0),
         })
     }
 
@@ -101,7 +127,7 @@ impl Prefilter {
         self.max_len
     }
 
-    /// Calls `found` with the id and the start of every anchor that starts in `from..to`.
+    /// Calls `found` with the id and the start of every anchor that starts in `from..to`, each once.
     ///
     /// The id of a literal is its index in what was given to [`Prefilter::new`]; the ids of the runs follow those of
     /// the literals. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
@@ -109,39 +135,52 @@ impl Prefilter {
     /// is no order.
     pub(crate) fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
         let to = to.min(text.len());
-        // Literals that start in `from..to` have their windows in `at..end`.
-        let (mut at, end) = match self.offsets {
-            Some((least, greatest)) if from < to => {
-                (from.saturating_add(least), to.saturating_add(greatest).min(text.len().saturating_sub(2)))
-            }
-            _ => (from, from),
+        if from >= to {
+            return;
+        }
+        let mut buffers = Buffers::new();
+        // Literals that start in `from..to` have their windows here.
+        let (mut window, windows_end) = match self.offsets {
+            Some((least, greatest)) => (from + least, text.len().saturating_sub(2).min(to + greatest)),
+            None => (to, to),
         };
-        let mut candidates = [0; CHUNK + 64];
-        let mut runs_at = from;
-        while at < end || runs_at < to {
-            // The last window of all has three bytes, and the filters look at four.
-            let chunk_end = end.min(at.saturating_add(CHUNK)).min(text.len().saturating_sub(3));
-            if at < chunk_end {
-                let chunk = &text[at..chunk_end + 3];
-                let count = match &self.filter {
-                    Filter::Portable(filter) => filter.candidates(chunk, &mut candidates),
-                };
-                let count = self.confirm.retain(chunk, &mut candidates, count);
-                for &candidate in &candidates[..count] {
-                    self.confirm.literals(text, at + usize::from(candidate), &(from..to), found);
-                }
-                at = chunk_end;
-            } else if at < end {
-                self.confirm.literals(text, at, &(from..to), found);
-                at += 1;
+        let mut run = if self.runs.is_empty() { to } else { from };
+        while window < windows_end || run < to {
+            // Both by turns, so that the text of a chunk is fetched once.
+            let chunk_end = windows_end.min(window.saturating_add(CHUNK));
+            self.scan_windows(text, window, chunk_end, from, to, &mut buffers, found);
+            window = window.max(chunk_end);
+            let chunk_end = to.min(run + CHUNK);
+            for group in &self.runs {
+                self.filter.runs(group, text, run, chunk_end, &mut buffers, found);
             }
-            let runs_end = to.min(runs_at.saturating_add(CHUNK));
-            if runs_at < runs_end {
-                for group in &self.runs {
-                    group.scan(text, runs_at, runs_end, found);
-                }
-                runs_at = runs_end;
+            run = chunk_end;
+        }
+    }
+
+    /// Reports the literals that start in `from..to` and have their windows in `window..windows_end`, a chunk or less.
+    #[expect(clippy::too_many_arguments, reason = "two ranges")]
+    fn scan_windows(
+        &self,
+        text: &[u8],
+        window: usize,
+        windows_end: usize,
+        from: usize,
+        to: usize,
+        buffers: &mut Buffers,
+        found: &mut impl FnMut(u32, usize),
+    ) {
+        // The very last window of a text has three bytes, and the filters look at four.
+        let filtered_end = windows_end.min(text.len().saturating_sub(3));
+        if window < filtered_end {
+            let chunk = &text[window..filtered_end + 3];
+            let count = self.filter.candidates(&self.confirm, chunk, buffers);
+            for &candidate in &buffers.kept[..count] {
+                self.confirm.literals(text, window + usize::from(candidate), &(from..to), found);
             }
+        }
+        for at in filtered_end.max(window)..windows_end {
+            self.confirm.literals(text, at, &(from..to), found);
         }
     }
 }

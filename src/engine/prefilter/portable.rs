@@ -1,28 +1,29 @@
 //! Candidates without vector instructions: every other position, by the three bytes that stand there.
+//!
+//! A window of four bytes `abcd` shows at two neighbouring positions, as `abc` and as `bcd`. So only half the positions
+//! need a look, and where three bytes are known from some window, it may begin there or one position before.
 
-use super::commonness::Window;
+use super::window::Window;
 
 /// Rows of the table: 32 KiB, which stay in the nearest cache.
 const ROWS_LOG2: u32 = 12;
 const ROWS: usize = 1 << ROWS_LOG2;
 
-/// Looks at three bytes at every other position.
+/// The threes of bytes that windows show, as a Bloom filter with one hash function.
 ///
-/// A window of four bytes `abcd` shows at two neighbouring positions, as `abc` and as `bcd`; one of the two is looked at. So half
-/// the positions need a look, and a hit proposes two: the one looked at and the one before it. Two bytes choose a row
-/// and the third a bit of it; a third byte that may be anything, as after the last two bytes of a literal of three,
-/// sets the whole row.
+/// Two bytes choose a row and the third a bit of it, so that a third byte that may be anything, as after the last two
+/// bytes of a literal of three, sets the whole of one row.
 #[derive(Debug, Clone)]
-pub(super) struct Portable {
+pub(super) struct Threes {
     rows: Box<[u64; ROWS]>,
 }
 
-impl Portable {
-    pub(super) fn new(windows: &[Window]) -> Portable {
-        let mut rows = Box::new([0u64; ROWS]);
+impl Threes {
+    pub(super) fn new(windows: &[Window]) -> Threes {
+        let mut rows = Box::new([0; ROWS]);
         for window in windows {
             for first in 0..2 {
-                let bits = window.bytes(first + 2).fold(0, |bits, byte| bits | row_bit(byte));
+                let bits = window.bytes(first + 2).fold(0, |bits, byte| bits | 1 << (byte & 63));
                 for a in window.bytes(first) {
                     for b in window.bytes(first + 1) {
                         rows[row(u16::from_le_bytes([a, b]))] |= bits;
@@ -30,47 +31,36 @@ impl Portable {
                 }
             }
         }
-        Portable { rows }
+        Threes { rows }
     }
 
-    /// Writes to `candidates`, ascending, the positions of `text` where a window may stand, and returns how many.
-    /// The last three bytes of `text` are there to be looked at only.
-    pub(super) fn candidates(&self, text: &[u8], candidates: &mut [u16]) -> usize {
+    /// Writes to `hits`, ascending, positions of `text` such that each window stands at one of them or one position
+    /// before it, and returns how many. The last three bytes of `text` are there to be looked at only.
+    pub(super) fn find(&self, text: &[u8], hits: &mut [u16]) -> usize {
         let mut count = 0;
         let mut look = |at: usize, three: u64| {
-            let hit = self.rows[row(three as u16)] & row_bit((three >> 16) as u8) != 0;
-            candidates[count] = (at - 1) as u16;
-            candidates[count + 1] = at as u16;
-            count += 2 * usize::from(hit);
+            hits[count] = at as u16;
+            // Added, not branched on: whether a position is a hit is anyone's guess, and a wrong guess costs more.
+            count += usize::from(self.rows[row(three as u16)] >> (three >> 16 & 63) & 1 != 0);
         };
         let mut at = 1;
-        while at + 8 <= text.len() {
-            let eight = u64::from_le_bytes(text[at..at + 8].try_into().expect("eight bytes"));
+        while let Some(eight) = text.get(at..at + 8) {
+            let eight = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
             look(at, eight);
             look(at + 2, eight >> 16);
             look(at + 4, eight >> 32);
             at += 6;
         }
-        while at + 3 <= text.len() {
-            look(at, u64::from(text[at]) | u64::from(text[at + 1]) << 8 | u64::from(text[at + 2]) << 16);
+        while let Some(&[a, b, c]) = text.get(at..at + 3) {
+            look(at, u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]));
             at += 2;
-        }
-        // The position after the last one, where it was looked at for the sake of the last one.
-        if count > 0 && usize::from(candidates[count - 1]) + 3 >= text.len() {
-            count -= 1;
         }
         count
     }
 }
 
-/// A multiplicative hash of two bytes.
+/// The row of two bytes: a multiplicative hash.
 #[inline]
 fn row(two: u16) -> usize {
-    (u32::from(two).wrapping_mul(0x9e37_79b1) >> (32 - ROWS_LOG2)) as usize
-}
-
-/// The bit of a row for the third byte.
-#[inline]
-fn row_bit(byte: u8) -> u64 {
-    1 << (byte & 63)
+    usize::from(two.wrapping_mul(0x9e37) >> (16 - ROWS_LOG2))
 }

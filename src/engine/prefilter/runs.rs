@@ -1,16 +1,19 @@
 //! Runs: values of one byte class, found by their length.
 
-use super::Run;
+use super::members::Members;
+use super::{Run, commonness};
 use crate::byteset::ByteSet;
 
 /// Runs that are looked for together: first a run of the union of their classes, as long as the shortest of them, then
-/// within it the runs themselves.
+/// within it the runs themselves. A union run is rare, so that all the runs cost little more than one.
 #[derive(Debug, Clone)]
 pub(super) struct RunGroup {
-    union: Members,
-    shortest: usize,
-    longest: usize,
+    pub(super) union: Members,
+    pub(super) shortest_len: usize,
+    longest_len: usize,
     classes: Vec<RunClass>,
+    /// For each byte the classes that it is in, a bit each, and [`UNION`] if it is in one at all.
+    classes_of: Box<[u32; 256]>,
 }
 
 /// The runs of one class.
@@ -22,63 +25,114 @@ struct RunClass {
     lens: Vec<(usize, u32)>,
 }
 
+/// Runs share a group while one position of text in so many is expected to start a run of the union.
+const RARE: f64 = 1.0 / 2000.0;
+
+/// The bit of the union among those of the classes, which are below it.
+const UNION: u32 = 1 << MAX_CLASSES;
+const MAX_CLASSES: usize = 31;
+
 impl RunGroup {
-    /// All of `runs`, in groups; the first has the id `first_id`.
+    /// All of `runs` in groups. The ids ascend from `first_id`.
     pub(super) fn group(runs: &[Run], first_id: u32) -> Vec<RunGroup> {
-        let mut groups: Vec<RunGroup> = Vec::new();
-        for (id, run) in (first_id..).zip(runs) {
-            debug_assert!(run.min_len > 0, "a run has a length");
-            let min_len = run.min_len.max(1);
-            match groups.iter_mut().find(|group| group.takes(&run.class, min_len)) {
-                Some(group) => group.add(run.class, min_len, id),
-                None => {
-                    let mut group = RunGroup {
-                        union: Members::of(&run.class),
-                        shortest: min_len,
-                        longest: min_len,
-                        classes: Vec::new(),
-                    };
-                    group.add(run.class, min_len, id);
-                    groups.push(group);
+        let mut runs: Vec<(u32, &Run)> = (first_id..).zip(runs).collect();
+        // The longest first: the last to join a group is the one that sets the length.
+        runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.min_len));
+        let mut groups: Vec<Vec<(u32, &Run)>> = Vec::new();
+        for (id, run) in runs {
+            let joins = |group: &&mut Vec<(u32, &Run)>| {
+                if group.len() == MAX_CLASSES {
+                    return false;
                 }
+                let union = group.iter().fold(run.class, |union, (_, run)| union.union(run.class));
+                commonness::of_class(&union).powi(i32::try_from(run.min_len).unwrap_or(i32::MAX)) <= RARE
+            };
+            match groups.iter_mut().find(joins) {
+                Some(group) => group.push((id, run)),
+                None => groups.push(vec![(id, run)]),
             }
         }
-        groups
+        groups.iter().map(|group| RunGroup::of(group)).collect()
     }
 
-    fn takes(&self, _class: &ByteSet, _min_len: usize) -> bool {
-        true
-    }
-
-    fn add(&mut self, class: ByteSet, min_len: usize, id: u32) {
-        self.union.add(&class);
-        self.shortest = self.shortest.min(min_len);
-        self.longest = self.longest.max(min_len);
-        let known = self.classes.iter().position(|known| known.class == class).unwrap_or_else(|| {
-            self.classes.push(RunClass { class, members: Members::of(&class), lens: Vec::new() });
-            self.classes.len() - 1
-        });
-        let lens = &mut self.classes[known].lens;
-        lens.push((min_len, id));
-        lens.sort_unstable();
+    fn of(runs: &[(u32, &Run)]) -> RunGroup {
+        let mut classes: Vec<RunClass> = Vec::new();
+        let mut union = ByteSet::EMPTY;
+        for (id, Run { class, min_len }) in runs {
+            debug_assert!(*min_len > 0, "a run has a length");
+            union = union.union(*class);
+            let known = classes.iter().position(|known| known.class == *class).unwrap_or_else(|| {
+                classes.push(RunClass { class: *class, members: Members::of(class), lens: Vec::new() });
+                classes.len() - 1
+            });
+            classes[known].lens.push(((*min_len).max(1), *id));
+        }
+        for class in &mut classes {
+            class.lens.sort_unstable();
+        }
+        let lens = || classes.iter().flat_map(|class| &class.lens).map(|&(min_len, _)| min_len);
+        let (shortest_len, longest_len) = (lens().min().unwrap_or(1), lens().max().unwrap_or(1));
+        let mut classes_of = Box::new([0; 256]);
+        for (i, class) in classes.iter().enumerate() {
+            for byte in class.class.iter() {
+                classes_of[usize::from(byte)] |= 1 << i | UNION;
+            }
+        }
+        let union = Members::of(&union);
+        RunGroup { union, shortest_len, longest_len, classes, classes_of }
     }
 
     /// The longest `min_len` in the group.
-    pub(super) fn longest(&self) -> usize {
-        self.longest
+    pub(super) fn longest_len(&self) -> usize {
+        self.longest_len
+    }
+
+    /// The first position at `from` or after it where a run of the union is long enough for one of the group.
+    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        self.union.find_run(text, from, self.shortest_len)
     }
 
     /// Reports every start of a run in `from..to`.
-    pub(super) fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
+    ///
+    /// `find` gives the next start of a union run at a position or after it. It may also give a start of too short a
+    /// one.
+    pub(super) fn scan(
+        &self,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        find: impl Fn(&[u8], usize) -> Option<usize>,
+        found: &mut impl FnMut(u32, usize),
+    ) {
         // No run that starts before `to` needs more of the text to show that it is long enough.
-        let text = &text[..text.len().min(to.saturating_add(self.longest - 1))];
+        let text = &text[..text.len().min(to.saturating_add(self.longest_len - 1))];
         let mut at = from;
-        while let Some(start) = self.union.find_run(text, at, self.shortest)
+        while at < to
+            && let Some(start) = find(text, at)
             && start < to
         {
-            let end = self.union.run_end(text, start);
-            for class in &self.classes {
-                class.scan(&text[..end], start, to, found);
+            let Some(first) = text.get(start..start + self.shortest_len) else { break };
+            let classes = |byte: u8| self.classes_of[usize::from(byte)];
+            // The classes that all bytes are in; of the first ones, as many as must be there, without a branch.
+            let mut in_all = first.iter().fold(u32::MAX, |in_all, &byte| in_all & classes(byte));
+            if in_all == 0 {
+                // A false start, and the next one is beyond the byte that makes it one.
+                at = self.union.run_end(text, start);
+                continue;
+            }
+            let mut end = start + self.shortest_len;
+            while let Some(&byte) = text.get(end)
+                && classes(byte) != 0
+            {
+                in_all &= classes(byte);
+                end += 1;
+            }
+            for (i, class) in self.classes.iter().enumerate() {
+                if in_all >> i & 1 != 0 {
+                    class.report(text, start, end, found);
+                } else if class.lens[0].0 < end - start {
+                    class.scan(&text[..end], start, to, found);
+                }
             }
             at = end;
         }
@@ -88,63 +142,43 @@ impl RunGroup {
 impl RunClass {
     /// Reports the starts in `from..to` of runs that end where the text does or before.
     fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
+        let min_len = self.lens[0].0;
         let mut at = from;
-        while let Some(start) = self.members.find_run(text, at, self.lens[0].0)
+        while let Some(start) = self.members.find_run(text, at, min_len)
             && start < to
         {
-            let end = self.members.run_end(text, start);
-            if start == 0 || !self.members.contains(text[start - 1]) {
-                for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
-                    found(id, start);
-                }
-            }
+            let end = self.members.run_end(text, start + min_len);
+            self.report(text, start, end, found);
             at = end;
+        }
+    }
+
+    /// Reports the runs of the members from `start` to `end`, unless one more is before them.
+    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize)) {
+        if start > 0 && self.members.contains(text[start - 1]) {
+            return;
+        }
+        for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
+            found(id, start);
         }
     }
 }
 
-/// A set of bytes as a table of all bytes.
-#[derive(Debug, Clone)]
-pub(super) struct Members(Box<[bool; 256]>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Members {
-    fn of(class: &ByteSet) -> Members {
-        let mut members = Members(Box::new([false; 256]));
-        members.add(class);
-        members
-    }
-
-    fn add(&mut self, class: &ByteSet) {
-        for byte in class.iter() {
-            self.0[usize::from(byte)] = true;
-        }
-    }
-
-    #[inline]
-    pub(super) fn contains(&self, byte: u8) -> bool {
-        self.0[usize::from(byte)]
-    }
-
-    /// The first position at `from` or after it where `len` members follow one another.
-    ///
-    /// Of the `len` bytes the last is looked at first: where it is no member, none of the `len` positions is one, and
-    /// most bytes are never looked at. No byte is looked at twice.
-    fn find_run(&self, text: &[u8], from: usize, len: usize) -> Option<usize> {
-        let mut start = from;
-        // Bytes from `start` to here are members.
-        let mut known = from;
-        loop {
-            let end = start.checked_add(len).filter(|&end| end <= text.len())?;
-            match text[known..end].iter().rposition(|&byte| !self.contains(byte)) {
-                None => return Some(start),
-                Some(i) => start = known + i + 1,
-            }
-            known = end;
-        }
-    }
-
-    /// Where the members that follow `start` end.
-    fn run_end(&self, text: &[u8], start: usize) -> usize {
-        text[start..].iter().position(|&byte| !self.contains(byte)).map_or(text.len(), |i| start + i)
+    #[test]
+    fn classes_that_are_common_stand_alone() {
+        let run = |class, min_len| Run { class, min_len };
+        let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
+        let dashed = ByteSet::ALPHANUMERIC.with(b'-').with(b'_');
+        let wide = ByteSet::EMPTY.with(b'\n').complement();
+        let runs = [run(hex, 32), run(wide, 20), run(dashed, 40), run(ByteSet::ALPHANUMERIC, 32), run(hex, 5)];
+        let groups = RunGroup::group(&runs, 7);
+        let lens: Vec<_> = groups.iter().map(|group| (group.shortest_len, group.longest_len)).collect();
+        assert_eq!(lens, [(32, 40), (20, 20), (5, 5)]);
+        assert_eq!(groups[0].classes.len(), 3);
+        assert_eq!(groups[1].classes[0].lens, [(20, 8)]);
     }
 }

@@ -48,7 +48,7 @@ fn check(literals: &[Literal], runs: &[Run], text: &[u8]) {
     }
 }
 
-/// Numbers that look random and are the same each time (SplitMix64).
+/// Numbers that look random and are the same each time (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {

@@ -1,0 +1,212 @@
+//! Findings as text: for people, for programs, for platforms.
+//!
+//! The same report gives the same bytes on every run and at every number of threads; only what is asked for with
+//! [`Options::timings`], and the seconds in the summary for people, differ. Secrets are masked unless
+//! [`Options::show_secrets`] asks for them.
+
+mod csv;
+mod human;
+mod json;
+mod sarif;
+#[cfg(test)]
+mod testing;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use crate::error::{Error, ErrorKind};
+use crate::finding::Located;
+use crate::fingerprint::{Fingerprint, Key};
+use crate::rule::Rule;
+use crate::run::Outcome;
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Format {
+    /// For people, in a terminal.
+    #[default]
+    Human,
+    /// One JSON object.
+    Json,
+    /// One JSON object a finding, each on a line.
+    Jsonl,
+    /// SARIF 2.1.0, for code-scanning platforms.
+    Sarif,
+    /// Comma-separated values, for spreadsheets.
+    Csv,
+}
+
+impl Format {
+    /// Every format, in the order in which they are listed for people.
+    pub const ALL: &'static [Format] = &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv];
+
+    /// The name by which it is asked for.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Human => "human",
+            Format::Json => "json",
+            Format::Jsonl => "jsonl",
+            Format::Sarif => "sarif",
+            Format::Csv => "csv",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Format, Error> {
+        Format::ALL.iter().copied().find(|format| format.as_str() == name).ok_or_else(|| {
+            let names: Vec<&str> = Format::ALL.iter().map(|format| format.as_str()).collect();
+            Error::new(ErrorKind::Config, format!("no format is called so; there are {}", names.join(", ")))
+        })
+    }
+}
+
+/// How much the report for people says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Verbosity {
+    /// The findings, and what was not examined.
+    Quiet,
+    /// And the summary, and what to do next.
+    #[default]
+    Normal,
+    /// And every place, and everything that was not examined by name.
+    Verbose,
+}
+
+/// What a report shows. The default is for a file: masked, without colour and timings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Shows secrets as they are. Whoever sets it answers for where the report goes.
+    pub show_secrets: bool,
+    /// Colours the report for people, with ANSI escapes.
+    pub colour: bool,
+    /// How much the report for people says.
+    pub verbosity: Verbosity,
+    /// Adds to `json` how long the scan took. Its bytes then differ from run to run.
+    pub timings: bool,
+}
+
+/// A finding with what a report says about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// What was found, and where.
+    pub located: &'a Located,
+    /// The rule that found it.
+    pub rule: &'a Rule,
+    /// Its fingerprint, where the project has a key.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry of a finding, with a fingerprint when there is a key.
+    ///
+    /// # Panics
+    /// When `rules` are not those of the scanner that found it.
+    #[must_use]
+    pub fn new(located: &'a Located, rules: &'a [Rule], key: Option<&Key>) -> Entry<'a> {
+        let rule = &rules[located.finding.rule];
+        let fingerprint = key.map(|key| Fingerprint::new(key, rule.id(), &located.finding.secret));
+        Entry { located, rule, fingerprint }
+    }
+}
+
+/// What is reported of a scan.
+#[derive(Debug, Clone)]
+pub struct Report<'a> {
+    /// What the scan came to. Of its findings, only those in `entries` are reported.
+    pub outcome: &'a Outcome,
+    /// The rules of the scanner.
+    pub rules: &'a [Rule],
+    /// The findings to report, by path, place and rule.
+    pub entries: Vec<Entry<'a>>,
+    /// How many findings were left out because a comment in the text allows them.
+    pub allowed: u64,
+    /// How many findings were left out because a baseline lists them.
+    pub baselined: u64,
+}
+
+impl<'a> Report<'a> {
+    /// A report of every finding of an outcome, with fingerprints when there is a key.
+    ///
+    /// # Panics
+    /// When `rules` are not those of the scanner of this outcome.
+    #[must_use]
+    pub fn new(outcome: &'a Outcome, rules: &'a [Rule], key: Option<&Key>) -> Report<'a> {
+        let entries = outcome.findings.iter().map(|located| Entry::new(located, rules, key)).collect();
+        Report { outcome, rules, entries, allowed: 0, baselined: 0 }
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// When `out` cannot be written to.
+    pub fn write(&self, format: Format, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Human => human::write(self, options, out),
+            Format::Json => json::write(self, options, out),
+            Format::Jsonl => json::write_lines(self, options, out),
+            Format::Sarif => sarif::write(self, options, out),
+            Format::Csv => csv::write(self, options, out),
+        }
+    }
+
+    /// Writes the summary with which the report for people ends: for those who see another format, or none.
+    ///
+    /// # Errors
+    /// When `out` cannot be written to.
+    pub fn write_summary(&self, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+        human::write_summary(self, options, out)
+    }
+}
+
+/// Writes one finding as a line of the `jsonl` format: for a stream that reports while it is read.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn write_jsonl_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+    json::write_entry(entry, options, out)?;
+    out.write_all(b"\n")
+}
+
+/// Writes the line with which the `jsonl` format ends when not everything was examined; nothing otherwise.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn write_jsonl_end(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    json::write_end(outcome, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_found_by_its_name() {
+        for &format in Format::ALL {
+            assert_eq!(format.as_str().parse::<Format>().unwrap(), format);
+        }
+        let error = "yaml".parse::<Format>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains("human, json, jsonl, sarif, csv"), "{error}");
+    }
+
+    #[test]
+    fn without_a_key_there_is_no_fingerprint() {
+        let sample = testing::sample();
+        assert!(Report::new(&sample.outcome, &sample.rules, None).entries.iter().all(|e| e.fingerprint.is_none()));
+        let key = Key::from_bytes([1; 32]);
+        let keyed = Report::new(&sample.outcome, &sample.rules, Some(&key));
+        assert!(keyed.entries.iter().all(|e| e.fingerprint.is_some()));
+    }
+}

@@ -1,0 +1,309 @@
+//! The admitted rule and the rule set: plain types.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Sample;
+use crate::byteset::ByteSet;
+use crate::checksum::Checksum;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The class of a rule: how its matches are found, and who wins where two overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The format forces a literal of three bytes or more.
+    Distinctive,
+    /// The format is a frame: a PEM block, a JWT, a URL with user info.
+    Structural,
+    /// An opaque value that is a secret only beside a telling word.
+    Contextual,
+    /// A random-looking value assigned to a telling name.
+    Generic,
+}
+
+impl Kind {
+    /// The name used in rule files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Distinctive => "distinctive",
+            Kind::Structural => "structural",
+            Kind::Contextual => "contextual",
+            Kind::Generic => "generic",
+        }
+    }
+}
+
+/// How much harm the finder of a secret can do. Ordered from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Little: a public or nearly public value, a webhook without data.
+    Low,
+    /// Limited: one service's data of small value, or a part of a credential.
+    Medium,
+    /// Much: data or money of one account.
+    High,
+    /// All: control of an account, its infrastructure or its users.
+    Critical,
+}
+
+impl Severity {
+    /// The name used in rule files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// A structure that valid secrets of a format have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Structure {
+    /// A JSON Web Token: header and payload decode to JSON objects, the header names an algorithm.
+    Jwt,
+    /// A PEM or armoured block whose body decodes.
+    Pem,
+    /// An AWS access key id that embeds an account id.
+    AwsAccount,
+    /// Base64 of `user:password`.
+    BasicAuth,
+    /// Base64 of a JSON object.
+    Base64Json,
+    /// A Discord bot token: its first part is base64 of the bot's id.
+    DiscordBot,
+    /// A `NuGet` API key: base32 of a version and an id, and base32 of a password.
+    Nuget,
+    /// A `JFrog` reference token: base64 of `reftkn:`, a version, a time and the token.
+    JfrogReference,
+}
+
+/// How a rule's matches are recognised at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) enum Pattern {
+    /// A regex, anchored at the place.
+    Regex { source: String, secret_group: bool },
+    /// A name that holds one of the stems, an operator, and a value: the value is the secret.
+    Assignment,
+}
+
+/// A literal that every match of a rule contains.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+pub(crate) struct Anchor {
+    /// Three bytes or more; lower case when `ignore_case` is set.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ignore_case: bool,
+    /// The match starts at most this far before the literal ...
+    pub(crate) max_before: usize,
+    /// ... and at least this far.
+    pub(crate) min_before: usize,
+}
+
+/// The proof that a rule need not be tried everywhere: something rare that stands in or before each of its matches.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) enum WayIn {
+    /// Every match contains one of these literals.
+    Literals(Vec<Anchor>),
+    /// Every match starts where a run of this class starts, and the run is at least so long.
+    Run { class: ByteSet, min_len: usize },
+    /// Every match has one of the rule's keywords before it, within the rule's distance.
+    Keywords,
+}
+
+/// An admitted rule.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct Rule {
+    pub(crate) id: String,
+    pub(crate) provider: String,
+    pub(crate) provider_name: String,
+    pub(crate) docs: Option<String>,
+    pub(crate) description: String,
+    pub(crate) severity: Severity,
+    pub(crate) kind: Kind,
+    pub(crate) pattern: Pattern,
+    pub(crate) max_len: usize,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) distance: usize,
+    pub(crate) before: ByteSet,
+    pub(crate) after: ByteSet,
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) structure: Option<Structure>,
+    pub(crate) min_entropy: f32,
+    pub(crate) confidence: f32,
+    pub(crate) placeholders: Vec<String>,
+    pub(crate) way_in: WayIn,
+    pub(crate) samples: Vec<String>,
+    pub(crate) near_misses: Vec<String>,
+}
+
+impl Rule {
+    /// The rule's id, unique in its set.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The id of the provider whose credentials it finds.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The provider's name as it writes it.
+    #[must_use]
+    pub fn provider_name(&self) -> &str {
+        &self.provider_name
+    }
+
+    /// Where the provider documents its credentials.
+    #[must_use]
+    pub fn docs(&self) -> Option<&str> {
+        self.docs.as_deref()
+    }
+
+    /// What the credential is.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// How much harm its finder can do.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Which class of rule it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The regex of the format; `None` for rules that follow the assignment grammar.
+    #[must_use]
+    pub fn regex(&self) -> Option<&str> {
+        match &self.pattern {
+            Pattern::Regex { source, .. } => Some(source),
+            Pattern::Assignment => None,
+        }
+    }
+
+    /// The longest match, in bytes.
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        self.max_len
+    }
+
+    /// Contextual rules: the words of which one has to stand before the match.
+    #[must_use]
+    pub fn keywords(&self) -> &[String] {
+        &self.keywords
+    }
+
+    /// The checksum its secrets carry.
+    #[must_use]
+    pub fn checksum(&self) -> Option<Checksum> {
+        self.checksum
+    }
+
+    /// Templates of texts in which exactly this rule finds exactly one secret.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        parse_templates(&self.samples)
+    }
+
+    /// Templates of texts in which nothing is found.
+    #[must_use]
+    pub fn near_misses(&self) -> Vec<Sample> {
+        parse_templates(&self.near_misses)
+    }
+
+    /// In words: what is looked for before the rule is tried at a place.
+    #[must_use]
+    pub fn way_in(&self) -> String {
+        match &self.way_in {
+            WayIn::Literals(anchors) => {
+                let list: Vec<String> = anchors
+                    .iter()
+                    .map(|a| {
+                        let case = if a.ignore_case { " in any case" } else { "" };
+                        format!("\"{}\"{case}", a.bytes.escape_ascii())
+                    })
+                    .collect();
+                format!("one of {}", list.join(", "))
+            }
+            WayIn::Run { class, min_len } => format!("a run of {min_len} bytes or more of {class:?}"),
+            WayIn::Keywords => format!("one of the keywords, at most {} bytes before", self.distance),
+        }
+    }
+}
+
+/// The rules of a scan: admitted, with unique ids, in the order of their ids.
+#[derive(Debug, Clone, Default)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+}
+
+impl RuleSet {
+    /// A set of no rule.
+    #[must_use]
+    pub fn new() -> RuleSet {
+        RuleSet::default()
+    }
+
+    /// The rules, by id.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub(crate) fn into_rules(self) -> Vec<Rule> {
+        self.rules
+    }
+
+    /// The rule with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        let index = self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok()?;
+        Some(&self.rules[index])
+    }
+
+    /// Adds rules; a rule whose id is there already takes the place of the older one.
+    pub fn extend(&mut self, rules: impl IntoIterator<Item = Rule>) {
+        let added: Vec<Rule> = rules.into_iter().collect();
+        let ids: HashSet<&str> = added.iter().map(|rule| rule.id.as_str()).collect();
+        self.rules.retain(|rule| !ids.contains(rule.id.as_str()));
+        self.rules.extend(added);
+        self.rules.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+
+    /// Keeps the rules for which `keep` answers true.
+    pub fn retain(&mut self, keep: impl FnMut(&Rule) -> bool) {
+        self.rules.retain(keep);
+    }
+}
+
+/// Templates are kept as written, because few scans need them; admission has parsed them once.
+fn parse_templates(sources: &[String]) -> Vec<Sample> {
+    sources.iter().filter_map(|source| Sample::parse(source).ok()).collect()
+}
+
+pub(super) fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Rule, message)
+}
+
+/// Refuses rules of which two have the same id.
+pub(crate) fn check_unique(rules: &[Rule]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match rules.iter().find(|rule| !seen.insert(rule.id.as_str())) {
+        None => Ok(()),
+        Some(rule) => Err(refused("this id is used twice; ids are unique in a set").in_rule(&rule.id)),
+    }
+}

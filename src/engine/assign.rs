@@ -60,7 +60,7 @@ const ABOUT: &[&str] = &[
 const MIN_VALUE: usize = 8;
 
 /// Tries the grammar at `start`, where a stem of a name stands. The value is in the second part of the answer.
-pub(super) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>) {
+pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>) {
     let mut machine = Machine { text, at: start, ran_out: false };
     let value = machine.assignment();
     // Where the text ended under the machine, more text could have changed what it saw.

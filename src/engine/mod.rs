@@ -1,8 +1,8 @@
 //! The engine: one set of rules, one pass.
 
-mod assign;
+pub(crate) mod assign;
 mod keyword;
-mod matcher;
+pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
 pub(crate) mod resolve;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use self::keyword::KeywordIndex;
 use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
-use self::prefilter::{Literal, Prefilter, Run};
+use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -50,7 +50,8 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(rules: Vec<Rule>) -> Engine {
+    /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
+    fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
@@ -88,9 +89,9 @@ impl Engine {
         targets.extend((0..runs.len()).map(|run| vec![Target::Run { run }]));
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
         let keywords = KeywordIndex::new(&rules, &run_rules);
-        let prefilter = Prefilter::new(&literals, &runs);
+        let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Engine { rules, matchers, prefilter, targets, keywords, max_before }
+        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
     }
 }
 
@@ -105,7 +106,15 @@ impl Scanner {
     /// A scanner for these rules.
     #[must_use]
     pub fn new(rules: RuleSet) -> Scanner {
-        Scanner { engine: Arc::new(Engine::new(rules.into_rules())), margin: 0 }
+        let best = |literals: &[Literal], runs: &[Run]| Some(Prefilter::new(literals, runs));
+        let engine = Engine::new(rules.into_rules(), best).expect("every CPU has a prefilter");
+        Scanner { engine: Arc::new(engine), margin: 0 }
+    }
+
+    /// A scanner whose prefilter is of one tier, or `None` where the CPU lacks it.
+    pub(crate) fn with_tier(rules: RuleSet, tier: Tier) -> Option<Scanner> {
+        let engine = Engine::new(rules.into_rules(), |literals, runs| Prefilter::with_tier(literals, runs, tier))?;
+        Some(Scanner { engine: Arc::new(engine), margin: 0 })
     }
 
     /// Gives each finding up to `margin` bytes of the text on its both sides. Default 0.
@@ -174,13 +183,20 @@ impl Scanner {
 }
 
 /// What one thread needs to scan: buffers and caches, reused from unit to unit.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scratch {
     state: State,
     caches: Vec<Option<MatcherCache>>,
     buffer: Vec<u8>,
     /// The engine for which the caches were made.
     engine: Option<Arc<Engine>>,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // It holds text of the unit.
+        f.write_str("Scratch")
+    }
 }
 
 impl Scratch {

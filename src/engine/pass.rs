@@ -114,12 +114,19 @@ impl Pass {
         self.anchored_to = 0;
         self.queue.clear();
         self.nearby.clear();
-        self.states.resize(rules, RuleState::default());
         for rule in self.touched.drain(..) {
             self.states[rule] = RuleState::default();
         }
+        self.states.resize(rules, RuleState::default());
         self.resolver.clear();
         self.skipped = 0;
+    }
+
+    /// Starts another view of the same unit.
+    pub(super) fn restart(&mut self) {
+        let skipped = self.skipped;
+        self.clear(self.states.len());
+        self.skipped = skipped;
     }
 
     /// Nothing before this offset will be part of a match that is not known yet.
@@ -249,6 +256,8 @@ impl Pass {
                 }
                 let Some(cache) = &mut caches[index] else { return true };
                 let (attempt, looked_at) = matcher.attempt(cache, window.bytes, at..to, !window.last);
+                // What is beyond the longest match costs nothing, whether it is there already or not.
+                let looked_at = looked_at.min(rule.max_len);
                 let secret = match attempt {
                     Attempt::Match(end) if *secret_group => Some(matcher.secret(cache, window.bytes, at..end)),
                     _ => None,

@@ -49,7 +49,7 @@ fn on_every_sample_and_near_miss_of_every_rule() {
     let rules = RuleSet::builtin();
     let (twin, scanner) = (Twin::new(&rules), Scanner::new(rules.clone()));
     for rule in rules.rules() {
-        for (template, seed) in rule.samples().iter().chain(rule.near_misses()).flat_map(|t| [(t, 1), (t, 2)]) {
+        for (template, seed) in rule.samples().iter().chain(&rule.near_misses()).flat_map(|t| [(t, 1), (t, 2)]) {
             let what = format!("{} with seed {seed}", template.source());
             compare(&scanner, &twin, &template.fill(seed, rule.checksum()).text, &what);
         }

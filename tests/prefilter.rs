@@ -2,7 +2,7 @@
 
 mod common;
 
-use keyscan::{Kind, Rule, RuleSet, Scanner, testing};
+use keyscan::{Kind, Rule, RuleSet, testing};
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};

@@ -328,7 +328,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
             }
         }
         Target::Run { group } => {
-            engine.run_groups[group].rules_at(window.bytes, at, traced, |rule| push(rule, offset, offset))
+            engine.run_groups[group].rules_at(window.bytes, at, traced, |rule| push(rule, offset, offset));
         }
         Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
     }

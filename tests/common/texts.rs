@@ -88,7 +88,7 @@ impl<'r> Texts<'r> {
         if templates.is_empty() {
             return b"TESTKEY-".to_vec();
         }
-        let filled = random.pick(templates).fill(random.next(), rule.checksum());
+        let filled = random.pick(&templates).fill(random.next(), rule.checksum());
         if random.one_in(4) { filled.text[filled.secret].to_vec() } else { filled.text }
     }
 }

@@ -1,21 +1,21 @@
 //! The engine: one set of rules, one pass.
 
 pub(crate) mod assign;
+mod keyword;
 pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
 pub(crate) mod resolve;
-mod run_group;
 mod session;
 pub(crate) mod validate;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use self::keyword::KeywordIndex;
 use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
-use self::run_group::RunGroup;
 use self::session::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -30,8 +30,8 @@ pub use self::session::{Coverage, Session, Surroundings};
 enum Target {
     /// A literal of the match, at a bounded distance from its start.
     Literal { rule: usize, min_before: usize, max_before: usize },
-    /// A run with which the matches of a group of rules start.
-    Run { group: usize },
+    /// A run with which the matches of some rules start.
+    Run { run: usize },
     /// A keyword of `len` bytes before the match.
     Keyword { rule: usize, len: usize, distance: usize },
 }
@@ -44,7 +44,7 @@ struct Engine {
     prefilter: Prefilter,
     /// By the id of the anchor: literals first, then runs.
     targets: Vec<Vec<Target>>,
-    run_groups: Vec<RunGroup>,
+    keywords: KeywordIndex,
     /// No match starts farther than this before its anchor.
     max_before: usize,
 }
@@ -53,7 +53,8 @@ impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
-        let mut runs: BTreeMap<(usize, [u8; 32]), (Run, Vec<usize>)> = BTreeMap::new();
+        // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
+        let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
         let mut max_before = 0;
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
@@ -68,7 +69,9 @@ impl Engine {
                 }
                 WayIn::Run { class, min_len } => {
                     let run = Run { class: *class, min_len: *min_len };
-                    runs.entry((*min_len, class.to_bytes())).or_insert((run, Vec::new())).1.push(rule);
+                    let (shortest, rules) = runs.entry(class.to_bytes()).or_insert((run, Vec::new()));
+                    shortest.min_len = shortest.min_len.min(*min_len);
+                    rules.push(rule);
                 }
                 WayIn::Keywords => {
                     for word in &spec.keywords {
@@ -83,12 +86,12 @@ impl Engine {
         let mut literals: Vec<(Literal, Vec<Target>)> = literals.into_iter().collect();
         literals.sort_by(|(a, _), (b, _)| (&a.bytes, a.ignore_case).cmp(&(&b.bytes, b.ignore_case)));
         let (literals, mut targets): (Vec<Literal>, Vec<Vec<Target>>) = literals.into_iter().unzip();
-        targets.extend((0..runs.len()).map(|group| vec![Target::Run { group }]));
-        let run_groups = runs.values().map(|(_, group)| RunGroup::new(&rules, group)).collect();
-        let runs: Vec<Run> = runs.into_values().map(|(run, _)| run).collect();
+        targets.extend((0..runs.len()).map(|run| vec![Target::Run { run }]));
+        let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
+        let keywords = KeywordIndex::new(&rules, &run_rules);
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, run_groups, max_before })
+        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
     }
 }
 

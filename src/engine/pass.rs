@@ -8,7 +8,9 @@
 //!
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
+use super::keyword::Nearby;
 use super::matcher::{Attempt, MatcherCache};
+use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, Target, assign};
@@ -97,6 +99,10 @@ pub(super) struct Pass {
     states: Vec<RuleState>,
     touched: Vec<usize>,
     resolver: Resolver,
+    buffers: Buffers,
+    /// Runs of a block, by offset.
+    runs: Vec<(u64, usize)>,
+    nearby: Nearby,
     /// Attempts that were not made because their rule had looked at too many bytes.
     pub(super) skipped: u64,
     /// Filled when there.
@@ -107,6 +113,7 @@ impl Pass {
     pub(super) fn clear(&mut self, rules: usize) {
         self.anchored_to = 0;
         self.queue.clear();
+        self.nearby.clear();
         for rule in self.touched.drain(..) {
             self.states[rule] = RuleState::default();
         }
@@ -147,12 +154,22 @@ impl Pass {
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64).max(self.anchored_to);
             let from = self.anchored_to;
             let (near, far) = ((from - window.base) as usize, (to - window.base) as usize);
-            let (queue, traced) = (&mut self.queue, self.trace.is_some());
-            engine.prefilter.scan(window.bytes, near, far, &mut |id, at| {
+            let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+            engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
                 for target in &engine.targets[id as usize] {
-                    enqueue(engine, target, window, at, traced, queue);
+                    match *target {
+                        Target::Run { run } => runs.push((window.base + at as u64, run)),
+                        _ => enqueue(engine, target, window, at, traced, queue),
+                    }
                 }
             });
+            runs.sort_unstable();
+            for (at, run) in runs.drain(..) {
+                let text = (window.bytes, window.base);
+                engine.keywords.rules_at(&mut self.nearby, text, (run, at), traced, |rule| {
+                    queue.push(Queued { rule, first: at, last: at, again_at: 0 });
+                });
+            }
             self.anchored_to = to;
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
@@ -327,9 +344,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 push(rule, offset.saturating_sub(max_before as u64), last);
             }
         }
-        Target::Run { group } => {
-            engine.run_groups[group].rules_at(window.bytes, at, traced, |rule| push(rule, offset, offset));
-        }
+        Target::Run { .. } => {}
         Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
     }
 }
@@ -343,7 +358,7 @@ fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
 }
 
 /// Where the text starts in which a keyword may start: at most `distance` bytes and one line feed before `text[at]`.
-pub(super) fn reach_start(text: &[u8], at: usize, distance: usize) -> usize {
+fn reach_start(text: &[u8], at: usize, distance: usize) -> usize {
     debug_assert!(distance <= MAX_DISTANCE);
     let start = at.saturating_sub(distance);
     let second = memchr::memrchr_iter(b'\n', &text[start..at]).nth(1);

@@ -120,7 +120,8 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
     let varied = if shape.digits == 0 {
         // Without a digit it may be a name in mixed case; with twenty letters hardly any random value is.
         let letters_of_one_case = shape.lower == 0 || shape.upper == 0;
-        (mixed && surprise >= 4.9) || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
+        (mixed && !letters_of_one_case && surprise >= 4.9)
+            || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
     } else {
         // Short values vary more by chance, so that the bar is a little lower.
         let least = match (bar, value.len()) {

@@ -72,7 +72,6 @@ fn nothing_public_shows_a_secret() {
         show(&Outcome { findings: vec![located], ..Outcome::default() }, "an outcome");
         show(&scanner.explain(&text, 1), "an explanation");
         show(&Filled { text: text.clone(), secret: 16..32 }, "a filled template");
-        show(&scanner.rules(), "a rule");
         shown.push((finding.secret.to_string(), "a secret in text"));
         for (shown, what) in &shown {
             assert_silent(shown, secret, what);

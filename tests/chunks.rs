@@ -57,18 +57,17 @@ fn pieces<'t>(text: &'t [u8], cuts: &[usize]) -> Vec<&'t [u8]> {
 }
 
 fn assert_same(scanner: &Scanner, have: &[Found], want: &[Found], what: &str) {
+    let only_in = |all: &[Found], other: &[Found]| -> String {
+        let found = all.iter().filter(|found| !other.contains(found));
+        let lines = found.map(|(finding, before, after)| {
+            let id = scanner.rules()[finding.rule].id();
+            format!("{id}: {finding:?}, {} bytes before, {} after\n", before.len(), after.len())
+        });
+        lines.collect()
+    };
     if have != want {
-        let shown = |all: &[Found], other: &[Found]| {
-            for (finding, before, after) in all.iter().filter(|found| !other.contains(found)) {
-                let id = scanner.rules()[finding.rule].id();
-                eprintln!("{id}: {finding:?}, {} bytes before, {} after", before.len(), after.len());
-            }
-        };
-        eprintln!("{what}: in pieces there are");
-        shown(have, want);
-        eprintln!("and as a whole there are");
-        shown(want, have);
-        panic!("{what}: the pieces give something else than the whole");
+        let (pieces, whole) = (only_in(have, want), only_in(want, have));
+        panic!("{what}:\nin pieces there are\n{pieces}and as a whole\n{whole}");
     }
 }
 

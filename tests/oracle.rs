@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use keyscan::{RuleSet, Scanner};
+use keyscan::{Finding, RuleSet, Scanner};
 use proptest::prelude::*;
 
 use common::texts::Texts;
@@ -17,14 +17,11 @@ fn compare(scanner: &Scanner, twin: &Twin, text: &[u8], what: &str) {
     if have == want || !is_complete(scanner, text) {
         return;
     }
-    let id = |rule: usize| scanner.rules()[rule].id();
-    for missed in want.iter().filter(|finding| !have.contains(finding)) {
-        eprintln!("{what}: the engine lacks {}: {missed:?}", id(missed.rule));
-    }
-    for extra in have.iter().filter(|finding| !want.contains(finding)) {
-        eprintln!("{what}: the twin lacks {}: {extra:?}", id(extra.rule));
-    }
-    panic!("{what}: the engine and its twin differ");
+    let only_in = |all: &[Finding], other: &[Finding]| -> String {
+        let found = all.iter().filter(|finding| !other.contains(finding));
+        found.map(|finding| format!("{}: {finding:?}\n", scanner.rules()[finding.rule].id())).collect()
+    };
+    panic!("{what}:\nthe engine lacks\n{}the twin lacks\n{}", only_in(&want, &have), only_in(&have, &want));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub fn judge(rule: &Rule, text: &[u8], secret: Range<usize>) -> (f32, Vec<Verdic
 /// The value that the assignment grammar finds when it starts at `text[start]`.
 #[must_use]
 pub fn assigned(text: &[u8], start: usize) -> Option<Range<usize>> {
-    let (attempt, value) = assign::attempt(text, start, false);
+    let (attempt, value, _) = assign::attempt(text, start, false);
     (attempt != Attempt::NoMatch).then_some(value)
 }
 

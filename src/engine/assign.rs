@@ -62,17 +62,19 @@ const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
 /// The shortest value that is worth judging.
 const MIN_VALUE: usize = 8;
 
-/// Tries the grammar at `start`, where a stem of a name stands. The value is in the second part of the answer.
-pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>) {
-    let mut machine = Machine { text, at: start, ran_out: false };
+/// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
+/// were looked at.
+pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
+    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start };
     let value = machine.assignment();
+    let looked_at = machine.seen_to - start;
     // Where the text ended under the machine, more text could have changed what it saw.
     if machine.ran_out && more {
-        return (Attempt::Incomplete, 0..0);
+        return (Attempt::Incomplete, 0..0, 0);
     }
     match value {
-        Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value),
-        _ => (Attempt::NoMatch, 0..0),
+        Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value, looked_at),
+        _ => (Attempt::NoMatch, 0..0, looked_at),
     }
 }
 
@@ -80,12 +82,15 @@ struct Machine<'t> {
     text: &'t [u8],
     at: usize,
     ran_out: bool,
+    /// Everything before this was looked at.
+    seen_to: usize,
 }
 
 impl Machine<'_> {
     fn peek(&mut self) -> Option<u8> {
         let byte = self.text.get(self.at).copied();
         self.ran_out |= byte.is_none();
+        self.seen_to = self.seen_to.max(self.at + 1);
         byte
     }
 
@@ -231,7 +236,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Option<&str> {
-        let (attempt, value) = attempt(text.as_bytes(), text.find("token").unwrap(), false);
+        let (attempt, value, _) = attempt(text.as_bytes(), text.find("token").unwrap(), false);
         (attempt != Attempt::NoMatch).then(|| &text[value])
     }
 
@@ -282,8 +287,8 @@ mod tests {
         let text = "token = \"quartz-0123\";";
         let whole = attempt(text.as_bytes(), 0, false);
         for cut in 0..text.len() {
-            let (cut, value) = attempt(&text.as_bytes()[..cut], 0, true);
-            assert!(cut == Attempt::Incomplete || (cut, value) == whole);
+            let (cut, value, _) = attempt(&text.as_bytes()[..cut], 0, true);
+            assert!(cut == Attempt::Incomplete || (cut, value) == (whole.0.clone(), whole.1.clone()));
         }
     }
 }

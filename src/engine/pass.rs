@@ -250,8 +250,8 @@ impl Pass {
         let to = window.bytes.len().min(at.saturating_add(rule.max_len));
         let (attempt, secret, looked_at) = match &rule.pattern {
             Pattern::Assignment => {
-                let (attempt, value) = assign::attempt(window.bytes, at, !window.last);
-                (attempt, Some(value), 64)
+                let (attempt, value, looked_at) = assign::attempt(window.bytes, at, !window.last);
+                (attempt, Some(value), looked_at)
             }
             Pattern::Regex { source, secret_group } => {
                 let matcher = &engine.matchers[index];

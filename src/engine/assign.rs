@@ -56,6 +56,9 @@ const ABOUT: &[&str] = &[
     "ref",
 ];
 
+/// What ends a value that is not quoted, besides white space.
+const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
+
 /// The shortest value that is worth judging.
 const MIN_VALUE: usize = 8;
 
@@ -194,31 +197,14 @@ impl Machine<'_> {
 
     fn bare(&mut self) -> Option<Range<usize>> {
         let start = self.at;
-        let len = self.skip(MAX_VALUE, |b| {
-            b.is_ascii_graphic()
-                && !matches!(
-                    b,
-                    b'"' | b'\''
-                        | b'`'
-                        | b','
-                        | b';'
-                        | b'<'
-                        | b'>'
-                        | b'('
-                        | b')'
-                        | b'{'
-                        | b'}'
-                        | b'['
-                        | b']'
-                        | b'&'
-                        | b'|'
-                        | b'\\'
-                )
-        });
-        let end = start + len;
+        let len = self.skip(MAX_VALUE, |b| b.is_ascii_graphic() && !BARE_ENDS.contains(&b));
+        // Base64 may be padded; an equals sign that goes on is another assignment.
+        let padding = self.skip(2, |b| b == b'=');
+        let next = self.peek();
+        let padded = padding == 0 || next.is_none_or(|b| !b.is_ascii_graphic() || BARE_ENDS.contains(&b));
         // A call, an index or a template is no value; a word that goes on past the bound is a blob.
-        let stops = self.peek().is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
-        stops.then_some(start..end)
+        let plain = next.is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
+        (padded && plain).then_some(start..self.at)
     }
 }
 
@@ -290,6 +276,7 @@ mod tests {
             "the token is there",
             "token = \"short\"",
             "token = items[0]",
+            "token=quartz=0123",
         ] {
             assert_eq!(value(text), None, "{text}");
         }

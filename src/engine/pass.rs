@@ -239,6 +239,10 @@ impl Pass {
             return true;
         }
         let at = (start - window.base) as usize;
+        if !rule.first.contains(window.bytes[at]) {
+            self.note(index, start, || Tried::NoMatch);
+            return true;
+        }
         if self.states[index].looked_at > CREDIT + CREDIT_PER_BYTE * start {
             self.skipped += 1;
             return true;

@@ -79,6 +79,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         max_len,
         keywords: spec.keywords.clone(),
         distance,
+        first: hir.as_ref().map_or(ByteSet::ALL, literal::first_bytes),
         before,
         after,
         checksum: spec.checksum.as_deref().map(named_checksum).transpose()?,

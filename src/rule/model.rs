@@ -131,6 +131,8 @@ pub struct Rule {
     pub(crate) max_len: usize,
     pub(crate) keywords: Vec<String>,
     pub(crate) distance: usize,
+    /// The bytes with which a match can start.
+    pub(crate) first: ByteSet,
     pub(crate) before: ByteSet,
     pub(crate) after: ByteSet,
     pub(crate) checksum: Option<Checksum>,

@@ -111,7 +111,8 @@ fn report_failures(failures: &[Failure], rules: usize, out: &mut dyn Write) -> R
     if !told.is_empty() {
         return Err(Error::config(format!("{} templates of {rules} rules fail", told.len())));
     }
-    writeln!(out, "{rules} rules are sound").map_err(broken)?;
+    let (noun, verb) = if rules == 1 { ("rule", "is") } else { ("rules", "are") };
+    writeln!(out, "{rules} {noun} {verb} sound").map_err(broken)?;
     Ok(Exit::Clean)
 }
 

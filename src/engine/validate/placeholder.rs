@@ -1,5 +1,7 @@
 //! Values that stand for a secret: published, conventional, repetitive.
 
+use sha2::{Digest, Sha256};
+
 /// Words that no random value is likely to hold, in lower case. Four letters and fewer would turn up by chance.
 const WORDS: &[&[u8]] = &[
     b"example",
@@ -43,6 +45,16 @@ const MIN_SHARE: usize = 4;
 /// Templates, references and calls: brackets that hold a name.
 const BRACKETS: &[&[u8]] = &[b"${", b"{{", b"<%", b"#{", b"$(", b"%("];
 
+/// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
+static PUBLISHED: &str = include_str!("../../../patterns/published.txt");
+
+/// Whether `secret` is a value that its vendor publishes.
+fn is_published(secret: &[u8]) -> bool {
+    let digest = Sha256::digest(secret);
+    let start = data_encoding::HEXLOWER.encode(&digest[..8]);
+    PUBLISHED.lines().any(|line| line.starts_with(&start))
+}
+
 /// Whether `secret` looks like a placeholder; `own` are the conventional values of its rule.
 pub(super) fn is_placeholder(secret: &[u8], own: &[String]) -> bool {
     let lower = secret.to_ascii_lowercase();
@@ -51,6 +63,7 @@ pub(super) fn is_placeholder(secret: &[u8], own: &[String]) -> bool {
         || own.iter().any(|word| holds(word.as_bytes()))
         || BRACKETS.iter().any(|bracket| holds(bracket))
         || is_repetitive(&lower)
+        || is_published(secret)
 }
 
 /// Whether one byte, one short piece or one sequence makes up too much of it.

@@ -355,10 +355,19 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
 
 /// Whether one of the rule's keywords starts in the last bytes before `text[at]`, at most one line feed away.
 fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
-    let reach = &text[reach_start(text, at, rule.distance)..at];
-    rule.keywords
-        .iter()
-        .any(|word| reach.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())))
+    let from = reach_start(text, at, rule.distance);
+    rule.keywords.iter().any(|word| {
+        let is_word = |window: &[u8]| window.eq_ignore_ascii_case(word.as_bytes());
+        let mut windows = text[from..at].windows(word.len()).enumerate();
+        windows.any(|(offset, window)| is_word(window) && starts_word(text, from + offset))
+    })
+}
+
+/// Whether a word may start at `text[at]`: at the start of a name or one of its humps (`my_ovhKey`, `myOvh`), not inside of another (`MOVH`).
+pub(crate) fn starts_word(text: &[u8], at: usize) -> bool {
+    let Some(&before) = at.checked_sub(1).and_then(|before| text.get(before)) else { return true };
+    let hump = before.is_ascii_lowercase() && text[at].is_ascii_uppercase();
+    hump || !before.is_ascii_alphabetic() || !text[at].is_ascii_alphabetic()
 }
 
 /// Where the text starts in which a keyword may start: at most `distance` bytes and one line feed before `text[at]`.

@@ -14,6 +14,8 @@ use crate::rule::MAX_DISTANCE;
 use crate::secret::Secret;
 use crate::span::{Position, Span};
 
+/// How far before a match validators and keywords look: a keyword's distance, and the byte before the keyword.
+const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
 /// Bytes are dropped from the front of the buffer when at least so many can go.
 const COMPACT_LEN: usize = 64 * 1024;
 
@@ -121,7 +123,7 @@ impl State {
             let matched = to_unit(found.matched).0;
             waiting.push_back(Pending { span, matched, decoded: Some((encoding, Secret::new(secret))), found });
         });
-        let keep_from = self.wide.final_to(engine).saturating_sub(MAX_DISTANCE as u64);
+        let keep_from = self.wide.final_to(engine).saturating_sub(LOOK_BEHIND);
         let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
         if dead >= COMPACT_LEN {
             self.derived.drain(..dead);
@@ -174,7 +176,7 @@ impl State {
     /// Nothing before this offset will be looked at again.
     fn needed_from(&self, scanner: &Scanner, end: u64) -> u64 {
         // Validators and keywords look behind a match, and so does whoever wants to see what stands around it.
-        let behind = scanner.margin.max(MAX_DISTANCE) as u64;
+        let behind = (scanner.margin as u64).max(LOOK_BEHIND);
         // Lines of UTF-16 are counted by code units, which must not be cut in two.
         self.final_to(scanner, end).saturating_sub(behind) & !1
     }

@@ -148,7 +148,7 @@ fn match_at(rule: &Rule, regex: Option<&Regex>, text: &[u8], start: usize) -> Op
     Some((matched, secret))
 }
 
-/// Whether one of the rule's keywords stands in the last bytes before `text[at]`, at most one line feed away.
+/// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.
 fn has_keyword(rule: &Rule, text: &[u8], at: usize) -> bool {
     (at.saturating_sub(testing::distance(rule))..at).any(|start| {
         rule.keywords().iter().any(|word| {
@@ -156,8 +156,17 @@ fn has_keyword(rule: &Rule, text: &[u8], at: usize) -> bool {
             end <= at
                 && text[start..end].eq_ignore_ascii_case(word.as_bytes())
                 && text[end..at].iter().filter(|&&byte| byte == b'\n').count() <= 1
+                && at_word_start(text, start)
         })
     })
+}
+
+/// Whether no letter stands before the letter at `start`, unless it is a capital after a small one.
+fn at_word_start(text: &[u8], start: usize) -> bool {
+    if start == 0 || !text[start].is_ascii_alphabetic() || !text[start - 1].is_ascii_alphabetic() {
+        return true;
+    }
+    text[start - 1].is_ascii_lowercase() && text[start].is_ascii_uppercase()
 }
 
 /// The texts that the runs of ASCII in UTF-16 say, and where in `text` each of their bytes stands. Runs are of eight

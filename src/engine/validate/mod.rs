@@ -71,8 +71,9 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
     if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
         let generic = rule.kind == Kind::Generic;
         let bar = if generic { Bar::High } else { Bar::Low };
-        // A UUID under a telling name is an identifier more often than a secret.
-        let random = randomness::is_random(secret, bar) && !(generic && randomness::is_uuid(secret));
+        // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
+        let named = generic && (randomness::is_uuid(secret) || is_member_path(secret));
+        let random = randomness::is_random(secret, bar) && !named;
         if !random {
             return refuted(verdicts, Verdict::NotRandom);
         }
@@ -83,4 +84,14 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         return refuted(verdicts, Verdict::Placeholder);
     }
     Judgement { confidence: rule.confidence, verdicts }
+}
+
+/// Whether it reads like code that names a member of something: `config.tokenSource`.
+fn is_member_path(value: &[u8]) -> bool {
+    let is_name = |part: &[u8]| {
+        part.len() < 24
+            && part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    value.contains(&b'.') && value.split(|b| *b == b'.').all(is_name)
 }

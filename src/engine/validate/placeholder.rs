@@ -32,8 +32,9 @@ const WORDS: &[&[u8]] = &[
     b"deadbeefdeadbeef",
     b"cafebabe",
     b"xxxxx",
-    b"*****",
-    b".....",
+    b"****",
+    b"%%%%",
+    b"...",
     // Templates, references and calls: brackets that hold a name.
     b"${",
     b"{{",
@@ -104,8 +105,8 @@ fn is_repetitive(lower: &[u8]) -> bool {
             return true;
         }
     }
-    // A piece of up to eight bytes, repeated from one end to the other.
-    lower.len() >= 16 && (1..=8).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
+    // A piece that is repeated from one end to the other.
+    lower.len() >= 16 && (1..=lower.len() / 2).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
 }
 
 /// Whether `b` comes right after `a` among the letters or the digits.

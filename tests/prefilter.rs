@@ -62,10 +62,10 @@ fn untried(rule: &Rule, regex: &str) -> (usize, Vec<String>) {
         let mut text = Vec::new();
         if !random.one_in(4) {
             text.extend((0..random.below(70)).map(|_| b'.'));
-            text.extend(rule.keywords().first().map(String::as_bytes).unwrap_or_default());
+            text.extend(rule.keywords().next().map(str::as_bytes).unwrap_or_default());
             text.push(b' ');
             text.extend(beside);
-        } else if !rule.keywords().is_empty() {
+        } else if rule.keywords().len() > 0 {
             continue;
         }
         let start = text.len();

@@ -2,6 +2,7 @@
 
 pub(crate) mod assign;
 mod keyword;
+mod lists;
 pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
@@ -9,10 +10,11 @@ pub(crate) mod resolve;
 mod session;
 pub(crate) mod validate;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::keyword::KeywordIndex;
+use self::lists::Lists;
 use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
@@ -43,7 +45,7 @@ struct Engine {
     matchers: Vec<Matcher>,
     prefilter: Prefilter,
     /// By the id of the anchor: literals first, then runs.
-    targets: Vec<Vec<Target>>,
+    targets: Lists<Target>,
     keywords: KeywordIndex,
     /// No match starts farther than this before its anchor.
     max_before: usize,
@@ -52,7 +54,7 @@ struct Engine {
 impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
-        let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
+        let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
         let mut max_before = 0;
@@ -60,11 +62,10 @@ impl Engine {
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
-                        let literal = Literal { bytes: anchor.bytes.clone(), ignore_case: anchor.ignore_case };
                         let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
                         max_before = max_before.max(max_before_);
                         let target = Target::Literal { rule, min_before, max_before: max_before_ };
-                        literals.entry(literal).or_default().push(target);
+                        anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
                 }
                 WayIn::Run { class, min_len } => {
@@ -75,20 +76,21 @@ impl Engine {
                 }
                 WayIn::Keywords => {
                     for word in &spec.keywords {
-                        let literal = Literal { bytes: word.as_bytes().to_vec(), ignore_case: true };
                         let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
-                        literals.entry(literal).or_default().push(target);
+                        anchored.push((word.as_bytes(), true, target));
                     }
                 }
             }
         }
-        // The order of a hash map differs from run to run; that of the anchors must not.
-        let mut literals: Vec<(Literal, Vec<Target>)> = literals.into_iter().collect();
-        literals.sort_by(|(a, _), (b, _)| (&a.bytes, a.ignore_case).cmp(&(&b.bytes, b.ignore_case)));
-        let (literals, mut targets): (Vec<Literal>, Vec<Vec<Target>>) = literals.into_iter().unzip();
-        targets.extend((0..runs.len()).map(|run| vec![Target::Run { run }]));
+        anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
+        let (mut literals, mut targets) = (Vec::new(), Lists::new());
+        for same in anchored.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            literals.push(Literal { bytes: same[0].0.to_vec(), ignore_case: same[0].1 });
+            targets.push(same.iter().map(|&(.., target)| target));
+        }
+        (0..runs.len()).for_each(|run| targets.push([Target::Run { run }]));
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
-        let keywords = KeywordIndex::new(&rules, &run_rules);
+        let keywords = KeywordIndex::new(&rules, run_rules);
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })

@@ -156,7 +156,7 @@ impl Pass {
             let (near, far) = ((from - window.base) as usize, (to - window.base) as usize);
             let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
             engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
-                for target in &engine.targets[id as usize] {
+                for target in engine.targets.get(id as usize) {
                     match *target {
                         Target::Run { run } => runs.push((window.base + at as u64, run)),
                         _ => enqueue(engine, target, window, at, traced, queue),
@@ -166,7 +166,7 @@ impl Pass {
             runs.sort_unstable();
             for (at, run) in runs.drain(..) {
                 let text = (window.bytes, window.base);
-                engine.keywords.rules_at(&mut self.nearby, text, (run, at), traced, |rule| {
+                engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, (run, at), traced, |rule| {
                     queue.push(Queued { rule, first: at, last: at, again_at: 0 });
                 });
             }

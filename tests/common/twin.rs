@@ -97,7 +97,7 @@ impl Twin {
             if start > 0 && !before.contains(text[start - 1]) {
                 continue;
             }
-            if !rule.keywords().is_empty() && !has_keyword(rule, text, start) {
+            if rule.keywords().len() > 0 && !has_keyword(rule, text, start) {
                 continue;
             }
             let Some((matched, secret)) = match_at(rule, regex.as_ref(), text, start) else { continue };
@@ -151,7 +151,7 @@ fn match_at(rule: &Rule, regex: Option<&Regex>, text: &[u8], start: usize) -> Op
 /// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.
 fn has_keyword(rule: &Rule, text: &[u8], at: usize) -> bool {
     (at.saturating_sub(testing::distance(rule))..at).any(|start| {
-        rule.keywords().iter().any(|word| {
+        rule.keywords().any(|word| {
             let end = start + word.len();
             end <= at
                 && text[start..end].eq_ignore_ascii_case(word.as_bytes())

@@ -68,8 +68,8 @@ fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
     line("regex", rule.regex().unwrap_or("(the assignment grammar)"))?;
     line("way in", &rule.way_in())?;
     line("max length", &format!("{} bytes", rule.max_len()))?;
-    if !rule.keywords().is_empty() {
-        line("keywords", &rule.keywords().join(", "))?;
+    if rule.keywords().len() > 0 {
+        line("keywords", &rule.keywords().collect::<Vec<_>>().join(", "))?;
     }
     if let Some(checksum) = rule.checksum() {
         line("checksum", checksum.as_str())?;

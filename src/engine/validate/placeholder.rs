@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::rule::Text;
+
 /// Words that no random value is likely to hold, in lower case. Four letters and fewer would turn up by chance.
 const WORDS: &[&[u8]] = &[
     b"example",
@@ -72,7 +74,7 @@ pub(super) fn is_published(secret: &[u8]) -> bool {
 }
 
 /// Whether `secret` looks like a placeholder; `own` are the conventional values of its rule.
-pub(super) fn is_placeholder(secret: &[u8], own: &[String]) -> bool {
+pub(super) fn is_placeholder(secret: &[u8], own: &[Text]) -> bool {
     let lower = secret.to_ascii_lowercase();
     holds_word(&lower)
         || own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
@@ -146,6 +148,6 @@ mod tests {
         for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3"] {
             assert!(!placeholder(text), "{text}");
         }
-        assert!(is_placeholder(b"q7Zt0vKxP3mW9sLd", &["kxp3".to_owned()]));
+        assert!(is_placeholder(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())]));
     }
 }

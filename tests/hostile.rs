@@ -92,7 +92,9 @@ fn time(scanner: &Scanner, text: &[u8]) -> Duration {
 /// What is wrong with the time that the text takes, when plain text takes `plain`.
 fn too_slow(scanner: &Scanner, text: &[u8], plain: Duration, most: f64) -> Option<String> {
     let (half, whole) = (time(scanner, &text[..text.len() / 2]), time(scanner, text));
-    let (growth, ratio) = (whole.as_secs_f64() / half.as_secs_f64(), whole.as_secs_f64() / plain.as_secs_f64());
+    // What takes hardly longer than plain text may double by chance; what is not linear takes far longer.
+    let growth = whole.as_secs_f64() / half.max(2 * plain).as_secs_f64();
+    let ratio = whole.as_secs_f64() / plain.as_secs_f64();
     (growth >= 2.5 || ratio >= most)
         .then(|| format!("{whole:?}, {ratio:.1} times plain text ({plain:?}), {growth:.1} times half of it"))
 }

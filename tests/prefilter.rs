@@ -71,13 +71,9 @@ fn untried(rule: &Rule, regex: &str) -> (usize, Vec<String>) {
         let start = text.len();
         draw(&hir, &mut random, &mut text);
         text.truncate(start + rule.max_len());
-        text.extend_from_slice(*random.pick(&[
-            &b""[..],
-            b" ",
-            b"\"\n",
-            b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-            b"\n more",
-        ]));
+        let after: [&[u8]; 5] = [b"", b" ", b"\"\n", b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", b"\n more"];
+        let after = after[random.below(after.len())];
+        text.extend_from_slice(after);
         let window = start..text.len().min(start + rule.max_len());
         if !matcher.is_match(Input::new(&text).span(window).anchored(Anchored::Yes)) {
             continue;

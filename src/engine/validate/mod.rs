@@ -79,6 +79,10 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         }
         verdicts.push(Verdict::Random);
     }
+    // Last, because it hashes.
+    if placeholder::is_published(secret) {
+        return refuted(verdicts, Verdict::Placeholder);
+    }
     Judgement { confidence: rule.confidence, verdicts }
 }
 

@@ -37,7 +37,25 @@ const WORDS: &[&[u8]] = &[
     b"****",
     b"%%%%",
     b"...",
+    // Templates, references and calls: brackets that hold a name.
+    b"${",
+    b"{{",
+    b"<%",
+    b"#{",
+    b"$(",
+    b"%(",
 ];
+
+/// For each byte the words that start with it, as bits: most bytes start none, and one look says so.
+static STARTS: [u64; 256] = {
+    let mut starts = [0; 256];
+    let mut word = 0;
+    while word < WORDS.len() {
+        starts[WORDS[word][0] as usize] |= 1 << word;
+        word += 1;
+    }
+    starts
+};
 
 /// A run of one byte so long is no chance in random text of these lengths.
 const MIN_REPEAT: usize = 7;
@@ -45,14 +63,11 @@ const MIN_REPEAT: usize = 7;
 const MIN_SEQUENCE: usize = 8;
 /// Some formats begin with such a run; a placeholder has more than this share of it.
 const MIN_SHARE: usize = 4;
-/// Templates, references and calls: brackets that hold a name.
-const BRACKETS: &[&[u8]] = &[b"${", b"{{", b"<%", b"#{", b"$(", b"%("];
-
 /// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
 static PUBLISHED: &str = include_str!("../../../patterns/published.txt");
 
 /// Whether `secret` is a value that its vendor publishes.
-fn is_published(secret: &[u8]) -> bool {
+pub(super) fn is_published(secret: &[u8]) -> bool {
     let digest = Sha256::digest(secret);
     let start = data_encoding::HEXLOWER.encode(&digest[..8]);
     PUBLISHED.lines().any(|line| line.starts_with(&start))
@@ -61,12 +76,22 @@ fn is_published(secret: &[u8]) -> bool {
 /// Whether `secret` looks like a placeholder; `own` are the conventional values of its rule.
 pub(super) fn is_placeholder(secret: &[u8], own: &[Text]) -> bool {
     let lower = secret.to_ascii_lowercase();
-    let holds = |word: &[u8]| memchr::memmem::find(&lower, word).is_some();
-    WORDS.iter().any(|word| holds(word))
-        || own.iter().any(|word| holds(word.as_bytes()))
-        || BRACKETS.iter().any(|bracket| holds(bracket))
+    holds_word(&lower)
+        || own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
         || is_repetitive(&lower)
-        || is_published(secret)
+}
+
+fn holds_word(lower: &[u8]) -> bool {
+    lower.iter().enumerate().any(|(at, &byte)| {
+        let mut words = STARTS[usize::from(byte)];
+        while words != 0 {
+            if lower[at..].starts_with(WORDS[words.trailing_zeros() as usize]) {
+                return true;
+            }
+            words &= words - 1;
+        }
+        false
+    })
 }
 
 /// Whether one byte, one short piece or one sequence makes up too much of it.

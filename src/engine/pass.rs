@@ -321,16 +321,32 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
         Target::Run { group } => {
             engine.run_groups[group].rules_at(window.bytes, at, traced, |rule| push(rule, offset, offset))
         }
-        Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
+        Target::Keyword { rule, len, distance } => {
+            if traced || starts_word(window.bytes, at, len) {
+                push(rule, offset + len as u64, offset + distance as u64);
+            }
+        }
     }
 }
 
-/// Whether one of the rule's keywords starts in the last bytes before `text[at]`, at most one line feed away.
+/// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.
 fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
-    let reach = &text[reach_start(text, at, rule.distance)..at];
-    rule.keywords
-        .iter()
-        .any(|word| reach.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())))
+    let start = reach_start(text, at, rule.distance);
+    let stands_at = |word: &str, place: usize| starts_word(text, place, word.len());
+    rule.keywords.iter().any(|word| {
+        let mut places = text[start..at].windows(word.len()).enumerate();
+        places.any(|(index, window)| window.eq_ignore_ascii_case(word.as_bytes()) && stands_at(word, start + index))
+    })
+}
+
+/// Whether a word of the text starts at `text[at]` with the keyword of `len` bytes that stands there: behind anything but
+/// a letter, with a capital behind a small letter, or with the capital of a capitalised word behind others.
+pub(super) fn starts_word(text: &[u8], at: usize, len: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| text[before]) else { return true };
+    let first = text[at];
+    let hump = first.is_ascii_uppercase()
+        && (before.is_ascii_lowercase() || text[at + 1..at + len].first().is_some_and(u8::is_ascii_lowercase));
+    !before.is_ascii_alphabetic() || !first.is_ascii_alphabetic() || hump
 }
 
 /// Where the text starts in which a keyword may start: at most `distance` bytes and one line feed before `text[at]`.

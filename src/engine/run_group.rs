@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pass::reach_start;
+use super::pass::{reach_start, starts_word};
 use super::prefilter::{Literal, Prefilter};
 use crate::rule::Rule;
 
@@ -17,6 +17,8 @@ pub(super) struct RunGroup {
     /// Those that need no keyword.
     free: Vec<usize>,
     words: Prefilter,
+    /// By the id of the word: its length.
+    lens: Vec<usize>,
     /// By the id of the word: rules, and how far before the run the word may start.
     by_word: Vec<Vec<(usize, usize)>>,
     /// The farthest of these distances.
@@ -37,6 +39,7 @@ impl RunGroup {
             all: group.to_vec(),
             free: group.iter().copied().filter(|&rule| rules[rule].keywords.is_empty()).collect(),
             words: Prefilter::new(&literals, &[]),
+            lens: words.keys().map(|word| word.len()).collect(),
             by_word: words.into_values().collect(),
             distance: group.iter().map(|&rule| rules[rule].distance).max().unwrap_or(0),
         }
@@ -50,6 +53,9 @@ impl RunGroup {
         self.free.iter().copied().for_each(&mut found);
         let from = reach_start(text, at, self.distance);
         self.words.scan(&text[..at], from, at, &mut |word, start| {
+            if !starts_word(text, start, self.lens[word as usize]) {
+                return;
+            }
             for &(rule, distance) in &self.by_word[word as usize] {
                 if at - start <= distance {
                     found(rule);

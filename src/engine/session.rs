@@ -14,6 +14,9 @@ use crate::rule::MAX_DISTANCE;
 use crate::secret::Secret;
 use crate::span::{Position, Span};
 
+/// Keywords and validators look back so far, and at the byte before.
+const LOOK_BACK: usize = MAX_DISTANCE + 1;
+
 /// Bytes are dropped from the front of the buffer when at least so many can go.
 const COMPACT_LEN: usize = 64 * 1024;
 
@@ -113,7 +116,7 @@ impl State {
             let matched = to_unit(found.matched).0;
             waiting.push_back(Pending { span, matched, decoded: Some((encoding, Secret::new(secret))), found });
         });
-        let keep_from = self.wide.final_to(engine).saturating_sub(MAX_DISTANCE as u64);
+        let keep_from = self.wide.final_to(engine).saturating_sub(LOOK_BACK as u64);
         let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
         if dead >= COMPACT_LEN {
             self.derived.drain(..dead);
@@ -158,17 +161,17 @@ impl State {
     /// Nothing before this offset will be part of a finding that was not given yet, nor be looked at again.
     fn needed_from(&self, scanner: &Scanner, end: u64) -> u64 {
         let plain = self.plain.final_to(&scanner.engine).min(end);
-        let behind = plain.saturating_sub(MAX_DISTANCE as u64);
+        let behind = plain.saturating_sub(LOOK_BACK as u64);
         // An open run of wide text is decided by the byte before the last, and its findings stand before what is
         // derived of it; they are rare, and hold back what they need.
         let wide = if self.wide_text.is_empty() {
             end
         } else {
-            let derived = self.wide.final_to(&scanner.engine).saturating_sub(MAX_DISTANCE as u64);
+            let derived = self.wide.final_to(&scanner.engine).saturating_sub(LOOK_BACK as u64);
             self.wide_text.unit_span(Span { start: derived, end: derived + 1 }).0.start
         };
         let waiting = self.waiting.iter().map(|pending| pending.span.start).fold(end, u64::min);
-        behind.min(wide).min(waiting.saturating_sub(scanner.margin as u64)).min(end.saturating_sub(MAX_DISTANCE as u64))
+        behind.min(wide).min(waiting.saturating_sub(scanner.margin as u64)).min(end.saturating_sub(LOOK_BACK as u64))
     }
 }
 

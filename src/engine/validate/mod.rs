@@ -4,6 +4,7 @@ mod context;
 mod json;
 mod pem;
 mod placeholder;
+mod published;
 mod randomness;
 pub(crate) mod structure;
 
@@ -38,33 +39,48 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
     let rule = candidate.rule;
     let secret = &candidate.text[candidate.secret.clone()];
     let mut verdicts = Vec::new();
-    let refuted = |verdicts, verdict| {
-        let mut verdicts: Vec<Verdict> = verdicts;
-        verdicts.push(verdict);
-        Judgement { confidence: REFUTED, verdicts }
-    };
+    if let Some(refusal) = refusal(candidate, secret, &mut verdicts) {
+        verdicts.push(refusal);
+        return Judgement { confidence: REFUTED, verdicts };
+    }
+    // Only what would be reported is hashed.
+    if published::is_published(secret) {
+        return Judgement { confidence: REFUTED, verdicts: vec![Verdict::Published] };
+    }
+    let proven = verdicts.contains(&Verdict::ChecksumValid);
+    Judgement { confidence: if proven { PROVEN } else { rule.confidence }, verdicts }
+}
+
+/// What speaks against a match, if anything does; what speaks for it is added to the verdicts.
+fn refusal(candidate: &Candidate<'_>, secret: &[u8], verdicts: &mut Vec<Verdict>) -> Option<Verdict> {
+    let rule = candidate.rule;
     if let Some(checksum) = rule.checksum {
         if !checksum.verify(secret) {
-            return refuted(verdicts, Verdict::ChecksumInvalid);
+            return Some(Verdict::ChecksumInvalid);
         }
         // No chance makes a valid checksum: what follows has nothing to add.
-        return Judgement { confidence: PROVEN, verdicts: vec![Verdict::ChecksumValid] };
+        verdicts.push(Verdict::ChecksumValid);
+        return None;
     }
     if let Some(structure) = rule.structure {
         if !structure::check(structure, secret) {
-            return refuted(verdicts, Verdict::StructureInvalid);
+            return Some(Verdict::StructureInvalid);
         }
         verdicts.push(Verdict::StructureValid);
     }
-    if placeholder::is_placeholder(secret, &rule.placeholders) {
-        return refuted(verdicts, Verdict::Placeholder);
+    // Some values are text in base64, and it is the text that was chosen.
+    let decoded = structure::text_in_base64(secret);
+    if placeholder::is_placeholder(secret, &rule.placeholders)
+        || decoded.as_deref().is_some_and(placeholder::is_conventional_text)
+    {
+        return Some(Verdict::Placeholder);
     }
     if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
-        return refuted(verdicts, Verdict::LowEntropy);
+        return Some(Verdict::LowEntropy);
     }
     if rule.kind == Kind::Contextual {
         if !context::is_assigned(candidate.text, candidate.secret.start) {
-            return refuted(verdicts, Verdict::NotAssigned);
+            return Some(Verdict::NotAssigned);
         }
         verdicts.push(Verdict::Context);
     }
@@ -73,10 +89,10 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         let bar = if generic { Bar::High } else { Bar::Low };
         // A UUID under a telling name is an identifier more often than a secret.
         let random = randomness::is_random(secret, bar) && !(generic && randomness::is_uuid(secret));
-        if !random {
-            return refuted(verdicts, Verdict::NotRandom);
+        if !random || decoded.is_some_and(|text| !randomness::is_random(&text, Bar::Low)) {
+            return Some(Verdict::NotRandom);
         }
         verdicts.push(Verdict::Random);
     }
-    Judgement { confidence: rule.confidence, verdicts }
+    None
 }

@@ -32,6 +32,8 @@ mod rule {
     mod sample;
     #[path = "schema.rs"]
     mod schema;
+    #[path = "text.rs"]
+    mod text;
 
     pub(crate) use self::sample::Sample;
 }

@@ -43,7 +43,7 @@ impl Scanner {
             let (outcome, confidence) = match &trace.outcome {
                 Tried::Before => ("the byte before it is one that the rule excludes".to_owned(), None),
                 Tried::NoKeyword => {
-                    let words = rule.keywords().join(", ");
+                    let words = rule.keywords().collect::<Vec<_>>().join(", ");
                     (format!("none of its keywords ({words}) stands close enough before it"), None)
                 }
                 Tried::NoMatch => ("what follows does not have the format".to_owned(), None),

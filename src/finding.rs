@@ -15,10 +15,8 @@ pub enum Verdict {
     StructureValid,
     /// It lacks the structure of its format.
     StructureInvalid,
-    /// A conventional or repetitive value.
+    /// A published, conventional or repetitive value.
     Placeholder,
-    /// A value that its vendor published: of a documentation, an emulator, a test account.
-    Published,
     /// Its entropy is below the least of its rule.
     LowEntropy,
     /// It looks random.
@@ -41,7 +39,6 @@ impl Verdict {
             Verdict::StructureValid => "has the structure of its format",
             Verdict::StructureInvalid => "lacks the structure of its format",
             Verdict::Placeholder => "looks like a placeholder",
-            Verdict::Published => "is a published example",
             Verdict::LowEntropy => "has too little entropy",
             Verdict::Random => "looks random",
             Verdict::NotRandom => "does not look random",

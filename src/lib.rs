@@ -18,6 +18,8 @@ mod run;
 mod secret;
 mod source;
 mod span;
+#[doc(hidden)]
+pub mod testing;
 mod trial;
 
 pub use crate::byteset::ByteSet;

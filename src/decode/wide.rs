@@ -2,8 +2,9 @@
 //!
 //! Such text is a run of characters with one NUL between two of them; whether the NULs are the high bytes of the
 //! characters before (little endian) or after them (big endian) does not matter for what it says. Runs of
-//! [`MIN_RUN_LEN`] characters and more are copied out, separated by a byte that no rule matches. Characters beyond
-//! ASCII end a run; secrets have none.
+//! [`MIN_RUN_LEN`] characters and more are copied out, each as if a line ended after it. Characters beyond ASCII end a
+//! run; secrets have none. Runs that are farther apart than [`MAX_GAP`] belong to views of their own: a rule does not
+//! reach from one to the other, and a stream need not remember the first until the second comes.
 
 use std::collections::VecDeque;
 
@@ -12,8 +13,10 @@ use crate::span::Span;
 
 /// Shorter runs hold no secret.
 pub(crate) const MIN_RUN_LEN: usize = 8;
-/// Stands between runs in the derived text; never part of UTF-8.
-const SEPARATOR: u8 = 0xFF;
+/// Runs with more bytes than this between them have nothing to do with one another.
+const MAX_GAP: u64 = 1024;
+/// Stands after each run in the derived text. A line feed, because that is where values end that end nowhere else.
+const SEPARATOR: u8 = b'\n';
 
 /// A run: where it starts in the derived text and where in the unit.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +30,10 @@ struct Segment {
 pub(crate) struct WideText {
     /// Derived bytes that nobody took yet.
     out: Vec<u8>,
-    /// How many bytes were derived in all.
+    /// How many bytes of this view were derived in all.
     derived_len: u64,
+    /// Where the last derived character stands in the unit.
+    last_character: u64,
     segments: VecDeque<Segment>,
     /// The open run: where its first character stands, and its characters while it is too short to count.
     run: Option<(u64, Vec<u8>)>,
@@ -47,35 +52,42 @@ impl WideText {
         self.seen = 0;
     }
 
-    /// Whether nothing has been derived so far.
+    /// Starts the next view, when [`WideText::feed`] said that one is over.
+    pub(crate) fn next_view(&mut self) {
+        self.derived_len = 0;
+        self.segments.clear();
+    }
+
+    /// Whether nothing of this view has been derived so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.derived_len == 0
     }
 
     /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows. Derived bytes
-    /// are appended to `derived`. The byte before what is new has to be in `text`.
-    pub(crate) fn feed(&mut self, text: &[u8], base: u64, last: bool, derived: &mut Vec<u8>) {
+    /// are appended to `derived`. The byte before what is new has to be in `text`. Answers true when the view is over,
+    /// whose text is all derived then; the rest of `text` is for the next one.
+    pub(crate) fn feed(&mut self, text: &[u8], base: u64, last: bool, derived: &mut Vec<u8>) -> bool {
         let end = base + text.len() as u64;
         // The byte after a NUL decides what the NUL means.
         let stop = if last { end } else { end.saturating_sub(1) };
         let from = (self.seen.max(base) - base) as usize;
         let to = (stop.max(base) - base) as usize;
+        let mut over = false;
         if from < to {
-            for at in memchr::memchr_iter(0, &text[from..to]).map(|at| at + from) {
-                self.nul(text, base, at);
-            }
-            self.seen = stop;
+            let nuls = memchr::memchr_iter(0, &text[from..to]).map(|at| at + from);
+            let beyond = nuls.into_iter().find(|&at| !self.nul(text, base, at));
+            over = beyond.is_some();
+            self.seen = beyond.map_or(stop, |at| base + at as u64);
         }
-        if let Some((..)) = &self.run
-            && (last || self.seen > self.last_nul + 2)
-        {
+        if self.run.is_some() && (last || self.seen > self.last_nul + 2) {
             self.close();
         }
         derived.append(&mut self.out);
+        over || (self.run.is_none() && !self.is_empty() && self.seen.saturating_sub(1) > self.last_character + MAX_GAP)
     }
 
-    /// Looks at the NUL at `text[at]`.
-    fn nul(&mut self, text: &[u8], base: u64, at: usize) {
+    /// Looks at the NUL at `text[at]`; answers false, and leaves it, when it belongs to the next view.
+    fn nul(&mut self, text: &[u8], base: u64, at: usize) -> bool {
         let character = |index: Option<usize>| index.and_then(|i| text.get(i)).copied().filter(|&b| is_text(b));
         let (before, after) = (character(at.checked_sub(1)), character(at.checked_add(1)));
         let offset = base + at as u64;
@@ -85,14 +97,43 @@ impl WideText {
         match (before, after) {
             (Some(before), Some(after)) => {
                 if self.run.is_none() {
+                    if !self.is_empty() && offset - 1 > self.last_character + MAX_GAP {
+                        return false;
+                    }
                     self.run = Some((offset - 1, Vec::new()));
                     self.push(before);
                 }
                 self.push(after);
                 self.last_nul = offset;
+                if self.is_counted() {
+                    self.last_character = offset + 1;
+                }
             }
             _ => self.close(),
         }
+        true
+    }
+
+    /// Whether a run is open and long enough.
+    fn is_counted(&self) -> bool {
+        self.run.as_ref().is_some_and(|(_, head)| head.len() >= MIN_RUN_LEN)
+    }
+
+    /// No character that is not derived yet stands in the unit before this offset.
+    fn derived_to(&self) -> u64 {
+        match &self.run {
+            Some((start, head)) if head.len() < MIN_RUN_LEN => *start,
+            Some(_) => self.last_nul + 2,
+            None => self.seen.saturating_sub(1),
+        }
+    }
+
+    /// No span of the derived text that starts at `derived` or later starts in the unit before this offset.
+    pub(crate) fn unit_start(&self, derived: u64) -> u64 {
+        let known = if derived < self.derived_len { self.unit_offset(derived) } else { u64::MAX };
+        // The code unit of a character may start a byte before it, and the next run a byte before the place that the
+        // line feed after this one seems to have.
+        known.min(self.derived_to()).saturating_sub(2)
     }
 
     fn push(&mut self, character: u8) {
@@ -161,9 +202,15 @@ mod tests {
     fn derive(text: &[u8], cuts: &[usize]) -> (Vec<u8>, WideText) {
         let (mut wide, mut derived) = (WideText::default(), Vec::new());
         for &cut in cuts {
-            wide.feed(&text[..cut], 0, false, &mut derived);
+            while wide.feed(&text[..cut], 0, false, &mut derived) {
+                wide.next_view();
+                derived.push(b'|');
+            }
         }
-        wide.feed(text, 0, true, &mut derived);
+        while wide.feed(text, 0, true, &mut derived) {
+            wide.next_view();
+            derived.push(b'|');
+        }
         (derived, wide)
     }
 
@@ -193,10 +240,23 @@ mod tests {
         text.extend([0, 0, 0, 9]);
         text.extend(utf16("second string", false));
         let (derived, wide) = derive(&text, &[]);
-        assert_eq!(derived, b"first string\xFFsecond string\xFF");
+        assert_eq!(derived, b"first string\nsecond string\n");
         assert_eq!(wide.unit_span(Span { start: 0, end: 12 }).0, Span { start: start as u64, end: start as u64 + 24 });
         let second = wide.unit_span(Span { start: 13, end: 19 }).0;
         assert_eq!(&text[second.start as usize..second.end as usize], utf16("second", false));
+    }
+
+    #[test]
+    fn runs_that_are_far_apart_are_views_of_their_own() {
+        for (gap, expected) in
+            [(MAX_GAP - 1, "distant string\ndistant string\n"), (MAX_GAP, "distant string\n|distant string\n")]
+        {
+            let run = utf16("distant string", false);
+            let text = [&run[..run.len() - 1], &vec![1; gap as usize][..], &run[..]].concat();
+            for cuts in [&[][..], &[40], &[200, 1040], &[27, 28, 29, 1050, 1052, 1053]] {
+                assert_eq!(String::from_utf8(derive(&text, cuts).0).unwrap(), expected);
+            }
+        }
     }
 
     proptest::proptest! {

@@ -98,20 +98,25 @@ const NO_CREDENTIAL: &[&str] = &[
 const MAX_URL: usize = 160;
 const BADGES: &[&[u8]] = &[b"badge", b"shields.io"];
 
+/// What ends a value that is not quoted, besides white space.
+const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
+
 /// The shortest value that is worth judging.
 const MIN_VALUE: usize = 8;
 
-/// Tries the grammar at `start`, where a stem of a name stands. The value is in the second part of the answer.
-pub(super) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>) {
-    let mut machine = Machine { text, at: start, ran_out: false };
+/// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
+/// were looked at.
+pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
+    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start };
     let value = machine.assignment().filter(|value| !is_elided(&text[value.clone()]) && !is_badge(text, start));
+    let looked_at = machine.seen_to - start;
     // Where the text ended under the machine, more text could have changed what it saw.
     if machine.ran_out && more {
-        return (Attempt::Incomplete, 0..0);
+        return (Attempt::Incomplete, 0..0, 0);
     }
     match value {
-        Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value),
-        _ => (Attempt::NoMatch, 0..0),
+        Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value, looked_at),
+        _ => (Attempt::NoMatch, 0..0, looked_at),
     }
 }
 
@@ -119,12 +124,15 @@ struct Machine<'t> {
     text: &'t [u8],
     at: usize,
     ran_out: bool,
+    /// Everything before this was looked at.
+    seen_to: usize,
 }
 
 impl Machine<'_> {
     fn peek(&mut self) -> Option<u8> {
         let byte = self.text.get(self.at).copied();
         self.ran_out |= byte.is_none();
+        self.seen_to = self.seen_to.max(self.at + 1);
         byte
     }
 
@@ -239,31 +247,14 @@ impl Machine<'_> {
 
     fn bare(&mut self) -> Option<Range<usize>> {
         let start = self.at;
-        let len = self.skip(MAX_VALUE, |b| {
-            b.is_ascii_graphic()
-                && !matches!(
-                    b,
-                    b'"' | b'\''
-                        | b'`'
-                        | b','
-                        | b';'
-                        | b'<'
-                        | b'>'
-                        | b'('
-                        | b')'
-                        | b'{'
-                        | b'}'
-                        | b'['
-                        | b']'
-                        | b'&'
-                        | b'|'
-                        | b'\\'
-                )
-        });
-        let end = start + len;
+        let len = self.skip(MAX_VALUE, |b| b.is_ascii_graphic() && !BARE_ENDS.contains(&b));
+        // Base64 may be padded; an equals sign that goes on is another assignment.
+        let padding = self.skip(2, |b| b == b'=');
+        let next = self.peek();
+        let padded = padding == 0 || next.is_none_or(|b| !b.is_ascii_graphic() || BARE_ENDS.contains(&b));
         // A call, an index or a template is no value; a word that goes on past the bound is a blob.
-        let stops = self.peek().is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
-        stops.then_some(start..end)
+        let plain = next.is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
+        (padded && plain).then_some(start..self.at)
     }
 }
 
@@ -318,7 +309,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Option<&str> {
-        let (attempt, value) = attempt(text.as_bytes(), text.find("token").unwrap(), false);
+        let (attempt, value, _) = attempt(text.as_bytes(), text.find("token").unwrap(), false);
         (attempt != Attempt::NoMatch).then(|| &text[value])
     }
 
@@ -368,6 +359,7 @@ mod tests {
             "token = \"quartz-0123...\"",
             "token = \"https://example.com/quartz\"",
             "https://example.com/graph/badge.svg?token=quartz-0123",
+            "token=quartz=0123",
         ] {
             assert_eq!(value(text), None, "{text}");
         }
@@ -378,8 +370,8 @@ mod tests {
         let text = "token = \"quartz-0123\";";
         let whole = attempt(text.as_bytes(), 0, false);
         for cut in 0..text.len() {
-            let (cut, value) = attempt(&text.as_bytes()[..cut], 0, true);
-            assert!(cut == Attempt::Incomplete || (cut, value) == whole);
+            let (cut, value, _) = attempt(&text.as_bytes()[..cut], 0, true);
+            assert!(cut == Attempt::Incomplete || (cut, value) == (whole.0.clone(), whole.1.clone()));
         }
     }
 }

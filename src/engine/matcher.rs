@@ -20,7 +20,7 @@ const NFA_SIZE_LIMIT: usize = 4 << 20;
 
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Attempt {
+pub(crate) enum Attempt {
     /// The regex does not match here, whatever follows.
     NoMatch,
     /// It matches up to this offset, whatever follows.
@@ -97,14 +97,14 @@ impl Matcher {
         }
         let end = match text.get(window.end) {
             Some(&byte) => dfa.next_state(cache, state, byte),
-            None if more && !is_decided(dfa, cache, state) => return (Attempt::Incomplete, window.len()),
-            None if more => return (result(matched), window.len()),
+            None if more && !is_decided(dfa, cache, state) => return (Attempt::Incomplete, 0),
+            None if more => return (result(matched), window.len() + 1),
             None => dfa.next_eoi_state(cache, state),
         };
         if end.is_ok_and(|state| state.is_match()) {
             matched = Some(window.end);
         }
-        (result(matched), window.len())
+        (result(matched), window.len() + 1)
     }
 
     /// Where the secret stands in a match.
@@ -118,12 +118,22 @@ impl Matcher {
     }
 }
 
-/// Whether every byte that could follow leads to the dead state.
+/// Whether every byte that could follow leads to the dead state, and so does the end of the text.
 fn is_decided(dfa: &DFA, cache: &mut Cache, state: LazyStateID) -> bool {
-    dfa.byte_classes().representatives(0..=255).all(|unit| {
-        let next = unit.as_u8().map(|byte| dfa.next_state(cache, state, byte));
-        next.is_none_or(|next| next.is_ok_and(|state| state.is_dead()))
-    })
+    let cleared = cache.clear_count();
+    let mut leads_nowhere = |byte: Option<u8>| {
+        // A full cache is cleared when a state is added, and `state` would mean another one.
+        if cache.clear_count() != cleared {
+            return false;
+        }
+        let next = match byte {
+            Some(byte) => dfa.next_state(cache, state, byte),
+            None => dfa.next_eoi_state(cache, state),
+        };
+        next.is_ok_and(|state| state.is_dead())
+    };
+    dfa.byte_classes().representatives(0..=255).all(|unit| unit.as_u8().is_none_or(|byte| leads_nowhere(Some(byte))))
+        && leads_nowhere(None)
 }
 
 impl Compiled {
@@ -167,6 +177,8 @@ mod tests {
         assert_eq!(attempt("ab+", "abbc", 0, true), Attempt::Match(3));
         assert_eq!(attempt("abc", "abx", 0, true), Attempt::NoMatch);
         assert_eq!(attempt("ab+", "abb", 0, false), Attempt::Match(3));
+        assert_eq!(attempt(r"abc\z", "abc", 0, true), Attempt::Incomplete);
+        assert_eq!(attempt(r"abc\z", "abc", 0, false), Attempt::Match(3));
     }
 
     #[test]

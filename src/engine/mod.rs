@@ -1,21 +1,23 @@
 //! The engine: one set of rules, one pass.
 
-mod assign;
-mod matcher;
+pub(crate) mod assign;
+mod keyword;
+mod lists;
+pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
 pub(crate) mod resolve;
-mod run_group;
 mod session;
 pub(crate) mod validate;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::keyword::KeywordIndex;
+use self::lists::Lists;
 use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
-use self::prefilter::{Literal, Prefilter, Run};
-use self::run_group::RunGroup;
+use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -30,8 +32,8 @@ pub use self::session::{Coverage, Session, Surroundings};
 enum Target {
     /// A literal of the match, at a bounded distance from its start.
     Literal { rule: usize, min_before: usize, max_before: usize },
-    /// A run with which the matches of a group of rules start.
-    Run { group: usize },
+    /// A run with which the matches of some rules start.
+    Run { run: usize },
     /// A keyword of `len` bytes before the match.
     Keyword { rule: usize, len: usize, distance: usize },
 }
@@ -43,51 +45,55 @@ struct Engine {
     matchers: Vec<Matcher>,
     prefilter: Prefilter,
     /// By the id of the anchor: literals first, then runs.
-    targets: Vec<Vec<Target>>,
-    run_groups: Vec<RunGroup>,
+    targets: Lists<Target>,
+    keywords: KeywordIndex,
     /// No match starts farther than this before its anchor.
     max_before: usize,
 }
 
 impl Engine {
-    fn new(rules: Vec<Rule>) -> Engine {
-        let mut literals: HashMap<Literal, Vec<Target>> = HashMap::new();
-        let mut runs: BTreeMap<(usize, [u8; 32]), (Run, Vec<usize>)> = BTreeMap::new();
+    /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
+    fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
+        let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
+        // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
+        let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
         let mut max_before = 0;
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
-                        let literal = Literal { bytes: anchor.bytes.clone(), ignore_case: anchor.ignore_case };
                         let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
                         max_before = max_before.max(max_before_);
                         let target = Target::Literal { rule, min_before, max_before: max_before_ };
-                        literals.entry(literal).or_default().push(target);
+                        anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
                 }
                 WayIn::Run { class, min_len } => {
                     let run = Run { class: *class, min_len: *min_len };
-                    runs.entry((*min_len, class.to_bytes())).or_insert((run, Vec::new())).1.push(rule);
+                    let (shortest, rules) = runs.entry(class.to_bytes()).or_insert((run, Vec::new()));
+                    shortest.min_len = shortest.min_len.min(*min_len);
+                    rules.push(rule);
                 }
                 WayIn::Keywords => {
                     for word in &spec.keywords {
-                        let literal = Literal { bytes: word.as_bytes().to_vec(), ignore_case: true };
                         let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
-                        literals.entry(literal).or_default().push(target);
+                        anchored.push((word.as_bytes(), true, target));
                     }
                 }
             }
         }
-        // The order of a hash map differs from run to run; that of the anchors must not.
-        let mut literals: Vec<(Literal, Vec<Target>)> = literals.into_iter().collect();
-        literals.sort_by(|(a, _), (b, _)| (&a.bytes, a.ignore_case).cmp(&(&b.bytes, b.ignore_case)));
-        let (literals, mut targets): (Vec<Literal>, Vec<Vec<Target>>) = literals.into_iter().unzip();
-        targets.extend((0..runs.len()).map(|group| vec![Target::Run { group }]));
-        let run_groups = runs.values().map(|(_, group)| RunGroup::new(&rules, group)).collect();
-        let runs: Vec<Run> = runs.into_values().map(|(run, _)| run).collect();
-        let prefilter = Prefilter::new(&literals, &runs);
+        anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
+        let (mut literals, mut targets) = (Vec::new(), Lists::new());
+        for same in anchored.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            literals.push(Literal { bytes: same[0].0.to_vec(), ignore_case: same[0].1 });
+            targets.push(same.iter().map(|&(.., target)| target));
+        }
+        (0..runs.len()).for_each(|run| targets.push([Target::Run { run }]));
+        let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
+        let keywords = KeywordIndex::new(&rules, run_rules);
+        let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Engine { rules, matchers, prefilter, targets, run_groups, max_before }
+        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
     }
 }
 
@@ -102,7 +108,15 @@ impl Scanner {
     /// A scanner for these rules.
     #[must_use]
     pub fn new(rules: RuleSet) -> Scanner {
-        Scanner { engine: Arc::new(Engine::new(rules.into_rules())), margin: 0 }
+        let best = |literals: &[Literal], runs: &[Run]| Some(Prefilter::new(literals, runs));
+        let engine = Engine::new(rules.into_rules(), best).expect("every CPU has a prefilter");
+        Scanner { engine: Arc::new(engine), margin: 0 }
+    }
+
+    /// A scanner whose prefilter is of one tier, or `None` where the CPU lacks it.
+    pub(crate) fn with_tier(rules: RuleSet, tier: Tier) -> Option<Scanner> {
+        let engine = Engine::new(rules.into_rules(), |literals, runs| Prefilter::with_tier(literals, runs, tier))?;
+        Some(Scanner { engine: Arc::new(engine), margin: 0 })
     }
 
     /// Gives each finding up to `margin` bytes of the text on its both sides. Default 0.
@@ -171,13 +185,20 @@ impl Scanner {
 }
 
 /// What one thread needs to scan: buffers and caches, reused from unit to unit.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scratch {
     state: State,
     caches: Vec<Option<MatcherCache>>,
     buffer: Vec<u8>,
     /// The engine for which the caches were made.
     engine: Option<Arc<Engine>>,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // It holds text of the unit.
+        f.write_str("Scratch")
+    }
 }
 
 impl Scratch {

@@ -8,7 +8,9 @@
 //!
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
+use super::keyword::Nearby;
 use super::matcher::{Attempt, MatcherCache};
+use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, Target, assign};
@@ -97,6 +99,10 @@ pub(super) struct Pass {
     states: Vec<RuleState>,
     touched: Vec<usize>,
     resolver: Resolver,
+    buffers: Buffers,
+    /// Runs of a block, by offset.
+    runs: Vec<(u64, usize)>,
+    nearby: Nearby,
     /// Attempts that were not made because their rule had looked at too many bytes.
     pub(super) skipped: u64,
     /// Filled when there.
@@ -107,12 +113,20 @@ impl Pass {
     pub(super) fn clear(&mut self, rules: usize) {
         self.anchored_to = 0;
         self.queue.clear();
-        self.states.resize(rules, RuleState::default());
+        self.nearby.clear();
         for rule in self.touched.drain(..) {
             self.states[rule] = RuleState::default();
         }
+        self.states.resize(rules, RuleState::default());
         self.resolver.clear();
         self.skipped = 0;
+    }
+
+    /// Starts another view of the same unit.
+    pub(super) fn restart(&mut self) {
+        let skipped = self.skipped;
+        self.clear(self.states.len());
+        self.skipped = skipped;
     }
 
     /// Nothing before this offset will be part of a match that is not known yet.
@@ -140,12 +154,22 @@ impl Pass {
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64).max(self.anchored_to);
             let from = self.anchored_to;
             let (near, far) = ((from - window.base) as usize, (to - window.base) as usize);
-            let (queue, traced) = (&mut self.queue, self.trace.is_some());
-            engine.prefilter.scan(window.bytes, near, far, &mut |id, at| {
-                for target in &engine.targets[id as usize] {
-                    enqueue(engine, target, window, at, traced, queue);
+            let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+            engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
+                for target in engine.targets.get(id as usize) {
+                    match *target {
+                        Target::Run { run } => runs.push((window.base + at as u64, run)),
+                        _ => enqueue(engine, target, window, at, traced, queue),
+                    }
                 }
             });
+            runs.sort_unstable();
+            for (at, run) in runs.drain(..) {
+                let text = (window.bytes, window.base);
+                engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, (run, at), traced, |rule| {
+                    queue.push(Queued { rule, first: at, last: at, again_at: 0 });
+                });
+            }
             self.anchored_to = to;
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
@@ -215,6 +239,10 @@ impl Pass {
             return true;
         }
         let at = (start - window.base) as usize;
+        if !rule.first.contains(window.bytes[at]) {
+            self.note(index, start, || Tried::NoMatch);
+            return true;
+        }
         if self.states[index].looked_at > CREDIT + CREDIT_PER_BYTE * start {
             self.skipped += 1;
             return true;
@@ -222,8 +250,8 @@ impl Pass {
         let to = window.bytes.len().min(at.saturating_add(rule.max_len));
         let (attempt, secret, looked_at) = match &rule.pattern {
             Pattern::Assignment => {
-                let (attempt, value) = assign::attempt(window.bytes, at, !window.last);
-                (attempt, Some(value), 64)
+                let (attempt, value, looked_at) = assign::attempt(window.bytes, at, !window.last);
+                (attempt, Some(value), looked_at)
             }
             Pattern::Regex { source, secret_group } => {
                 let matcher = &engine.matchers[index];
@@ -232,6 +260,8 @@ impl Pass {
                 }
                 let Some(cache) = &mut caches[index] else { return true };
                 let (attempt, looked_at) = matcher.attempt(cache, window.bytes, at..to, !window.last);
+                // What is beyond the longest match costs nothing, whether it is there already or not.
+                let looked_at = looked_at.min(rule.max_len);
                 let secret = match attempt {
                     Attempt::Match(end) if *secret_group => Some(matcher.secret(cache, window.bytes, at..end)),
                     _ => None,
@@ -318,39 +348,30 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 push(rule, offset.saturating_sub(max_before as u64), last);
             }
         }
-        Target::Run { group } => {
-            engine.run_groups[group].rules_at(window.bytes, at, traced, |rule| push(rule, offset, offset))
-        }
-        Target::Keyword { rule, len, distance } => {
-            if traced || starts_word(window.bytes, at, len) {
-                push(rule, offset + len as u64, offset + distance as u64);
-            }
-        }
+        Target::Run { .. } => {}
+        Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
     }
 }
 
-/// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.
+/// Whether one of the rule's keywords starts in the last bytes before `text[at]`, at most one line feed away.
 fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
-    let start = reach_start(text, at, rule.distance);
-    let stands_at = |word: &str, place: usize| starts_word(text, place, word.len());
+    let from = reach_start(text, at, rule.distance);
     rule.keywords.iter().any(|word| {
-        let mut places = text[start..at].windows(word.len()).enumerate();
-        places.any(|(index, window)| window.eq_ignore_ascii_case(word.as_bytes()) && stands_at(word, start + index))
+        let is_word = |window: &[u8]| window.eq_ignore_ascii_case(word.as_bytes());
+        let mut windows = text[from..at].windows(word.len()).enumerate();
+        windows.any(|(offset, window)| is_word(window) && starts_word(text, from + offset))
     })
 }
 
-/// Whether a word of the text starts at `text[at]` with the keyword of `len` bytes that stands there: behind anything but
-/// a letter, with a capital behind a small letter, or with the capital of a capitalised word behind others.
-pub(super) fn starts_word(text: &[u8], at: usize, len: usize) -> bool {
-    let Some(before) = at.checked_sub(1).map(|before| text[before]) else { return true };
-    let first = text[at];
-    let hump = first.is_ascii_uppercase()
-        && (before.is_ascii_lowercase() || text[at + 1..at + len].first().is_some_and(u8::is_ascii_lowercase));
-    !before.is_ascii_alphabetic() || !first.is_ascii_alphabetic() || hump
+/// Whether a word may start at `text[at]`: at the start of a name or one of its humps (`my_ovhKey`, `myOvh`), not inside of another (`MOVH`).
+pub(crate) fn starts_word(text: &[u8], at: usize) -> bool {
+    let Some(&before) = at.checked_sub(1).and_then(|before| text.get(before)) else { return true };
+    let hump = before.is_ascii_lowercase() && text[at].is_ascii_uppercase();
+    hump || !before.is_ascii_alphabetic() || !text[at].is_ascii_alphabetic()
 }
 
 /// Where the text starts in which a keyword may start: at most `distance` bytes and one line feed before `text[at]`.
-pub(super) fn reach_start(text: &[u8], at: usize, distance: usize) -> usize {
+fn reach_start(text: &[u8], at: usize, distance: usize) -> usize {
     debug_assert!(distance <= MAX_DISTANCE);
     let start = at.saturating_sub(distance);
     let second = memchr::memrchr_iter(b'\n', &text[start..at]).nth(1);

@@ -14,9 +14,8 @@ use crate::rule::MAX_DISTANCE;
 use crate::secret::Secret;
 use crate::span::{Position, Span};
 
-/// Keywords and validators look back so far, and at the byte before.
-const LOOK_BACK: usize = MAX_DISTANCE + 1;
-
+/// How far before a match validators and keywords look: a keyword's distance, and the byte before the keyword.
+const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
 /// Bytes are dropped from the front of the buffer when at least so many can go.
 const COMPACT_LEN: usize = 64 * 1024;
 
@@ -86,24 +85,32 @@ impl State {
             let (span, matched) = (found.secret, found.matched);
             waiting.push_back(Pending { found, span, matched, decoded: None });
         });
-        self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived);
+        if self.wide_lines.is_none() && window.base == 0 {
+            self.wide_lines = WideLines::of(window.bytes);
+        }
+        while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
+            self.advance_wide(scanner, caches, window, true);
+            self.wide.restart();
+            self.wide_text.next_view();
+            self.derived.clear();
+            self.derived_base = 0;
+        }
         if !self.wide_text.is_empty() {
-            self.advance_wide(scanner, caches, window);
+            self.advance_wide(scanner, caches, window, window.last);
         }
         self.emit(scanner.margin, window, sink);
     }
 
+    /// Goes on with the wide view; `last` says that it ends with what is derived.
     fn advance_wide(
         &mut self,
         scanner: &Scanner,
         caches: &mut [Option<super::matcher::MatcherCache>],
         window: Window<'_>,
+        last: bool,
     ) {
         let engine = &*scanner.engine;
-        if self.wide_lines.is_none() && window.base == 0 {
-            self.wide_lines = WideLines::of(window.bytes);
-        }
-        let derived = Window { bytes: &self.derived, base: self.derived_base, last: window.last };
+        let derived = Window { bytes: &self.derived, base: self.derived_base, last };
         let (waiting, wide_text, base, bytes) = (&mut self.waiting, &self.wide_text, self.derived_base, &self.derived);
         let unit_end = window.base + window.bytes.len() as u64;
         self.wide.advance(engine, caches, derived, |found| {
@@ -116,7 +123,7 @@ impl State {
             let matched = to_unit(found.matched).0;
             waiting.push_back(Pending { span, matched, decoded: Some((encoding, Secret::new(secret))), found });
         });
-        let keep_from = self.wide.final_to(engine).saturating_sub(LOOK_BACK as u64);
+        let keep_from = self.wide.final_to(engine).saturating_sub(LOOK_BEHIND);
         let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
         if dead >= COMPACT_LEN {
             self.derived.drain(..dead);
@@ -158,25 +165,24 @@ impl State {
         }
     }
 
-    /// Nothing before this offset will be part of a finding that was not given yet, nor be looked at again.
-    fn needed_from(&self, scanner: &Scanner, end: u64) -> u64 {
+    /// No finding that was not given yet touches what stands before this offset; `end` is the end of what was fed.
+    fn final_to(&self, scanner: &Scanner, end: u64) -> u64 {
         let plain = self.plain.final_to(&scanner.engine).min(end);
-        let behind = plain.saturating_sub(LOOK_BACK as u64);
-        // An open run of wide text is decided by the byte before the last, and its findings stand before what is
-        // derived of it; they are rare, and hold back what they need.
-        let wide = if self.wide_text.is_empty() {
-            end
-        } else {
-            let derived = self.wide.final_to(&scanner.engine).saturating_sub(LOOK_BACK as u64);
-            self.wide_text.unit_span(Span { start: derived, end: derived + 1 }).0.start
-        };
-        let waiting = self.waiting.iter().map(|pending| pending.span.start).fold(end, u64::min);
-        behind.min(wide).min(waiting.saturating_sub(scanner.margin as u64)).min(end.saturating_sub(LOOK_BACK as u64))
+        let derived = if self.wide_text.is_empty() { 0 } else { self.wide.final_to(&scanner.engine) };
+        let waiting = self.waiting.iter().map(|pending| pending.span.start.min(pending.matched.start));
+        waiting.fold(plain.min(self.wide_text.unit_start(derived)), u64::min)
+    }
+
+    /// Nothing before this offset will be looked at again.
+    fn needed_from(&self, scanner: &Scanner, end: u64) -> u64 {
+        // Validators and keywords look behind a match, and so does whoever wants to see what stands around it.
+        let behind = (scanner.margin as u64).max(LOOK_BEHIND);
+        // Lines of UTF-16 are counted by code units, which must not be cut in two.
+        self.final_to(scanner, end).saturating_sub(behind) & !1
     }
 }
 
 /// A scan of one unit that comes piece by piece. Findings do not depend on how it is cut.
-#[derive(Debug)]
 pub struct Session<'s> {
     scanner: &'s Scanner,
     scratch: &'s mut Scratch,
@@ -214,7 +220,12 @@ impl<'s> Session<'s> {
     #[must_use]
     pub fn final_len(&self) -> u64 {
         let end = self.base + self.buffer.len() as u64;
-        self.scratch.state.plain.final_to(&self.scanner.engine).min(end)
+        self.scratch.state.final_to(self.scanner, end)
+    }
+
+    /// How many bytes of the unit are held.
+    pub(crate) fn held_len(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Ends the unit and gives the rest of the findings.
@@ -227,6 +238,12 @@ impl<'s> Session<'s> {
     fn advance(&mut self, last: bool, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
         let window = Window { bytes: &self.buffer, base: self.base, last };
         self.scratch.state.advance(self.scanner, &mut self.scratch.caches, window, sink);
+    }
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({} bytes before, {} held)", self.base, self.buffer.len())
     }
 }
 
@@ -304,6 +321,8 @@ impl WideLines {
     }
 
     fn position(&mut self, window: Window<'_>, offset: u64) -> Position {
+        // Code units must not be cut in two.
+        let offset = offset & !1;
         let (from, mut position) = if self.lines.asked.0 <= offset { self.lines.asked } else { self.lines.kept };
         let text = &window.bytes[(from - window.base) as usize..(offset - window.base) as usize];
         for pair in text.chunks_exact(2) {
@@ -320,11 +339,8 @@ impl WideLines {
     }
 
     fn leave(&mut self, window: Window<'_>, offset: u64) {
-        // Code units must not be cut in two.
-        let offset = offset & !1;
-        if offset >= self.lines.kept.0 && offset >= window.base {
-            let position = self.position(window, offset);
-            self.lines.kept = (offset, position);
-        }
+        let position = self.position(window, offset);
+        self.lines.kept = self.lines.asked;
+        debug_assert_eq!(self.lines.kept, (offset, position), "the buffer starts at a code unit");
     }
 }

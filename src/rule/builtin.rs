@@ -15,9 +15,7 @@ mod embedded {
         #[must_use]
         pub fn builtin() -> RuleSet {
             let rules: Vec<Rule> = postcard::from_bytes(PACK).expect("the embedded pack is well-formed");
-            let mut set = RuleSet::new();
-            set.extend(rules);
-            set
+            RuleSet::of_sorted(rules)
         }
     }
 }

@@ -6,6 +6,7 @@ use super::literal;
 use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
 use super::sample::Sample;
 use super::schema::{ProviderSpec, RuleSpec};
+use super::text::Text;
 use crate::byteset::ByteSet;
 use crate::error::Result;
 
@@ -68,24 +69,25 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         return Err(refused("`confidence` is a number from 0 to 1"));
     }
     Ok(Rule {
-        id: spec.id.clone(),
-        provider: provider.provider.clone(),
-        provider_name: provider.name.clone(),
-        docs: provider.docs.clone(),
-        description: spec.description.clone(),
+        id: Text::from(&spec.id),
+        provider: Text::from(&provider.provider),
+        provider_name: Text::from(&provider.name),
+        docs: provider.docs.as_ref().map(Text::from),
+        description: Text::from(&spec.description),
         severity: spec.severity,
         kind: spec.kind,
         pattern,
         max_len,
-        keywords: spec.keywords.clone(),
+        keywords: spec.keywords.iter().map(Text::from).collect(),
         distance,
+        first: hir.as_ref().map_or(ByteSet::ALL, literal::first_bytes),
         before,
         after,
         checksum: spec.checksum.as_deref().map(named_checksum).transpose()?,
         structure: spec.structure.as_deref().map(named_structure).transpose()?,
         min_entropy: spec.min_entropy.unwrap_or(0.0),
         confidence,
-        placeholders: spec.placeholders.clone(),
+        placeholders: spec.placeholders.iter().map(Text::from).collect(),
         way_in,
         samples: templates(&spec.samples)?,
         near_misses: templates(&spec.near_misses)?,
@@ -125,7 +127,7 @@ fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
     if !secret_group && properties.explicit_captures_len() > 0 {
         return Err(refused("name the group that is the secret: (?<secret>...); write others as (?:...)"));
     }
-    Ok((Pattern::Regex { source: regex.clone(), secret_group }, max_len, Some(hir)))
+    Ok((Pattern::Regex { source: Text::from(regex), secret_group }, max_len, Some(hir)))
 }
 
 fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
@@ -206,8 +208,8 @@ fn named_structure(name: &str) -> Result<Structure> {
     serde::Deserialize::deserialize(deserializer).map_err(|error| refused(error.to_string()))
 }
 
-fn templates(sources: &[String]) -> Result<Vec<String>> {
-    sources.iter().map(|source| Sample::parse(source).map(|_| source.clone())).collect()
+fn templates(sources: &[String]) -> Result<Vec<Text>> {
+    sources.iter().map(|source| Sample::parse(source).map(|_| Text::from(source))).collect()
 }
 
 fn has_secret_group(hir: &Hir) -> bool {

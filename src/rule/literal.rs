@@ -76,6 +76,41 @@ pub(super) fn leading_run(hir: &Hir) -> Option<(ByteSet, usize)> {
     class.map(|class| (class, len))
 }
 
+/// The bytes with which a match of `hir` can start.
+pub(super) fn first_bytes(hir: &Hir) -> ByteSet {
+    let (set, may_be_empty) = first(hir);
+    if may_be_empty { ByteSet::ALL } else { set }
+}
+
+/// The bytes with which a match can start, and whether it may have none.
+fn first(hir: &Hir) -> (ByteSet, bool) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (ByteSet::EMPTY, true),
+        HirKind::Literal(literal) => (literal.0.first().map_or(ByteSet::ALL, |&b| ByteSet::EMPTY.with(b)), false),
+        HirKind::Class(_) => (class_of(hir).unwrap_or(ByteSet::ALL), false),
+        HirKind::Capture(capture) => first(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let (set, empty) = first(&repetition.sub);
+            (set, empty || repetition.min == 0)
+        }
+        HirKind::Concat(parts) => {
+            let mut all = ByteSet::EMPTY;
+            for part in parts {
+                let (set, empty) = first(part);
+                all = all.union(set);
+                if !empty {
+                    return (all, false);
+                }
+            }
+            (all, true)
+        }
+        HirKind::Alternation(parts) => parts
+            .iter()
+            .map(first)
+            .fold((ByteSet::EMPTY, false), |(all, any), (set, empty)| (all.union(set), any || empty)),
+    }
+}
+
 struct Choice {
     anchors: Vec<Anchor>,
     cost: f64,
@@ -272,7 +307,7 @@ fn cost(anchors: &[Anchor]) -> f64 {
     let one = |anchor: &Anchor| {
         let frequency: f64 = anchor.bytes.iter().map(|&byte| commonness(byte, anchor.ignore_case)).product();
         let starts = (anchor.max_before - anchor.min_before) as f64;
-        frequency * (1.0 + starts / 16.0) + PRICE_OF_A_LITERAL
+        frequency * (1.0 + starts / 2.0) + PRICE_OF_A_LITERAL
     };
     anchors.iter().map(one).sum()
 }
@@ -328,6 +363,15 @@ mod tests {
         for regex in ["[a-z]{20}", "ab[^0-9]", "(?:abc|[0-9]{9})", "(?:abc)?[0-9]{9}", "[a-z]*abc"] {
             assert_eq!(found(regex), [], "{regex}");
         }
+    }
+
+    #[test]
+    fn first_bytes_are_a_superset() {
+        let first = |regex: &str| first_bytes(&parse(regex)).iter().map(char::from).collect::<String>();
+        assert_eq!(first(r"\babc"), "a");
+        assert_eq!(first("(?i)abc"), "Aa");
+        assert_eq!(first("x?(?:y|z+)q"), "xyz");
+        assert_eq!(first_bytes(&parse("a*")), ByteSet::ALL);
     }
 
     #[test]

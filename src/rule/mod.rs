@@ -9,8 +9,10 @@ mod load;
 mod model;
 mod sample;
 mod schema;
+mod text;
 
 pub(crate) use self::check::MAX_DISTANCE;
 pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
 pub(crate) use self::model::{Pattern, WayIn};
 pub use self::sample::{Filled, Sample};
+pub(crate) use self::text::Text;

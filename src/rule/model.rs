@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::text::Text;
 use crate::byteset::ByteSet;
 use crate::checksum::Checksum;
 use crate::error::{Error, ErrorKind, Result};
@@ -87,9 +88,10 @@ pub enum Structure {
 
 /// How a rule's matches are recognised at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub(crate) enum Pattern {
     /// A regex, anchored at the place.
-    Regex { source: String, secret_group: bool },
+    Regex { source: Text, secret_group: bool },
     /// A name that holds one of the stems, an operator, and a value: the value is the secret.
     Assignment,
 }
@@ -119,28 +121,31 @@ pub(crate) enum WayIn {
 
 /// An admitted rule.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Rule {
-    pub(crate) id: String,
-    pub(crate) provider: String,
-    pub(crate) provider_name: String,
-    pub(crate) docs: Option<String>,
-    pub(crate) description: String,
+    pub(crate) id: Text,
+    pub(crate) provider: Text,
+    pub(crate) provider_name: Text,
+    pub(crate) docs: Option<Text>,
+    pub(crate) description: Text,
     pub(crate) severity: Severity,
     pub(crate) kind: Kind,
     pub(crate) pattern: Pattern,
     pub(crate) max_len: usize,
-    pub(crate) keywords: Vec<String>,
+    pub(crate) keywords: Vec<Text>,
     pub(crate) distance: usize,
+    /// The bytes with which a match can start.
+    pub(crate) first: ByteSet,
     pub(crate) before: ByteSet,
     pub(crate) after: ByteSet,
     pub(crate) checksum: Option<Checksum>,
     pub(crate) structure: Option<Structure>,
     pub(crate) min_entropy: f32,
     pub(crate) confidence: f32,
-    pub(crate) placeholders: Vec<String>,
+    pub(crate) placeholders: Vec<Text>,
     pub(crate) way_in: WayIn,
-    pub(crate) samples: Vec<String>,
-    pub(crate) near_misses: Vec<String>,
+    pub(crate) samples: Vec<Text>,
+    pub(crate) near_misses: Vec<Text>,
 }
 
 impl Rule {
@@ -203,8 +208,8 @@ impl Rule {
 
     /// Contextual rules: the words of which one has to stand before the match.
     #[must_use]
-    pub fn keywords(&self) -> &[String] {
-        &self.keywords
+    pub fn keywords(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.keywords.iter().map(|word| &**word)
     }
 
     /// The checksum its secrets carry.
@@ -271,17 +276,24 @@ impl RuleSet {
     /// The rule with this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Rule> {
-        let index = self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok()?;
+        let index = self.rules.binary_search_by(|rule| rule.id().cmp(id)).ok()?;
         Some(&self.rules[index])
     }
 
     /// Adds rules; a rule whose id is there already takes the place of the older one.
     pub fn extend(&mut self, rules: impl IntoIterator<Item = Rule>) {
         let added: Vec<Rule> = rules.into_iter().collect();
-        let ids: HashSet<&str> = added.iter().map(|rule| rule.id.as_str()).collect();
-        self.rules.retain(|rule| !ids.contains(rule.id.as_str()));
+        let ids: HashSet<&str> = added.iter().map(|rule| rule.id()).collect();
+        self.rules.retain(|rule| !ids.contains(rule.id()));
         self.rules.extend(added);
         self.rules.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+
+    /// A set of rules whose ids are unique and ascend.
+    #[cfg_attr(not(feature = "builtin-rules"), expect(dead_code, reason = "for the built-in rules"))]
+    pub(super) fn of_sorted(rules: Vec<Rule>) -> RuleSet {
+        debug_assert!(rules.is_sorted_by(|a, b| a.id < b.id), "the ids ascend");
+        RuleSet { rules }
     }
 
     /// Keeps the rules for which `keep` answers true.
@@ -291,7 +303,7 @@ impl RuleSet {
 }
 
 /// Templates are kept as written, because few scans need them; admission has parsed them once.
-fn parse_templates(sources: &[String]) -> Vec<Sample> {
+fn parse_templates(sources: &[Text]) -> Vec<Sample> {
     sources.iter().filter_map(|source| Sample::parse(source).ok()).collect()
 }
 
@@ -302,7 +314,7 @@ pub(super) fn refused(message: impl Into<String>) -> Error {
 /// Refuses rules of which two have the same id.
 pub(crate) fn check_unique(rules: &[Rule]) -> Result<()> {
     let mut seen = HashSet::new();
-    match rules.iter().find(|rule| !seen.insert(rule.id.as_str())) {
+    match rules.iter().find(|rule| !seen.insert(rule.id())) {
         None => Ok(()),
         Some(rule) => Err(refused("this id is used twice; ids are unique in a set").in_rule(&rule.id)),
     }

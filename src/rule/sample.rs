@@ -26,6 +26,12 @@ pub struct Filled {
     pub secret: Range<usize>,
 }
 
+impl std::fmt::Debug for Filled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Filled({} bytes, secret at {:?})", self.text.len(), self.secret)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(Vec<u8>),

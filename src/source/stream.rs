@@ -99,9 +99,10 @@ mod tests {
     #[test]
     fn an_interruptible_reader_gives_the_same_bytes() {
         let text: Vec<u8> = (0..CHUNK_LEN * 3 + 17).map(|i| (i % 251) as u8).collect();
-        let mut read = Vec::new();
+        let mut read: Vec<u8> = Vec::new();
         let mut reader = Interruptible::new(io::Cursor::new(text.clone()));
-        let end = read_pieces(&mut reader, &mut Vec::new(), &AtomicBool::new(false), |piece| read.extend(piece));
+        let end =
+            read_pieces(&mut reader, &mut Vec::new(), &AtomicBool::new(false), |piece| read.extend_from_slice(piece));
         assert!(matches!(end, End::Complete));
         assert_eq!(read, text);
     }

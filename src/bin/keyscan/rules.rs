@@ -68,8 +68,8 @@ fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
     line("regex", rule.regex().unwrap_or("(the assignment grammar)"))?;
     line("way in", &rule.way_in())?;
     line("max length", &format!("{} bytes", rule.max_len()))?;
-    if !rule.keywords().is_empty() {
-        line("keywords", &rule.keywords().join(", "))?;
+    if rule.keywords().len() > 0 {
+        line("keywords", &rule.keywords().collect::<Vec<_>>().join(", "))?;
     }
     if let Some(checksum) = rule.checksum() {
         line("checksum", checksum.as_str())?;
@@ -111,7 +111,8 @@ fn report_failures(failures: &[Failure], rules: usize, out: &mut dyn Write) -> R
     if !told.is_empty() {
         return Err(Error::config(format!("{} templates of {rules} rules fail", told.len())));
     }
-    writeln!(out, "{rules} rules are sound").map_err(broken)?;
+    let (noun, verb) = if rules == 1 { ("rule", "is") } else { ("rules", "are") };
+    writeln!(out, "{rules} {noun} {verb} sound").map_err(broken)?;
     Ok(Exit::Clean)
 }
 

@@ -61,8 +61,8 @@ mod words;
 
 use confirm::Confirm;
 use runs::RunGroup;
-pub(crate) use tier::Tier;
-use tier::{Buffers, CHUNK, Filter};
+pub(crate) use tier::{Buffers, Tier};
+use tier::{CHUNK, Filter};
 use window::Window;
 
 use crate::byteset::ByteSet;
@@ -132,13 +132,19 @@ impl Prefilter {
     /// The id of a literal is its index in what was given to [`Prefilter::new`]; the ids of the runs follow those of
     /// the literals. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
     /// anchor that does not lie wholly in `text` is not found. The starts of one anchor ascend; between anchors there
-    /// is no order.
-    pub(crate) fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
+    /// is no order. What `buffers` hold does not matter; they are reused because they are large for short texts.
+    pub(crate) fn scan(
+        &self,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        buffers: &mut Buffers,
+        found: &mut impl FnMut(u32, usize),
+    ) {
         let to = to.min(text.len());
         if from >= to {
             return;
         }
-        let mut buffers = Buffers::new();
         // Literals that start in `from..to` have their windows here.
         let (mut window, windows_end) = match self.offsets {
             Some((least, greatest)) => (from + least, text.len().saturating_sub(2).min(to + greatest)),
@@ -148,11 +154,11 @@ impl Prefilter {
         while window < windows_end || run < to {
             // Both by turns, so that the text of a chunk is fetched once.
             let chunk_end = windows_end.min(window.saturating_add(CHUNK));
-            self.scan_windows(text, window, chunk_end, from, to, &mut buffers, found);
+            self.scan_windows(text, window, chunk_end, from, to, buffers, found);
             window = window.max(chunk_end);
             let chunk_end = to.min(run + CHUNK);
             for group in &self.runs {
-                self.filter.runs(group, text, run, chunk_end, &mut buffers, found);
+                self.filter.runs(group, text, run, chunk_end, buffers, found);
             }
             run = chunk_end;
         }

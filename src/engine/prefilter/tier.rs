@@ -33,7 +33,7 @@ pub(super) const CHUNK: usize = 4096;
 
 /// Where the stages of a scan leave what the next one needs.
 #[derive(Debug)]
-pub(super) struct Buffers {
+pub(crate) struct Buffers {
     /// Positions in a chunk. A vector's worth may be written where only some are meant.
     pub(super) candidates: [u16; CHUNK + 64],
     /// Those of them that the second filter keeps, of which there may be one more in vain.
@@ -46,8 +46,8 @@ pub(super) struct Buffers {
     pub(super) words: [u64; CHUNK / 64 + 1],
 }
 
-impl Buffers {
-    pub(super) fn new() -> Buffers {
+impl Default for Buffers {
+    fn default() -> Buffers {
         Buffers {
             candidates: [0; CHUNK + 64],
             kept: [0; CHUNK + 1],

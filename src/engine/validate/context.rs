@@ -18,6 +18,8 @@ const PUBLIC: &[&[u8]] = &[
     b"etag",
     b"fingerprint",
     b"thumbprint",
+    b"csrf",
+    b"xsrf",
     b"hash",
     b"h1:",
 ];

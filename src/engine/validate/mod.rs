@@ -4,7 +4,6 @@ mod context;
 mod json;
 mod pem;
 mod placeholder;
-mod published;
 mod randomness;
 pub(crate) mod structure;
 
@@ -12,7 +11,7 @@ use std::ops::Range;
 
 use self::randomness::Bar;
 use crate::finding::Verdict;
-use crate::rule::{Kind, Rule};
+use crate::rule::{Kind, Rule, Structure};
 
 /// The confidence of a match that a validator has refuted.
 const REFUTED: f32 = 0.05;
@@ -39,60 +38,68 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
     let rule = candidate.rule;
     let secret = &candidate.text[candidate.secret.clone()];
     let mut verdicts = Vec::new();
-    if let Some(refusal) = refusal(candidate, secret, &mut verdicts) {
-        verdicts.push(refusal);
-        return Judgement { confidence: REFUTED, verdicts };
-    }
-    // Only what would be reported is hashed.
-    if published::is_published(secret) {
-        return Judgement { confidence: REFUTED, verdicts: vec![Verdict::Published] };
-    }
-    let proven = verdicts.contains(&Verdict::ChecksumValid);
-    Judgement { confidence: if proven { PROVEN } else { rule.confidence }, verdicts }
-}
-
-/// What speaks against a match, if anything does; what speaks for it is added to the verdicts.
-fn refusal(candidate: &Candidate<'_>, secret: &[u8], verdicts: &mut Vec<Verdict>) -> Option<Verdict> {
-    let rule = candidate.rule;
+    let refuted = |verdicts, verdict| {
+        let mut verdicts: Vec<Verdict> = verdicts;
+        verdicts.push(verdict);
+        Judgement { confidence: REFUTED, verdicts }
+    };
     if let Some(checksum) = rule.checksum {
         if !checksum.verify(secret) {
-            return Some(Verdict::ChecksumInvalid);
+            return refuted(verdicts, Verdict::ChecksumInvalid);
         }
         // No chance makes a valid checksum: what follows has nothing to add.
-        verdicts.push(Verdict::ChecksumValid);
-        return None;
+        return Judgement { confidence: PROVEN, verdicts: vec![Verdict::ChecksumValid] };
     }
     if let Some(structure) = rule.structure {
         if !structure::check(structure, secret) {
-            return Some(Verdict::StructureInvalid);
+            return refuted(verdicts, Verdict::StructureInvalid);
         }
         verdicts.push(Verdict::StructureValid);
     }
     // Some values are text in base64, and it is the text that was chosen.
-    let decoded = structure::text_in_base64(secret);
+    let chosen = rule.structure == Some(Structure::BasicAuth) || matches!(rule.kind, Kind::Contextual | Kind::Generic);
+    let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
     if placeholder::is_placeholder(secret, &rule.placeholders)
         || decoded.as_deref().is_some_and(placeholder::is_conventional_text)
     {
-        return Some(Verdict::Placeholder);
+        return refuted(verdicts, Verdict::Placeholder);
     }
     if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
-        return Some(Verdict::LowEntropy);
+        return refuted(verdicts, Verdict::LowEntropy);
     }
     if rule.kind == Kind::Contextual {
         if !context::is_assigned(candidate.text, candidate.secret.start) {
-            return Some(Verdict::NotAssigned);
+            return refuted(verdicts, Verdict::NotAssigned);
         }
         verdicts.push(Verdict::Context);
     }
     if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
         let generic = rule.kind == Kind::Generic;
         let bar = if generic { Bar::High } else { Bar::Low };
-        // A UUID under a telling name is an identifier more often than a secret.
-        let random = randomness::is_random(secret, bar) && !(generic && randomness::is_uuid(secret));
-        if !random || decoded.is_some_and(|text| !randomness::is_random(&text, Bar::Low)) {
-            return Some(Verdict::NotRandom);
+        // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
+        let named = generic && (randomness::is_uuid(secret) || is_member_path(secret));
+        let prose = decoded.is_some_and(|text| {
+            !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text, Bar::Low)
+        });
+        let random = randomness::is_random(secret, bar) && !named && !prose;
+        if !random {
+            return refuted(verdicts, Verdict::NotRandom);
         }
         verdicts.push(Verdict::Random);
     }
-    None
+    // Last, because it hashes.
+    if placeholder::is_published(secret) {
+        return refuted(verdicts, Verdict::Placeholder);
+    }
+    Judgement { confidence: rule.confidence, verdicts }
+}
+
+/// Whether it reads like code that names a member of something: `config.tokenSource`.
+fn is_member_path(value: &[u8]) -> bool {
+    let is_name = |part: &[u8]| {
+        part.len() < 24
+            && part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    value.contains(&b'.') && value.split(|b| *b == b'.').all(is_name)
 }

@@ -1,5 +1,9 @@
 //! Values that stand for a secret: published, conventional, repetitive.
 
+use sha2::{Digest, Sha256};
+
+use crate::rule::Text;
+
 /// Words that no random value is likely to hold, in lower case. Four letters and fewer would turn up by chance.
 const WORDS: &[&[u8]] = &[
     b"example",
@@ -30,9 +34,28 @@ const WORDS: &[&[u8]] = &[
     b"deadbeefdeadbeef",
     b"cafebabe",
     b"xxxxx",
-    b"*****",
-    b".....",
+    b"****",
+    b"%%%%",
+    b"...",
+    // Templates, references and calls: brackets that hold a name.
+    b"${",
+    b"{{",
+    b"<%",
+    b"#{",
+    b"$(",
+    b"%(",
 ];
+
+/// For each byte the words that start with it, as bits: most bytes start none, and one look says so.
+static STARTS: [u64; 256] = {
+    let mut starts = [0; 256];
+    let mut word = 0;
+    while word < WORDS.len() {
+        starts[WORDS[word][0] as usize] |= 1 << word;
+        word += 1;
+    }
+    starts
+};
 
 /// A run of one byte so long is no chance in random text of these lengths.
 const MIN_REPEAT: usize = 7;
@@ -40,17 +63,36 @@ const MIN_REPEAT: usize = 7;
 const MIN_SEQUENCE: usize = 8;
 /// Some formats begin with such a run; a placeholder has more than this share of it.
 const MIN_SHARE: usize = 4;
-/// Templates, references and calls: brackets that hold a name.
-const BRACKETS: &[&[u8]] = &[b"${", b"{{", b"<%", b"#{", b"$(", b"%("];
+/// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
+static PUBLISHED: &str = include_str!("../../../patterns/published.txt");
+
+/// Whether `secret` is a value that its vendor publishes; white space in it (the lines of a key) does not count.
+pub(super) fn is_published(secret: &[u8]) -> bool {
+    let mut digest = Sha256::new();
+    secret.split(u8::is_ascii_whitespace).for_each(|piece| digest.update(piece));
+    let start = data_encoding::HEXLOWER.encode(&digest.finalize()[..8]);
+    PUBLISHED.lines().any(|line| line.starts_with(&start))
+}
 
 /// Whether `secret` looks like a placeholder; `own` are the conventional values of its rule.
-pub(super) fn is_placeholder(secret: &[u8], own: &[String]) -> bool {
+pub(super) fn is_placeholder(secret: &[u8], own: &[Text]) -> bool {
     let lower = secret.to_ascii_lowercase();
-    let holds = |word: &[u8]| memchr::memmem::find(&lower, word).is_some();
-    WORDS.iter().any(|word| holds(word))
-        || own.iter().any(|word| holds(word.as_bytes()))
-        || BRACKETS.iter().any(|bracket| holds(bracket))
+    holds_word(&lower)
+        || own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
         || is_repetitive(&lower)
+}
+
+fn holds_word(lower: &[u8]) -> bool {
+    lower.iter().enumerate().any(|(at, &byte)| {
+        let mut words = STARTS[usize::from(byte)];
+        while words != 0 {
+            if lower[at..].starts_with(WORDS[words.trailing_zeros() as usize]) {
+                return true;
+            }
+            words &= words - 1;
+        }
+        false
+    })
 }
 
 /// Passwords of documentation and tests, in lower case: no one else's.
@@ -86,8 +128,8 @@ fn is_repetitive(lower: &[u8]) -> bool {
             return true;
         }
     }
-    // A piece of up to eight bytes, repeated from one end to the other.
-    lower.len() >= 16 && (1..=8).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
+    // A piece that is repeated from one end to the other.
+    lower.len() >= 16 && (1..=lower.len() / 2).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
 }
 
 /// Whether `b` comes right after `a` among the letters or the digits, decimal or hexadecimal.
@@ -127,6 +169,6 @@ mod tests {
         for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3"] {
             assert!(!placeholder(text), "{text}");
         }
-        assert!(is_placeholder(b"q7Zt0vKxP3mW9sLd", &["kxp3".to_owned()]));
+        assert!(is_placeholder(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())]));
     }
 }

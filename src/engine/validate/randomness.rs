@@ -116,22 +116,29 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
         return value.len() >= 16 && letters >= 2 && shape.digits >= 2 && entropy(value) >= 2.8;
     }
     let surprise = surprise(value);
-    let mixed = shape.changes >= if value.len() < 20 { 3 } else { 4 };
+    let least_changes = match bar {
+        Bar::Low => 2,
+        Bar::High if value.len() < 20 => 3,
+        Bar::High => 4,
+    };
+    let mixed = shape.changes >= least_changes;
     let varied = if shape.digits == 0 {
         // Without a digit it may be a name in mixed case; with twenty letters hardly any random value is.
         let letters_of_one_case = shape.lower == 0 || shape.upper == 0;
-        (mixed && surprise >= 4.9) || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
+        (mixed && !letters_of_one_case && surprise >= 4.9)
+            || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
     } else {
         // Short values vary more by chance, so that the bar is a little lower.
         let least = match (bar, value.len()) {
-            (Bar::Low, _) => 4.0,
+            (Bar::Low, _) => 3.7,
             (Bar::High, 0..=11) => 4.4,
             (Bar::High, 12..=31) => 4.5,
             (Bar::High, _) => 4.6,
         };
         mixed && shape.digits < value.len() && surprise >= least
     };
-    varied && entropy(value) >= least_entropy(value.len())
+    let tolerance = if bar == Bar::Low { 0.3 } else { 0.0 };
+    varied && entropy(value) + tolerance >= least_entropy(value.len())
 }
 
 /// What random text of this length has at least, but for one in a hundred thousand or so.

@@ -1,0 +1,137 @@
+//! The command as its users meet it: what it prints and how it exits, file by file in `tests/cmd/`.
+
+#![cfg(feature = "cli")]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+fn keyscan(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keyscan"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// A sample of the built-in GitHub rule, made now.
+fn token() -> String {
+    let rules = keyscan::RuleSet::builtin();
+    let rule = rules.get("github-pat").unwrap();
+    String::from_utf8(rule.samples()[0].fill(1, rule.checksum()).text).unwrap()
+}
+
+#[test]
+fn commands() {
+    trycmd::TestCases::new().case("tests/cmd/*.trycmd");
+}
+
+#[test]
+fn standard_input_is_a_unit_and_its_secrets_are_masked() {
+    let token = token();
+    let output = keyscan(&["scan", "-f", "jsonl", "-"], format!("a\n  {token}\n").as_bytes());
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\"path\":\"<stdin>\"") && text.contains("\"line\":2,\"column\":3"), "{text}");
+    assert!(!text.contains(&token) && !String::from_utf8_lossy(&output.stderr).contains(&token));
+}
+
+#[test]
+fn a_stream_is_reported_while_it_is_read() {
+    use std::io::{BufRead, BufReader};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keyscan"))
+        .args(["scan", "-f", "jsonl", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // More than the margin in which an allow comment may stand.
+    input.write_all(format!("{}\n{}", token(), "later\n".repeat(300)).as_bytes()).unwrap();
+    input.flush().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("github-pat"), "{line}");
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn the_report_is_the_same_at_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..200 {
+        let sub = folder.path().join(format!("{}", i % 7));
+        std::fs::create_dir_all(&sub).unwrap();
+        std::fs::write(sub.join(format!("{i}.txt")), format!("{}\n", token())).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    for format in ["json", "jsonl", "sarif", "csv"] {
+        let run = |threads| keyscan(&["scan", "-q", "-f", format, "-j", threads, path], b"").stdout;
+        let one = run("1");
+        assert!(!one.is_empty());
+        assert_eq!(run("4"), one, "{format}");
+        assert_eq!(run("4"), one, "{format}");
+    }
+}
+
+#[test]
+fn a_baseline_accepts_what_is_there_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let file = folder.path().join("a.txt");
+    let baseline = folder.path().join(".keyscanignore");
+    std::fs::write(&file, token()).unwrap();
+    assert_eq!(keyscan(&["scan", "-q", path], b"").status.code(), Some(1));
+    let written = keyscan(&["scan", "-q", "--write-baseline", baseline.to_str().unwrap(), path], b"");
+    assert_eq!(written.status.code(), Some(0));
+    assert!(!std::fs::read_to_string(&baseline).unwrap().contains(&token()));
+    // The same secret elsewhere is known; another one is not.
+    std::fs::write(&file, format!("\n\n moved {}", token())).unwrap();
+    assert_eq!(keyscan(&["scan", "-q", path], b"").status.code(), Some(0));
+    std::fs::write(&file, format!("password = \"{}\"", "q7Zt0vK".to_owned() + "xP3mW9sLdQ2uR")).unwrap();
+    let other = keyscan(&["scan", path], b"");
+    assert_eq!(other.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&other.stderr).is_empty() || other.status.code() == Some(1));
+}
+
+#[test]
+fn files_in_utf_16_are_scanned() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, big) in [("le.txt", false), ("be.txt", true)] {
+        let text = format!("\u{FEFF}line\r\nkey {}\r\n", token());
+        let bytes: Vec<u8> =
+            text.encode_utf16().flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() }).collect();
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let output = keyscan(&["scan", "-q", "-f", "jsonl", folder.path().to_str().unwrap()], b"");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.lines().all(|line| line.contains("\"line\":2,\"column\":5")), "{text}");
+    assert!(text.contains("utf-16le") && text.contains("utf-16be"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_is_named_and_not_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
+    std::fs::write(folder.path().join("nuls"), vec![0; 100_000]).unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Links are not followed and a pipe in a tree is not read, or this would not end.
+    assert_eq!(keyscan(&["scan", "-q", folder.path().to_str().unwrap()], b"").status.code(), Some(0));
+    let dangling = keyscan(&["scan", folder.path().join("dangling").to_str().unwrap()], b"");
+    assert_eq!(dangling.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&dangling.stderr).contains("no such file"));
+}
+
+#[test]
+fn its_own_repository_holds_nothing() {
+    let output = keyscan(&["scan", "-q", env!("CARGO_MANIFEST_DIR")], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}

@@ -1,0 +1,250 @@
+//! The naive twin of the engine: every rule's regex at every place of the whole text, every match judged, overlaps
+//! resolved by sorting. Nothing is shared with the engine but the judges and the assignment grammar, and nothing here
+//! is ever changed to make it faster at the price of being less plain.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use keyscan::{DOUBTFUL, Encoding, Finding, Kind, Position, Rule, RuleSet, Secret, Span, Verdict, testing};
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
+
+pub(crate) struct Twin {
+    rules: Vec<(Rule, Option<Regex>)>,
+}
+
+/// A match that was judged.
+struct Match {
+    rule: usize,
+    matched: Range<usize>,
+    secret: Range<usize>,
+    confidence: f32,
+    verdicts: Vec<Verdict>,
+    layer: u8,
+}
+
+impl Twin {
+    pub(crate) fn new(rules: &RuleSet) -> Twin {
+        let regex = |source: &str| {
+            let builder = Regex::builder().syntax(syntax::Config::new().unicode(false).utf8(false)).clone();
+            let config = Regex::config().utf8_empty(false).nfa_size_limit(None);
+            builder.clone().configure(config).build(source).expect("an admitted regex compiles")
+        };
+        Twin { rules: rules.rules().iter().map(|rule| (rule.clone(), rule.regex().map(regex))).collect() }
+    }
+
+    /// What `Scanner::scan` has to answer.
+    pub(crate) fn scan(&self, text: &[u8]) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self
+            .resolved(text)
+            .into_iter()
+            .map(|found| {
+                let (span, matched) = (to_span(&found.secret), to_span(&found.matched));
+                let places = (place(text, span.start), place(text, span.end));
+                finding(found, text, (span, matched), places, None)
+            })
+            .collect();
+        findings.extend(self.scan_wide(text));
+        findings.sort_by_key(|finding| (finding.span, finding.rule));
+        findings
+    }
+
+    fn scan_wide(&self, text: &[u8]) -> Vec<Finding> {
+        let wide_unit = wide_unit(text);
+        let place = |offset| wide_unit.map_or_else(|| place(text, offset), |big| wide_place(text, offset, big));
+        let mut findings = Vec::new();
+        for (derived, offsets) in derive(text) {
+            let to_unit = |range: &Range<usize>| {
+                let (first, last) = (offsets[range.start], offsets[range.end - 1]);
+                let (start, end) = if first % 2 == 0 { (first, last + 2) } else { (first - 1, last + 1) };
+                to_span(&(start..end.min(text.len())))
+            };
+            for found in self.resolved(&derived) {
+                let (span, matched) = (to_unit(&found.secret), to_unit(&found.matched));
+                let little = offsets[found.secret.start].is_multiple_of(2);
+                let encoding = if little { Encoding::Utf16Le } else { Encoding::Utf16Be };
+                let places = (place(span.start), place(span.end));
+                findings.push(finding(found, &derived, (span, matched), places, Some(encoding)));
+            }
+        }
+        findings
+    }
+
+    /// The matches that are left when overlaps are resolved.
+    fn resolved(&self, text: &[u8]) -> Vec<Match> {
+        let mut matches: Vec<Match> = (0..self.rules.len()).flat_map(|rule| self.matches(rule, text)).collect();
+        matches.sort_by_key(|m| {
+            (m.layer, m.secret.start, Reverse(m.secret.end), Reverse((m.confidence * 1e6) as u32), m.rule)
+        });
+        let mut kept: Vec<Match> = Vec::new();
+        for found in matches {
+            if kept.iter().all(|other| !to_span(&other.secret).overlaps(to_span(&found.secret))) {
+                kept.push(found);
+            }
+        }
+        kept
+    }
+
+    /// The judged matches of one rule.
+    fn matches(&self, index: usize, text: &[u8]) -> Vec<Match> {
+        let (rule, regex) = &self.rules[index];
+        let (before, after) = testing::neighbours(rule);
+        let mut matches = Vec::new();
+        let mut from = 0;
+        while let Some(start) = next_start(rule, regex.as_ref(), text, from) {
+            from = start + 1;
+            if start > 0 && !before.contains(text[start - 1]) {
+                continue;
+            }
+            if rule.keywords().len() > 0 && !has_keyword(rule, text, start) {
+                continue;
+            }
+            let Some((matched, secret)) = match_at(rule, regex.as_ref(), text, start) else { continue };
+            if regex.is_some() && matched.end < text.len() && !after.contains(text[matched.end]) {
+                continue;
+            }
+            let (confidence, verdicts) = testing::judge(rule, text, secret.clone());
+            let believed = confidence >= DOUBTFUL;
+            if believed {
+                from = matched.end;
+            } else if matches!(rule.kind(), Kind::Contextual | Kind::Generic) {
+                continue;
+            }
+            let layer = match rule.kind() {
+                Kind::Generic => 3,
+                Kind::Contextual => 1,
+                Kind::Distinctive | Kind::Structural => 2 * u8::from(!believed),
+            };
+            matches.push(Match { rule: index, matched, secret, confidence, verdicts, layer });
+        }
+        matches
+    }
+}
+
+/// The next place at which the rule's format may match.
+fn next_start(rule: &Rule, regex: Option<&Regex>, text: &[u8], from: usize) -> Option<usize> {
+    match regex {
+        // Nothing that matches in a bounded window does not match in an unbounded one.
+        Some(regex) => regex.search(&Input::new(text).range(from..)).map(|found| found.start()),
+        None => (from..text.len()).find(|&start| {
+            let stands = |stem: &&[u8]| text[start..].get(..stem.len()).is_some_and(|t| t.eq_ignore_ascii_case(stem));
+            testing::stems(rule).iter().any(stands)
+        }),
+    }
+}
+
+/// The match of the rule's format at one place, and the secret in it.
+fn match_at(rule: &Rule, regex: Option<&Regex>, text: &[u8], start: usize) -> Option<(Range<usize>, Range<usize>)> {
+    let Some(regex) = regex else {
+        let value = testing::assigned(text, start)?;
+        return Some((start..value.end, value));
+    };
+    let mut captures = regex.create_captures();
+    let window = start..text.len().min(start + rule.max_len());
+    regex.search_captures(&Input::new(text).span(window).anchored(Anchored::Yes), &mut captures);
+    let matched = captures.get_match()?.range();
+    let secret = captures.get_group_by_name("secret").map_or(matched.clone(), |group| group.range());
+    Some((matched, secret))
+}
+
+/// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.
+fn has_keyword(rule: &Rule, text: &[u8], at: usize) -> bool {
+    (at.saturating_sub(testing::distance(rule))..at).any(|start| {
+        rule.keywords().any(|word| {
+            let end = start + word.len();
+            end <= at
+                && text[start..end].eq_ignore_ascii_case(word.as_bytes())
+                && text[end..at].iter().filter(|&&byte| byte == b'\n').count() <= 1
+                && at_word_start(text, start)
+        })
+    })
+}
+
+/// Whether no letter stands before the letter at `start`, unless it is a capital after a small one.
+fn at_word_start(text: &[u8], start: usize) -> bool {
+    if start == 0 || !text[start].is_ascii_alphabetic() || !text[start - 1].is_ascii_alphabetic() {
+        return true;
+    }
+    text[start - 1].is_ascii_lowercase() && text[start].is_ascii_uppercase()
+}
+
+/// The texts that the runs of ASCII in UTF-16 say, and where in `text` each of their bytes stands. Runs are of eight
+/// characters or more; those with more than 1024 bytes between them belong to different texts.
+fn derive(text: &[u8]) -> Vec<(Vec<u8>, Vec<usize>)> {
+    let is_text = |at: usize| text.get(at).is_some_and(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'));
+    let mut views: Vec<(Vec<u8>, Vec<usize>)> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let mut run = Vec::new();
+        if is_text(at) {
+            run.push(at);
+            while text.get(run[run.len() - 1] + 1) == Some(&0) && is_text(run[run.len() - 1] + 2) {
+                run.push(run[run.len() - 1] + 2);
+            }
+        }
+        if run.len() >= 8 {
+            // A line feed after a run stands two bytes after its last character.
+            let last = views.last().and_then(|(_, offsets)| offsets.last()).map(|&place| place - 2);
+            if last.is_none_or(|last| at - last > 1024) {
+                views.push(Default::default());
+            }
+            let (derived, offsets) = views.last_mut().expect("one was pushed");
+            at = run[run.len() - 1];
+            derived.extend(run.iter().map(|&place| text[place]));
+            derived.push(b'\n');
+            offsets.extend_from_slice(&run);
+            offsets.push(at + 2);
+        }
+        at += 1;
+    }
+    views
+}
+
+/// Whether the unit is UTF-16 from its start, and if so, whether big endian.
+fn wide_unit(text: &[u8]) -> Option<bool> {
+    match *text {
+        [0xFF, 0xFE, ..] => Some(false),
+        [0xFE, 0xFF, ..] => Some(true),
+        [0, 1..=0x7F, 0, 1..=0x7F, ..] => Some(true),
+        [1..=0x7F, 0, 1..=0x7F, 0, ..] => Some(false),
+        _ => None,
+    }
+}
+
+/// The line and column at an offset.
+fn place(text: &[u8], offset: u64) -> Position {
+    let before = &text[..offset as usize];
+    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64;
+    let column = before.iter().rev().take_while(|&&byte| byte != b'\n').filter(|&&byte| byte & 0xC0 != 0x80).count();
+    Position { line, column: 1 + column as u64 }
+}
+
+/// The line and column at an offset in a unit of UTF-16.
+fn wide_place(text: &[u8], offset: u64, big: bool) -> Position {
+    let mut position = Position::START;
+    for pair in text[..offset as usize].chunks_exact(2) {
+        let unit = if big { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
+        match unit {
+            0x0A => position = Position { line: position.line + 1, column: 1 },
+            0xFEFF | 0xDC00..=0xDFFF => {}
+            _ => position.column += 1,
+        }
+    }
+    position
+}
+
+fn to_span(range: &Range<usize>) -> Span {
+    Span { start: range.start as u64, end: range.end as u64 }
+}
+
+fn finding(
+    found: Match,
+    text: &[u8],
+    (span, matched): (Span, Span),
+    (start, end): (Position, Position),
+    decoded: Option<Encoding>,
+) -> Finding {
+    let Match { rule, secret, confidence, verdicts, .. } = found;
+    Finding { rule, secret: Secret::new(&text[secret]), span, matched, start, end, confidence, verdicts, decoded }
+}

@@ -65,7 +65,7 @@ fn units(rules: &RuleSet) -> Vec<(String, Vec<u8>)> {
         "an unclosed PEM block".to_owned(),
         [frame("BEGIN").into_bytes(), b"\n".to_vec(), noise(base64, 3000)].concat(),
     ));
-    let keywords: Vec<&str> = rules.rules().iter().flat_map(keyscan::Rule::keywords).map(String::as_str).collect();
+    let keywords: Vec<&str> = rules.rules().iter().flat_map(keyscan::Rule::keywords).collect();
     units.push(("one keyword".to_owned(), format!("{} ", keywords[0]).into_bytes()));
     units.push(("all keywords".to_owned(), keywords.join(" ").into_bytes()));
     let value = String::from_utf8(noise(b"0123456789abcdef", 40)).expect("it is ASCII");

@@ -148,7 +148,8 @@ impl Machine<'_> {
     fn assignment(&mut self) -> Option<Range<usize>> {
         let stem = self.at;
         self.skip(MAX_NAME, is_name);
-        let head = self.text[stem.saturating_sub(MAX_NAME)..stem].iter().rev().take_while(|byte| is_name(**byte)).count();
+        let head =
+            self.text[stem.saturating_sub(MAX_NAME)..stem].iter().rev().take_while(|byte| is_name(**byte)).count();
         if is_about(&self.text[stem..self.at]) || is_no_credential(&self.text[stem - head..self.at]) {
             return None;
         }

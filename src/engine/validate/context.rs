@@ -109,7 +109,17 @@ mod tests {
 
     #[test]
     fn hashes_and_names_are_not() {
-        for text in ["sha256:", "integrity=\"", "commit ", "path/", "\"checksum\": \"", "x.", "github.com/some/module ", "h1:q7Rz=,", "fileHash = \""] {
+        for text in [
+            "sha256:",
+            "integrity=\"",
+            "commit ",
+            "path/",
+            "\"checksum\": \"",
+            "x.",
+            "github.com/some/module ",
+            "h1:q7Rz=,",
+            "fileHash = \"",
+        ] {
             assert!(!assigned(text), "{text}");
         }
     }

@@ -78,9 +78,8 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         let bar = if generic { Bar::High } else { Bar::Low };
         // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
         let named = generic && (randomness::is_uuid(secret) || is_member_path(secret));
-        let prose = decoded.is_some_and(|text| {
-            !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text, Bar::Low)
-        });
+        let prose =
+            decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text, Bar::Low));
         let random = randomness::is_random(secret, bar) && !named && !prose;
         if !random {
             return refuted(verdicts, Verdict::NotRandom);

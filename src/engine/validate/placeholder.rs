@@ -97,9 +97,35 @@ fn holds_word(lower: &[u8]) -> bool {
 
 /// Passwords of documentation and tests, in lower case: no one else's.
 const CONVENTIONAL: &[&[u8]] = &[
-    b"admin", b"bar", b"baz", b"changeit", b"foo", b"guest", b"letmein", b"mypass", b"mypassword", b"none", b"null", b"opensesame",
-    b"open sesame", b"pass", b"passwd", b"password", b"passwort", b"pwd", b"qwerty", b"root", b"secret", b"somepassword",
-    b"string", b"test", b"testpass", b"testpassword", b"token", b"user", b"username",
+    b"admin",
+    b"bar",
+    b"baz",
+    b"changeit",
+    b"foo",
+    b"guest",
+    b"letmein",
+    b"mypass",
+    b"mypassword",
+    b"none",
+    b"null",
+    b"opensesame",
+    b"open sesame",
+    b"pass",
+    b"passwd",
+    b"password",
+    b"passwort",
+    b"pwd",
+    b"qwerty",
+    b"root",
+    b"secret",
+    b"somepassword",
+    b"string",
+    b"test",
+    b"testpass",
+    b"testpassword",
+    b"token",
+    b"user",
+    b"username",
 ];
 
 /// Whether a text, or its password where it is `user:password`, is one of the conventional ones or a placeholder.

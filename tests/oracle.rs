@@ -53,6 +53,23 @@ fn on_every_sample_and_near_miss_of_every_rule() {
     }
 }
 
+/// The made-up rules that need a word before a value find it as far away as it may be, and no farther.
+#[test]
+fn on_words_at_every_distance() {
+    let (scanner, twin) = (Scanner::new(test_rules()), Twin::new(&test_rules()));
+    let mut found = 0;
+    for value in ["93b1c7d02a48c1d9", "WXW93b1c7d02a48", "x8y2z9a1"] {
+        for word in ["bad", "TESTKEY", "key", "KEYK", "ibad"] {
+            for (gap, feeds) in (0..40).flat_map(|gap| (0..4).map(move |feeds| (gap, feeds))) {
+                let text = format!("{word}{}{}=\"{value}\"", "\n".repeat(feeds), ".".repeat(gap));
+                compare(&scanner, &twin, text.as_bytes(), &format!("{word:?}, {feeds} line feeds, {gap} bytes"));
+                found += scanner.scan(text.as_bytes()).len();
+            }
+        }
+    }
+    assert!(found > 100, "only {found} were found");
+}
+
 /// Pieces of which texts are made that are near the made-up rules everywhere.
 fn near_text() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&'static [u8]> = vec![

@@ -127,6 +127,7 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
         let letters_of_one_case = shape.lower == 0 || shape.upper == 0;
         (mixed && !letters_of_one_case && surprise >= 4.9)
             || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
+            || (bar == Bar::Low && letters_of_one_case && value.len() >= 16 && surprise >= 5.6)
     } else {
         // Short values vary more by chance, so that the bar is a little lower.
         let least = match (bar, value.len()) {

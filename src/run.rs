@@ -86,15 +86,6 @@ impl Outcome {
         self.stats.bytes += other.stats.bytes;
         self.stats.elapsed += other.stats.elapsed;
     }
-
-    /// Brings everything into an order that does not depend on threads.
-    fn sort(&mut self) {
-        self.findings.sort_by(|a, b| {
-            let key = |l: &Located| (l.finding.span, l.finding.rule);
-            a.path.cmp(&b.path).then_with(|| key(a).cmp(&key(b)))
-        });
-        self.unexamined.sort();
-    }
 }
 
 impl Progress {
@@ -209,6 +200,17 @@ mod files {
 
     /// Files up to this size are read whole; larger ones go by in pieces, so that memory stays bounded.
     const WHOLE_LEN: u64 = 4 << 20;
+
+    impl Outcome {
+        /// Brings everything into an order that does not depend on threads.
+        fn sort(&mut self) {
+            self.findings.sort_by(|a, b| {
+                let key = |l: &Located| (l.finding.span, l.finding.rule);
+                a.path.cmp(&b.path).then_with(|| key(a).cmp(&key(b)))
+            });
+            self.unexamined.sort();
+        }
+    }
 
     impl Run<'_> {
         /// Scans files and folders.

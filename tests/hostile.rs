@@ -99,6 +99,10 @@ fn too_slow(scanner: &Scanner, text: &[u8], plain: Duration, most: f64) -> Optio
         .then(|| format!("{whole:?}, {ratio:.1} times plain text ({plain:?}), {growth:.1} times half of it"))
 }
 
+/// How many times the time of plain text is allowed: ten, where the code is optimised as it is for users. Without
+/// that, what plain text hardly calls (a regex, a judge) is slowed down more than what it does call (vectors).
+const MOST: f64 = if cfg!(debug_assertions) { 30.0 } else { 10.0 };
+
 #[test]
 fn time_is_linear_and_near_that_of_ordinary_text() {
     let rules = RuleSet::builtin();
@@ -111,7 +115,7 @@ fn time_is_linear_and_near_that_of_ordinary_text() {
     for (name, unit) in units(&rules) {
         let text = repeated(&unit, LEN);
         // Where each line is a secret, each line is judged.
-        let most = if name == ASSIGNED { 40.0 } else { 10.0 };
+        let most = if name == ASSIGNED { 4.0 * MOST } else { MOST };
         // Whatever else the machine does at the time, it hardly does twice.
         if too_slow(&scanner, &text, plain_time, most).is_some()
             && let Some(what) = too_slow(&scanner, &text, time(&portable, &plain), most)

@@ -151,7 +151,10 @@ impl Compiled {
             )
             .build(source)
             .map_err(|error| error.to_string())?;
-        let vm = secret_group.then(|| PikeVM::new_from_nfa(nfa.clone())).transpose().map_err(|e| e.to_string())?;
+        let vm = match secret_group {
+            true => Some(PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?),
+            false => None,
+        };
         let config = DFA::config().skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())?;
         Ok(Compiled { dfa, captures: vm })

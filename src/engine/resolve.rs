@@ -162,7 +162,7 @@ mod tests {
         let doubtful = Match { confidence: 0.05, ..found(0, Kind::Distinctive, 0, 30) };
         let generic = found(1, Kind::Generic, 0, 30);
         let contextual = found(2, Kind::Contextual, 5, 30);
-        assert_eq!(resolve(&[doubtful.clone(), generic.clone()]), [doubtful.clone()]);
+        assert_eq!(resolve(&[doubtful.clone(), generic.clone()]), std::slice::from_ref(&doubtful));
         assert_eq!(resolve(&[doubtful, generic, contextual.clone()]), [contextual]);
     }
 

@@ -283,7 +283,7 @@ impl RuleSet {
     /// Adds rules; a rule whose id is there already takes the place of the older one.
     pub fn extend(&mut self, rules: impl IntoIterator<Item = Rule>) {
         let added: Vec<Rule> = rules.into_iter().collect();
-        let ids: HashSet<&str> = added.iter().map(|rule| rule.id()).collect();
+        let ids: HashSet<&str> = added.iter().map(Rule::id).collect();
         self.rules.retain(|rule| !ids.contains(rule.id()));
         self.rules.extend(added);
         self.rules.sort_by(|a, b| a.id.cmp(&b.id));

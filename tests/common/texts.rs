@@ -36,7 +36,7 @@ pub(crate) struct Texts<'r> {
 impl<'r> Texts<'r> {
     pub(crate) fn new(rules: &'r RuleSet) -> Texts<'r> {
         let rules = rules.rules();
-        Texts { rules, keywords: rules.iter().flat_map(|rule| rule.keywords()).collect() }
+        Texts { rules, keywords: rules.iter().flat_map(Rule::keywords).collect() }
     }
 
     /// A text of some pieces: filler, samples, near misses, glued, doubled, cut and laid over one another.

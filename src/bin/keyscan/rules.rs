@@ -160,6 +160,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The reader of our output has gone, or the disk is full.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(crate) fn broken(error: io::Error) -> Error {
     Error::config(format!("the output cannot be written: {error}"))
 }

@@ -54,7 +54,49 @@ const ABOUT: &[&str] = &[
     "hash",
     "arn",
     "ref",
+    "user",
+    "username",
+    "login",
+    "email",
+    "host",
+    "hostname",
+    "domain",
+    "region",
+    "issuer",
+    "audience",
+    "algorithm",
+    "alg",
+    "status",
+    "spec",
 ];
+
+/// Names that hold one of these, in lower case, hold what is no credential: guards of forms, cursors of lists, keys of
+/// requests, and what only begins like a stem.
+const NO_CREDENTIAL: &[&str] = &[
+    "csrf",
+    "xsrf",
+    "continuation",
+    "nextpage",
+    "next_page",
+    "next-page",
+    "pagetoken",
+    "page_token",
+    "page-token",
+    "nexttoken",
+    "next_token",
+    "cancellation",
+    "canceltoken",
+    "idempotency",
+    "publishable",
+    "tokeniz",
+    "tokenis",
+    "secretar",
+    "credentialspec",
+];
+
+/// How far before a name the URL of a badge is looked for: its token is there for all to see.
+const MAX_URL: usize = 160;
+const BADGES: &[&[u8]] = &[b"badge", b"shields.io"];
 
 /// What ends a value that is not quoted, besides white space.
 const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
@@ -66,7 +108,7 @@ const MIN_VALUE: usize = 8;
 /// were looked at.
 pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
     let mut machine = Machine { text, at: start, ran_out: false, seen_to: start };
-    let value = machine.assignment();
+    let value = machine.assignment().filter(|value| !is_elided(&text[value.clone()]) && !is_badge(text, start));
     let looked_at = machine.seen_to - start;
     // Where the text ended under the machine, more text could have changed what it saw.
     if machine.ran_out && more {
@@ -104,9 +146,11 @@ impl Machine<'_> {
     }
 
     fn assignment(&mut self) -> Option<Range<usize>> {
-        let name = self.at;
-        self.skip(MAX_NAME, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if is_about(&self.text[name..self.at]) {
+        let stem = self.at;
+        self.skip(MAX_NAME, is_name);
+        let head =
+            self.text[stem.saturating_sub(MAX_NAME)..stem].iter().rev().take_while(|byte| is_name(**byte)).count();
+        if is_about(&self.text[stem..self.at]) || is_no_credential(&self.text[stem - head..self.at]) {
             return None;
         }
         self.closers();
@@ -125,9 +169,16 @@ impl Machine<'_> {
         } else if operator == b":" {
             self.annotation();
         }
-        self.skip(MAX_SPACE, is_space);
+        // The value of an element may stand on a line of its own.
+        if operator == b">" {
+            self.skip(MAX_SPACE, |b| b.is_ascii_whitespace());
+        } else {
+            self.skip(MAX_SPACE, is_space);
+        }
         self.wrapper();
-        self.value()
+        // Behind a comma, a bare word is an argument: a name.
+        let quoted = matches!(self.peek(), Some(b'"' | b'\'' | b'`' | b'\\'));
+        if operator.ends_with(b",") && !quoted { None } else { self.value() }
     }
 
     /// Quotes and brackets that end the name: `"name"`, `name]`, `\"name\"`.
@@ -141,8 +192,8 @@ impl Machine<'_> {
             .skip(MAX_OPERATOR, |b| matches!(b, b'=' | b':' | b'>' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b','));
         let operator = &self.text[start..start + len];
         let assigns = operator.iter().any(|b| matches!(b, b'=' | b':' | b'>' | b','));
-        // A comparison says nothing about what is stored.
-        if assigns && !operator.starts_with(b"!") { operator.to_vec() } else { Vec::new() }
+        // A comparison says nothing about what is stored, and what follows a path is its next name.
+        if assigns && !operator.starts_with(b"!") && operator != b"::" { operator.to_vec() } else { Vec::new() }
     }
 
     /// After `name:` a type may stand before the operator proper: `name: &str = `, `name: string = `.
@@ -223,6 +274,29 @@ fn is_about(name: &[u8]) -> bool {
     })
 }
 
+/// Whether a name says that it holds no credential.
+fn is_no_credential(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    NO_CREDENTIAL.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+}
+
+/// Whether a value was cut short for its readers, or is a URL: what is secret in one has a name or a frame of its own.
+fn is_elided(value: &[u8]) -> bool {
+    value.ends_with(b"...") || value.ends_with("…".as_bytes()) || memchr::memmem::find(value, b"://").is_some()
+}
+
+/// Whether the name at `text[start]` is a parameter of the URL of a badge.
+fn is_badge(text: &[u8], start: usize) -> bool {
+    let before = &text[start.saturating_sub(MAX_URL)..start];
+    let word = before.rsplit(u8::is_ascii_whitespace).next().unwrap_or(before);
+    let is_parameter = word.ends_with(b"?") || word.ends_with(b"&");
+    is_parameter && BADGES.iter().any(|badge| memchr::memmem::find(word, badge).is_some())
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -262,6 +336,7 @@ mod tests {
             "(\"token\", \"quartz-0123\")",
             "env['token'] = 'quartz-0123'",
             "token ?= quartz-0123",
+            "<token>\n    quartz-0123\n</token>",
         ] {
             assert_eq!(value(text), Some("quartz-0123"), "{text}");
         }
@@ -276,6 +351,15 @@ mod tests {
             "the token is there",
             "token = \"short\"",
             "token = items[0]",
+            "check(token, quartz0123)",
+            "token::quartz0123",
+            "token_username = \"quartz-0123\"",
+            "csrf-token = \"quartz-0123\"",
+            "tokenizer = \"quartz-0123\"",
+            "nextPage_token: quartz-0123",
+            "token = \"quartz-0123...\"",
+            "token = \"https://example.com/quartz\"",
+            "https://example.com/graph/badge.svg?token=quartz-0123",
             "token=quartz=0123",
         ] {
             assert_eq!(value(text), None, "{text}");

@@ -23,6 +23,12 @@ const PUBLIC: &[&[u8]] = &[
     b"hash",
     b"h1:",
 ];
+/// Endings of these names that change nothing.
+const ENDINGS: &[&[u8]] = &[b"s", b"es", b"ed", b"sum", b"code", b"id", b"key", b"value"];
+/// How far back such a name is looked for.
+const NAME_REACH: usize = 24;
+/// Starts of a hash of a list of hashes; the one before a comma is about as far back.
+const HASHES: &[&[u8]] = &[b"h1:", b"sha256-", b"sha384-", b"sha512-"];
 
 /// Whether the value at `text[start]` is assigned, passed or quoted, and not named as something public.
 pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
@@ -34,15 +40,35 @@ pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
     let operator = rest.last().is_some_and(|b| matches!(b, b'=' | b':' | b'>' | b',' | b'|'))
         || before.last().is_some_and(|b| matches!(b, b'(' | b'[' | b'{'));
     // A flag or a word and a space: `--api-key VALUE`, `token VALUE`.
-    let passed = spaced && rest.last().is_some_and(u8::is_ascii_alphanumeric);
+    // In lists of dependencies a path and a space stand before a commit.
+    let word = rest.rsplit(u8::is_ascii_whitespace).next().unwrap_or(rest);
+    let passed = spaced && rest.last().is_some_and(u8::is_ascii_alphanumeric) && !word.contains(&b'/');
     (quoted || operator || passed) && !names_public(before)
 }
 
 /// Whether the last words before a value name a public one.
 fn names_public(before: &[u8]) -> bool {
-    let tail = &before[before.len().saturating_sub(24)..];
-    let line = memchr::memrchr(b'\n', tail).map_or(tail, |at| &tail[at + 1..]).to_ascii_lowercase();
-    PUBLIC.iter().any(|word| memchr::memmem::find(&line, word).is_some())
+    let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
+    let listed = line.ends_with(b",") && HASHES.iter().any(|hash| memchr::memmem::find(line, hash).is_some());
+    let name = &line[line.len().saturating_sub(NAME_REACH)..];
+    let lower = name.to_ascii_lowercase();
+    let says = |word: &[u8]| memchr::memmem::find_iter(&lower, word).any(|at| ends_word(name, at + word.len()));
+    listed || PUBLIC.iter().any(|word| says(word))
+}
+
+/// Whether a word that ends at `end` is not the start of a longer one: `hashicorp` says nothing of a hash.
+fn ends_word(name: &[u8], end: usize) -> bool {
+    let rest = &name[end..];
+    let goes_on = |at: usize| {
+        let is_upper = |byte: u8| byte.is_ascii_uppercase();
+        rest.get(at).is_some_and(|next| next.is_ascii_alphabetic() && is_upper(*next) == is_upper(name[end + at - 1]))
+    };
+    !name[end - 1].is_ascii_alphabetic()
+        || !goes_on(0)
+        || ENDINGS.iter().any(|ending| {
+            let len = ending.len();
+            rest.len() >= len && rest[..len].eq_ignore_ascii_case(ending) && !goes_on(len)
+        })
 }
 
 fn trim_end<'t>(mut text: &'t [u8], set: &[u8]) -> &'t [u8] {
@@ -74,6 +100,8 @@ mod tests {
             "<key>",
             "key := `",
             "f(a, \"",
+            "<token>\n    ",
+            "hashicorp_token = \"",
         ] {
             assert!(assigned(text), "{text}");
         }
@@ -81,7 +109,17 @@ mod tests {
 
     #[test]
     fn hashes_and_names_are_not() {
-        for text in ["sha256:", "integrity=\"", "commit ", "path/", "\"checksum\": \"", "x."] {
+        for text in [
+            "sha256:",
+            "integrity=\"",
+            "commit ",
+            "path/",
+            "\"checksum\": \"",
+            "x.",
+            "github.com/some/module ",
+            "h1:q7Rz=,",
+            "fileHash = \"",
+        ] {
             assert!(!assigned(text), "{text}");
         }
     }

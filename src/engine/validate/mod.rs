@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use self::randomness::Bar;
 use crate::finding::Verdict;
-use crate::rule::{Kind, Rule};
+use crate::rule::{Kind, Rule, Structure};
 
 /// The confidence of a match that a validator has refuted.
 const REFUTED: f32 = 0.05;
@@ -56,7 +56,12 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         }
         verdicts.push(Verdict::StructureValid);
     }
-    if placeholder::is_placeholder(secret, &rule.placeholders) {
+    // Some values are text in base64, and it is the text that was chosen.
+    let chosen = rule.structure == Some(Structure::BasicAuth) || matches!(rule.kind, Kind::Contextual | Kind::Generic);
+    let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
+    if placeholder::is_placeholder(secret, &rule.placeholders)
+        || decoded.as_deref().is_some_and(placeholder::is_conventional_text)
+    {
         return refuted(verdicts, Verdict::Placeholder);
     }
     if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
@@ -73,7 +78,9 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         let bar = if generic { Bar::High } else { Bar::Low };
         // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
         let named = generic && (randomness::is_uuid(secret) || is_member_path(secret));
-        let random = randomness::is_random(secret, bar) && !named;
+        let prose =
+            decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text, Bar::Low));
+        let random = randomness::is_random(secret, bar) && !named && !prose;
         if !random {
             return refuted(verdicts, Verdict::NotRandom);
         }

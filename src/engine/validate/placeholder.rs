@@ -66,10 +66,11 @@ const MIN_SHARE: usize = 4;
 /// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
 static PUBLISHED: &str = include_str!("../../../patterns/published.txt");
 
-/// Whether `secret` is a value that its vendor publishes.
+/// Whether `secret` is a value that its vendor publishes; white space in it (the lines of a key) does not count.
 pub(super) fn is_published(secret: &[u8]) -> bool {
-    let digest = Sha256::digest(secret);
-    let start = data_encoding::HEXLOWER.encode(&digest[..8]);
+    let mut digest = Sha256::new();
+    secret.split(u8::is_ascii_whitespace).for_each(|piece| digest.update(piece));
+    let start = data_encoding::HEXLOWER.encode(&digest.finalize()[..8]);
     PUBLISHED.lines().any(|line| line.starts_with(&start))
 }
 
@@ -94,6 +95,52 @@ fn holds_word(lower: &[u8]) -> bool {
     })
 }
 
+/// Passwords of documentation and tests, in lower case: no one else's.
+const CONVENTIONAL: &[&[u8]] = &[
+    b"admin",
+    b"bar",
+    b"baz",
+    b"changeit",
+    b"foo",
+    b"guest",
+    b"letmein",
+    b"mypass",
+    b"mypassword",
+    b"none",
+    b"null",
+    b"opensesame",
+    b"open sesame",
+    b"pass",
+    b"passwd",
+    b"password",
+    b"passwort",
+    b"pwd",
+    b"qwerty",
+    b"root",
+    b"secret",
+    b"somepassword",
+    b"string",
+    b"test",
+    b"testpass",
+    b"testpassword",
+    b"token",
+    b"user",
+    b"username",
+];
+
+/// Whether a text, or its password where it is `user:password`, is one of the conventional ones or a placeholder.
+pub(super) fn is_conventional_text(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    // A document is judged by its structure.
+    if text.starts_with(b"{") || text.starts_with(b"-----BEGIN") {
+        return false;
+    }
+    let password = memchr::memchr(b':', text).map_or(text, |colon| &text[colon + 1..]);
+    let lower = password.to_ascii_lowercase();
+    let stem = lower.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(&lower[..0], |last| &lower[..=last]);
+    CONVENTIONAL.contains(&stem) || (stem.is_empty() && lower.len() <= 8) || is_placeholder(password, &[])
+}
+
 /// Whether one byte, one short piece or one sequence makes up too much of it.
 fn is_repetitive(lower: &[u8]) -> bool {
     let (mut repeat, mut up, mut down) = (1, 1, 1);
@@ -111,10 +158,10 @@ fn is_repetitive(lower: &[u8]) -> bool {
     lower.len() >= 16 && (1..=lower.len() / 2).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
 }
 
-/// Whether `b` comes right after `a` among the letters or the digits.
+/// Whether `b` comes right after `a` among the letters or the digits, decimal or hexadecimal.
 fn follows(a: u8, b: u8) -> bool {
     let inside = a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric();
-    inside && (b == a.wrapping_add(1) || (a, b) == (b'9', b'0'))
+    inside && (b == a.wrapping_add(1) || matches!((a, b), (b'9', b'0' | b'a') | (b'0', b'a')))
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! All of them are read once from start to end, and take memory in proportion to the secret.
 
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD};
+use memchr::memmem;
 
-use super::{json, pem};
+use super::{json, pem, placeholder};
 use crate::rule::Structure;
 
 /// Whether `secret` has the structure.
@@ -87,9 +88,18 @@ fn is_basic_auth(secret: &[u8]) -> bool {
 }
 
 /// Base64 of a JSON object: the whole, or what stands behind a prefix (`ops_`), or that up to the last underscore, where
-/// a signature follows (`sntrys_...`).
+/// a signature follows (`sntrys_...`). What it calls a key is no placeholder.
 fn is_base64_json(secret: &[u8]) -> bool {
-    let is_object = |text: &[u8]| decode_base64(text).is_some_and(|text| json::is_object(&text, |_, _| ()));
+    let is_object = |text: &[u8]| {
+        let mut genuine = true;
+        let holds_key = |name: &[u8]| memmem::find(name, b"key").is_some();
+        let well_formed = decode_base64(text).is_some_and(|text| {
+            json::is_object(&text, |name, value| {
+                genuine &= !(holds_key(name) && placeholder::is_placeholder(value, &[]));
+            })
+        });
+        well_formed && genuine
+    };
     let unprefixed = memchr::memchr(b'_', secret).map(|at| &secret[at + 1..]);
     let unsigned = unprefixed.and_then(|rest| memchr::memrchr(b'_', rest).map(|at| &rest[..at]));
     [Some(secret), unprefixed, unsigned].into_iter().flatten().any(is_object)
@@ -128,6 +138,14 @@ fn is_jfrog_reference(secret: &[u8]) -> bool {
         && [version, end].iter().all(|number| number.iter().all(u8::is_ascii_digit))
         && !token.is_empty()
         && token.iter().all(u8::is_ascii_graphic)
+}
+
+/// The text of which `secret` is the base64: printable ASCII, which the bytes of a random value of twelve characters are
+/// in one of several thousand cases, and of more characters in hardly any.
+pub(super) fn text_in_base64(secret: &[u8]) -> Option<Vec<u8>> {
+    let encoded = secret.len() >= 12 && !secret.iter().all(u8::is_ascii_hexdigit);
+    let text = encoded.then(|| decode_base64(secret)).flatten()?;
+    text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()).then_some(text)
 }
 
 /// Base64 of either alphabet, with or without padding.

@@ -1,42 +1,60 @@
-//! The words beside opaque values.
+//! Rules of opaque values: which of them to try at a run.
 //!
 //! Many providers' keys are forty letters and digits and nothing else, so that one run in the text would call up many
-//! rules, of which hardly any has its keyword nearby. Before any of them is tried, the words of all of them are looked
-//! for at once in the text before the run, and only rules whose word is there go on. The same text is never looked
-//! through twice, however many runs follow one another.
+//! rules. Two questions spare nearly all of these attempts: whether the run is as long as the rule's values are, and
+//! whether one of the rule's words stands before it. The words of all rules are looked for at once, and in no part of
+//! the text twice, however many runs follow one another.
 
 use std::sync::OnceLock;
 
 use super::lists::Lists;
+use super::pass::starts_word;
 use super::prefilter::{Buffers, Literal, Prefilter};
-use crate::rule::Rule;
+use crate::byteset::ByteSet;
+use crate::rule::{Rule, WayIn};
 
-/// A rule of a run, and how far before the run its word may start.
+/// The text between two runs is looked through with what is before them when it is no longer than this: one search
+/// of more text costs less than two of less.
+const CLOSE: u64 = 1024;
+
+/// The rules whose matches start with a run of one class.
+#[derive(Debug)]
+struct RunRules {
+    class: ByteSet,
+    /// All of them.
+    all: Vec<usize>,
+    /// Those that need no word, and the least length of their runs.
+    free: Vec<(usize, usize)>,
+}
+
+/// A rule that is tried when a word stands before a run.
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
+    /// The number of the run.
     run: usize,
     rule: usize,
+    min_len: usize,
+    /// How far before the run the word may start.
     distance: u64,
 }
 
-/// Which rules to try at a run, by the words before it.
+/// Which rules to try at a run.
 #[derive(Debug)]
 pub(super) struct KeywordIndex {
+    /// By the number of the run.
+    runs: Vec<RunRules>,
     /// Made for the first run: many a small scan comes to none.
     words: OnceLock<Words>,
-    /// By the number of the run: the rules that need no word.
-    free: Vec<Vec<usize>>,
-    /// By the number of the run: all of its rules.
-    all: Vec<Vec<usize>>,
     /// The farthest distance.
     reach: u64,
+    longest_len: usize,
 }
 
 /// The words of all rules of runs.
 #[derive(Debug)]
 struct Words {
     prefilter: Prefilter,
-    /// By the id of the word.
+    /// By the id of the word, and for each word by the number of the run.
     wanted: Lists<Wanted>,
 }
 
@@ -44,8 +62,8 @@ struct Words {
 #[derive(Debug, Default)]
 pub(super) struct Nearby {
     seen_to: u64,
-    /// Ids and starts.
-    words: Vec<(u32, u64)>,
+    /// Starts and ids, ascending.
+    words: Vec<(u64, u32)>,
     buffers: Buffers,
 }
 
@@ -54,15 +72,32 @@ impl Nearby {
         self.seen_to = 0;
         self.words.clear();
     }
+
+    /// Makes `words` those that start from `first` on and end before `last`. Neither ever goes back.
+    fn look(&mut self, words: &Words, text: &[u8], base: u64, first: u64, last: u64) {
+        // A word that was not whole when its start was looked at is looked at again.
+        let from = self.seen_to.saturating_sub(words.prefilter.max_len() as u64).max(first);
+        let Nearby { seen_to, words: seen, buffers } = self;
+        seen.retain(|&(start, _)| start >= first && start < from);
+        let (start, end) = ((from - base) as usize, (last - base) as usize);
+        words.prefilter.scan(&text[..end], start, end, buffers, &mut |word, start| {
+            if starts_word(text, start) {
+                seen.push((base + start as u64, word));
+            }
+        });
+        seen.sort_unstable();
+        *seen_to = last;
+    }
 }
 
 impl Words {
-    fn new(rules: &[Rule], runs: &[Vec<usize>]) -> Words {
+    fn new(rules: &[Rule], runs: &[RunRules]) -> Words {
         let mut words: Vec<(&str, Wanted)> = Vec::new();
         for (run, group) in runs.iter().enumerate() {
-            for &rule in group {
-                let wanted = Wanted { run, rule, distance: rules[rule].distance as u64 };
-                words.extend(rules[rule].keywords.iter().map(|word| (&**word, wanted)));
+            for &rule in &group.all {
+                let spec = &rules[rule];
+                let wanted = Wanted { run, rule, min_len: min_len(spec), distance: spec.distance as u64 };
+                words.extend(spec.keywords.iter().map(|word| (&**word, wanted)));
             }
         }
         words.sort_by_key(|&(word, _)| word);
@@ -76,50 +111,80 @@ impl Words {
 }
 
 impl KeywordIndex {
-    /// `runs` are the rules of each run.
-    pub(super) fn new(rules: &[Rule], runs: Vec<Vec<usize>>) -> KeywordIndex {
-        let is_free = |rule: &usize| rules[*rule].keywords.is_empty();
-        KeywordIndex {
-            words: OnceLock::new(),
-            free: runs.iter().map(|run| run.iter().copied().filter(is_free).collect()).collect(),
-            reach: runs.iter().flatten().map(|&rule| rules[rule].distance as u64).max().unwrap_or(0),
-            all: runs,
-        }
+    /// `runs` are the classes of the runs and the rules of each.
+    pub(super) fn new(rules: &[Rule], runs: impl Iterator<Item = (ByteSet, Vec<usize>)>) -> KeywordIndex {
+        let run_rules = |(class, all): (ByteSet, Vec<usize>)| {
+            let free = all.iter().filter(|&&rule| rules[rule].keywords.is_empty());
+            RunRules { class, free: free.map(|&rule| (rule, min_len(&rules[rule]))).collect(), all }
+        };
+        let runs: Vec<RunRules> = runs.map(run_rules).collect();
+        let all = || runs.iter().flat_map(|run| &run.all).map(|&rule| &rules[rule]);
+        let reach = all().map(|rule| rule.distance as u64).max().unwrap_or(0);
+        let longest_len = all().map(min_len).max().unwrap_or(0);
+        KeywordIndex { runs, words: OnceLock::new(), reach, longest_len }
     }
 
-    /// The rules to try for a run at the offset `at`; `text` starts at the offset `base`. Runs come in ascending order.
-    /// All rules of the run are given when `all` attempts are to be seen.
+    /// How many bytes from a run's start on must be visible to decide which rules to try.
+    pub(super) fn longest_len(&self) -> usize {
+        self.longest_len
+    }
+
+    /// The rules to try at runs, each with the offset of its run. `runs` are offsets and numbers, ascending, and none
+    /// is before one of an earlier call; `text` starts at the offset `base`. All rules of a run are given when `all`
+    /// attempts are to be seen.
     pub(super) fn rules_at(
         &self,
         rules: &[Rule],
         nearby: &mut Nearby,
         (text, base): (&[u8], u64),
-        (run, at): (usize, u64),
+        runs: &[(u64, usize)],
         all: bool,
-        mut found: impl FnMut(usize),
+        mut found: impl FnMut(usize, u64),
     ) {
         if all {
-            return self.all[run].iter().copied().for_each(found);
+            return runs.iter().for_each(|&(at, run)| self.runs[run].all.iter().for_each(|&rule| found(rule, at)));
         }
-        self.free[run].iter().copied().for_each(&mut found);
-        let first = at.saturating_sub(self.reach).max(base);
-        // A word that was not whole when its start was looked at is looked at again.
-        let Words { prefilter, wanted } = self.words.get_or_init(|| Words::new(rules, &self.all));
-        let overlap = prefilter.max_len() as u64;
-        let from = nearby.seen_to.saturating_sub(overlap).max(first);
-        let Nearby { seen_to, words, buffers } = nearby;
-        words.retain(|&(_, start)| start >= first && start < from);
-        let end = (at - base) as usize;
-        prefilter.scan(&text[..end], (from - base) as usize, end, buffers, &mut |word, start| {
-            words.push((word, base + start as u64));
-        });
-        *seen_to = at;
-        for &(word, start) in words.iter() {
-            for wanted in wanted.get(word as usize) {
-                if wanted.run == run && at - start <= wanted.distance {
-                    found(wanted.rule);
+        for close in runs.chunk_by(|a, b| b.0 - a.0 <= CLOSE) {
+            let words = self.words.get_or_init(|| Words::new(rules, &self.runs));
+            let first = |at: u64| at.saturating_sub(self.reach).max(base);
+            nearby.look(words, text, base, first(close[0].0), close[close.len() - 1].0);
+            let mut seen = &nearby.words[..];
+            for &(at, run) in close {
+                let RunRules { class, free, .. } = &self.runs[run];
+                let mut len = RunLen { rest: &text[(at - base) as usize..], class, known: 0 };
+                free.iter().filter(|(_, min_len)| len.is_at_least(*min_len)).for_each(|&(rule, _)| found(rule, at));
+                seen = &seen[seen.partition_point(|&(start, _)| start < first(at))..];
+                for &(start, word) in seen.iter().take_while(|&&(start, _)| start < at) {
+                    let wanted = words.wanted.get(word as usize);
+                    let of_run = &wanted[wanted.partition_point(|wanted| wanted.run < run)..];
+                    for wanted in of_run.iter().take_while(|wanted| wanted.run == run) {
+                        if at - start <= wanted.distance && len.is_at_least(wanted.min_len) {
+                            found(wanted.rule, at);
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+/// The length of a run, counted as far as it is asked for.
+struct RunLen<'t> {
+    rest: &'t [u8],
+    class: &'t ByteSet,
+    known: usize,
+}
+
+impl RunLen<'_> {
+    fn is_at_least(&mut self, len: usize) -> bool {
+        while self.known < len && self.rest.get(self.known).is_some_and(|&byte| self.class.contains(byte)) {
+            self.known += 1;
+        }
+        self.known >= len
+    }
+}
+
+/// The least length of the run with which a rule's matches start.
+fn min_len(rule: &Rule) -> usize {
+    if let WayIn::Run { min_len, .. } = rule.way_in { min_len } else { 0 }
 }

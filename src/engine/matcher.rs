@@ -31,7 +31,7 @@ pub(crate) enum Attempt {
 
 /// A rule's regex, compiled on first use.
 #[derive(Debug, Default)]
-pub(super) struct Matcher(OnceLock<Result<Compiled, String>>);
+pub(super) struct Matcher(OnceLock<Result<Box<Compiled>, String>>);
 
 #[derive(Debug)]
 struct Compiled {
@@ -40,9 +40,12 @@ struct Compiled {
     captures: Option<PikeVM>,
 }
 
-/// What a thread keeps for one matcher.
+/// What a thread keeps for one matcher; boxed, because most rules are never tried.
 #[derive(Debug)]
-pub(super) struct MatcherCache {
+pub(super) struct MatcherCache(Box<Caches>);
+
+#[derive(Debug)]
+struct Caches {
     dfa: Cache,
     captures: Option<(pikevm::Cache, usize)>,
 }
@@ -53,8 +56,8 @@ impl Matcher {
         self.compiled(source, secret_group).as_ref().map(drop).map_err(String::clone)
     }
 
-    fn compiled(&self, source: &str, secret_group: bool) -> &Result<Compiled, String> {
-        self.0.get_or_init(|| Compiled::new(source, secret_group))
+    fn compiled(&self, source: &str, secret_group: bool) -> &Result<Box<Compiled>, String> {
+        self.0.get_or_init(|| Compiled::new(source, secret_group).map(Box::new))
     }
 
     /// A cache for this matcher; `None` when the regex does not compile (admission checks that it does).
@@ -64,7 +67,7 @@ impl Matcher {
             let group = vm.get_nfa().group_info().to_index(regex_automata::PatternID::ZERO, "secret")?;
             Some((vm.create_cache(), group))
         });
-        Some(MatcherCache { dfa: compiled.dfa.create_cache(), captures })
+        Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), captures })))
     }
 
     /// Tries the regex at `window.start`, seeing no further than `window.end`; `more` says that the text may go on
@@ -77,7 +80,7 @@ impl Matcher {
         more: bool,
     ) -> (Attempt, usize) {
         let Some(Ok(compiled)) = self.0.get() else { return (Attempt::NoMatch, 0) };
-        let (dfa, cache) = (&compiled.dfa, &mut cache.dfa);
+        let (dfa, cache) = (&compiled.dfa, &mut cache.0.dfa);
         let input = Input::new(text).span(window.clone()).anchored(Anchored::Yes);
         // The DFA has neither quit bytes nor a limit on how often its cache is cleared, so no step can fail.
         let Ok(mut state) = dfa.start_state_forward(cache, &input) else { return (Attempt::NoMatch, 0) };
@@ -109,8 +112,10 @@ impl Matcher {
 
     /// Where the secret stands in a match.
     pub(super) fn secret(&self, cache: &mut MatcherCache, text: &[u8], matched: Range<usize>) -> Range<usize> {
-        let Some(Ok(Compiled { captures: Some(vm), .. })) = self.0.get() else { return matched };
-        let Some((cache, group)) = &mut cache.captures else { return matched };
+        let Some(vm) = self.0.get().and_then(|compiled| compiled.as_ref().ok()?.captures.as_ref()) else {
+            return matched;
+        };
+        let Some((cache, group)) = &mut cache.0.captures else { return matched };
         let input = Input::new(text).span(matched.clone()).anchored(Anchored::Yes);
         let mut captures = vm.create_captures();
         vm.captures(cache, input, &mut captures);

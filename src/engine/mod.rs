@@ -90,7 +90,7 @@ impl Engine {
         }
         (0..runs.len()).for_each(|run| targets.push([Target::Run { run }]));
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
-        let keywords = KeywordIndex::new(&rules, run_rules);
+        let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })

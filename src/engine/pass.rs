@@ -148,7 +148,7 @@ impl Pass {
         window: Window<'_>,
         mut keep: impl FnMut(Match),
     ) {
-        let visible = engine.prefilter.max_len().saturating_sub(1) as u64;
+        let visible = engine.prefilter.max_len().max(engine.keywords.longest_len()).saturating_sub(1) as u64;
         let stop = if window.last { window.end() } else { window.end().saturating_sub(visible) };
         loop {
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64).max(self.anchored_to);
@@ -164,12 +164,11 @@ impl Pass {
                 }
             });
             runs.sort_unstable();
-            for (at, run) in runs.drain(..) {
-                let text = (window.bytes, window.base);
-                engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, (run, at), traced, |rule| {
-                    queue.push(Queued { rule, first: at, last: at, again_at: 0 });
-                });
-            }
+            let text = (window.bytes, window.base);
+            engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
+                queue.push(Queued { rule, first: at, last: at, again_at: 0 });
+            });
+            runs.clear();
             self.anchored_to = to;
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };

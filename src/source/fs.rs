@@ -88,10 +88,17 @@ pub(crate) fn walk<V: FnMut(Step<'_>) + Send>(
 ) -> Result<()> {
     for root in roots {
         let overrides = exclusions(root, &settings.exclude)?;
+        let single = roots.len() == 1;
+        if !root.is_dir() {
+            // It is read whatever it is: a file, a link, a pipe. Threads take longer to start than most files to scan.
+            if !interrupted.load(Ordering::Relaxed) {
+                make_visitor()(Step::File(Found { path: root, name: name_of(root, root, single) }));
+            }
+            continue;
+        }
         let mut builder = WalkBuilder::new(root);
         builder.standard_filters(!settings.no_ignore).hidden(false).require_git(false).follow_links(false);
         builder.overrides(overrides).threads(settings.threads).filter_entry(is_wanted);
-        let single = roots.len() == 1;
         builder.build_parallel().run(|| {
             let mut visit = make_visitor();
             Box::new(move |entry| {
@@ -99,7 +106,7 @@ pub(crate) fn walk<V: FnMut(Step<'_>) + Send>(
                     return WalkState::Quit;
                 }
                 match entry {
-                    Ok(entry) if is_content(&entry) => {
+                    Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
                         let name = name_of(entry.path(), root, single);
                         visit(Step::File(Found { path: entry.path(), name }));
                     }
@@ -132,12 +139,6 @@ fn exclusions(root: &Path, globs: &[String]) -> Result<Override> {
 fn is_wanted(entry: &DirEntry) -> bool {
     let inside_git = entry.depth() > 0 && entry.path().parent().and_then(Path::file_name) == Some(OsStr::new(".git"));
     !inside_git || entry.file_name() == "config"
-}
-
-fn is_content(entry: &DirEntry) -> bool {
-    let Some(kind) = entry.file_type() else { return false };
-    // A root that is named may be a link, or a pipe to read from.
-    kind.is_file() || (entry.depth() == 0 && !kind.is_dir())
 }
 
 /// The path below its root, or as it was given where the root is the file itself or one of several.

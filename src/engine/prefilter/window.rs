@@ -22,8 +22,10 @@ impl Window {
         let last = literal.bytes.len().saturating_sub(4);
         (0..=last)
             .map(|offset| Window::at(literal, offset))
-            .min_by(|a, b| a.commonness().total_cmp(&b.commonness()))
+            .map(|window| (window.commonness(), window))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b))
             .expect("a literal has at least one window")
+            .1
     }
 
     fn at(literal: &Literal, offset: usize) -> Window {

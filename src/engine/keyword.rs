@@ -25,6 +25,8 @@ struct RunRules {
     all: Vec<usize>,
     /// Those that need no word, and the least length of their runs.
     free: Vec<(usize, usize)>,
+    /// The least length of a run that any of the others needs.
+    wordy_len: usize,
 }
 
 /// A rule that is tried when a word stands before a run.
@@ -114,8 +116,11 @@ impl KeywordIndex {
     /// `runs` are the classes of the runs and the rules of each.
     pub(super) fn new(rules: &[Rule], runs: impl Iterator<Item = (ByteSet, Vec<usize>)>) -> KeywordIndex {
         let run_rules = |(class, all): (ByteSet, Vec<usize>)| {
-            let free = all.iter().filter(|&&rule| rules[rule].keywords.is_empty());
-            RunRules { class, free: free.map(|&rule| (rule, min_len(&rules[rule]))).collect(), all }
+            let (free, wordy): (Vec<usize>, Vec<usize>) =
+                all.iter().partition(|&&rule| rules[rule].keywords.is_empty());
+            let with_len = |rule: usize| (rule, min_len(&rules[rule]));
+            let wordy_len = wordy.into_iter().map(|rule| min_len(&rules[rule])).min().unwrap_or(usize::MAX);
+            RunRules { class, free: free.into_iter().map(with_len).collect(), wordy_len, all }
         };
         let runs: Vec<RunRules> = runs.map(run_rules).collect();
         let all = || runs.iter().flat_map(|run| &run.all).map(|&rule| &rules[rule]);
@@ -131,33 +136,41 @@ impl KeywordIndex {
 
     /// The rules to try at runs, each with the offset of its run. `runs` are offsets and numbers, ascending, and none
     /// is before one of an earlier call; `text` starts at the offset `base`. All rules of a run are given when `all`
-    /// attempts are to be seen.
+    /// attempts are to be seen; `runs` are left in no particular state.
     pub(super) fn rules_at(
         &self,
         rules: &[Rule],
         nearby: &mut Nearby,
         (text, base): (&[u8], u64),
-        runs: &[(u64, usize)],
+        runs: &mut Vec<(u64, usize)>,
         all: bool,
         mut found: impl FnMut(usize, u64),
     ) {
         if all {
             return runs.iter().for_each(|&(at, run)| self.runs[run].all.iter().for_each(|&rule| found(rule, at)));
         }
+        let run_at = |&(at, run): &(u64, usize)| {
+            let rules = &self.runs[run];
+            (rules, RunLen { rest: &text[(at - base) as usize..], class: &rules.class, known: 0 })
+        };
+        runs.retain(|run| {
+            let (rules, mut len) = run_at(run);
+            let free = rules.free.iter().filter(|(_, min_len)| len.is_at_least(*min_len));
+            free.for_each(|&(rule, _)| found(rule, run.0));
+            len.is_at_least(rules.wordy_len)
+        });
         for close in runs.chunk_by(|a, b| b.0 - a.0 <= CLOSE) {
             let words = self.words.get_or_init(|| Words::new(rules, &self.runs));
             let first = |at: u64| at.saturating_sub(self.reach).max(base);
             nearby.look(words, text, base, first(close[0].0), close[close.len() - 1].0);
             let mut seen = &nearby.words[..];
-            for &(at, run) in close {
-                let RunRules { class, free, .. } = &self.runs[run];
-                let mut len = RunLen { rest: &text[(at - base) as usize..], class, known: 0 };
-                free.iter().filter(|(_, min_len)| len.is_at_least(*min_len)).for_each(|&(rule, _)| found(rule, at));
+            for run in close {
+                let (at, mut len) = (run.0, run_at(run).1);
                 seen = &seen[seen.partition_point(|&(start, _)| start < first(at))..];
                 for &(start, word) in seen.iter().take_while(|&&(start, _)| start < at) {
                     let wanted = words.wanted.get(word as usize);
-                    let of_run = &wanted[wanted.partition_point(|wanted| wanted.run < run)..];
-                    for wanted in of_run.iter().take_while(|wanted| wanted.run == run) {
+                    let of_run = &wanted[wanted.partition_point(|wanted| wanted.run < run.1)..];
+                    for wanted in of_run.iter().take_while(|wanted| wanted.run == run.1) {
                         if at - start <= wanted.distance && len.is_at_least(wanted.min_len) {
                             found(wanted.rule, at);
                         }

@@ -16,6 +16,9 @@ pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
 const MAX_REPEAT: u32 = 2048;
 /// A shorter run of one class is too common to be a way in.
 const MIN_RUN_LEN: usize = 16;
+/// Names of programs are seldom longer. A shorter run of what names are made of stands in every other line of code,
+/// and the keywords beside an opaque value are rarer.
+const MAX_NAME_LEN: usize = 31;
 const DEFAULT_DISTANCE: usize = 64;
 /// A longer reach behind a match would make streams hold more than they need.
 pub(crate) const MAX_DISTANCE: usize = 256;
@@ -138,6 +141,7 @@ fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
     if let Some((class, min_len)) = literal::leading_run(hir)
         && min_len >= MIN_RUN_LEN
         && before.intersection(class).is_empty()
+        && (spec.keywords.is_empty() || min_len > MAX_NAME_LEN || !spells_names(class))
     {
         return Ok(WayIn::Run { class, min_len });
     }
@@ -148,6 +152,13 @@ fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
         "no way in: every match must contain a literal of three bytes or more, or start with a run of 16 bytes or more \
          of one class that `before` excludes, or stand behind one of `keywords`",
     ))
+}
+
+/// Whether names of several words can be written with these bytes: `likeThis`, `like_this` or `like-this`.
+fn spells_names(class: ByteSet) -> bool {
+    let holds = |set: ByteSet| set.intersection(class) == set;
+    let joints = [ByteSet::EMPTY.with_range(b'A', b'Z'), ByteSet::EMPTY.with(b'_'), ByteSet::EMPTY.with(b'-')];
+    holds(ByteSet::EMPTY.with_range(b'a', b'z')) && joints.into_iter().any(holds)
 }
 
 fn check_id(provider: &ProviderSpec, id: &str) -> Result<()> {

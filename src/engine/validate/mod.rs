@@ -59,8 +59,7 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
     // Some values are text in base64, and it is the text that was chosen.
     let chosen = rule.structure == Some(Structure::BasicAuth) || matches!(rule.kind, Kind::Contextual | Kind::Generic);
     let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
-    if placeholder::is_placeholder(secret, &rule.placeholders)
-        || decoded.as_deref().is_some_and(placeholder::is_conventional_text)
+    if placeholder::is_placeholder_of(rule, secret) || decoded.as_deref().is_some_and(placeholder::is_conventional_text)
     {
         return refuted(verdicts, Verdict::Placeholder);
     }

@@ -2,6 +2,7 @@
 
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::head::Head;
 use super::literal;
 use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
 use super::sample::Sample;
@@ -61,7 +62,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     }
     let way_in = match &hir {
         None => names_anchors(&spec.names),
-        Some(hir) => admit_way_in(spec, hir, before)?,
+        Some(hir) => admit_way_in(spec, hir, before, distance)?,
     };
     let confidence = spec.confidence.unwrap_or(match spec.kind {
         Kind::Distinctive | Kind::Structural => 0.9,
@@ -83,7 +84,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         max_len,
         keywords: spec.keywords.iter().map(Text::from).collect(),
         distance,
-        first: hir.as_ref().map_or(ByteSet::ALL, literal::first_bytes),
+        head: hir.as_ref().map_or_else(Head::default, Head::of),
         before,
         after,
         checksum: spec.checksum.as_deref().map(named_checksum).transpose()?,
@@ -133,9 +134,11 @@ fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
     Ok((Pattern::Regex { source: Text::from(regex), secret_group }, max_len, Some(hir)))
 }
 
-fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
-    if let Some(anchors) = literal::anchors(hir) {
-        return Ok(WayIn::Literals(anchors));
+fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet, distance: usize) -> Result<WayIn> {
+    if let Some((anchors, cost)) = literal::anchors(hir) {
+        // A short prefix is more common than the provider's name beside it.
+        let words = !spec.keywords.is_empty() && literal::cost_of_words(&spec.keywords, distance) < cost;
+        return Ok(if words { WayIn::Keywords } else { WayIn::Literals(anchors) });
     }
     // A run starts where the byte before it is of another class: only there can a match start as well.
     if let Some((class, min_len)) = literal::leading_run(hir)

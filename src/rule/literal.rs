@@ -41,9 +41,14 @@ impl Piece<'_> {
     }
 }
 
-/// The rarest set of literals of which every match of `hir` contains one.
-pub(super) fn anchors(hir: &Hir) -> Option<Vec<Anchor>> {
-    best(hir).map(|choice| choice.anchors)
+/// The rarest set of literals of which every match of `hir` contains one, and what it costs.
+pub(super) fn anchors(hir: &Hir) -> Option<(Vec<Anchor>, f64)> {
+    best(hir).map(|choice| (choice.anchors, choice.cost))
+}
+
+/// What it costs, in the same unit, to look for words and to try each start up to `distance` bytes after one.
+pub(super) fn cost_of_words(words: &[String], distance: usize) -> f64 {
+    words.iter().map(|word| cost_of(word.as_bytes(), true, distance)).sum()
 }
 
 /// A run of one class with which every match of `hir` starts, and its least length.
@@ -74,41 +79,6 @@ pub(super) fn leading_run(hir: &Hir) -> Option<(ByteSet, usize)> {
         }
     }
     class.map(|class| (class, len))
-}
-
-/// The bytes with which a match of `hir` can start.
-pub(super) fn first_bytes(hir: &Hir) -> ByteSet {
-    let (set, may_be_empty) = first(hir);
-    if may_be_empty { ByteSet::ALL } else { set }
-}
-
-/// The bytes with which a match can start, and whether it may have none.
-fn first(hir: &Hir) -> (ByteSet, bool) {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => (ByteSet::EMPTY, true),
-        HirKind::Literal(literal) => (literal.0.first().map_or(ByteSet::ALL, |&b| ByteSet::EMPTY.with(b)), false),
-        HirKind::Class(_) => (class_of(hir).unwrap_or(ByteSet::ALL), false),
-        HirKind::Capture(capture) => first(&capture.sub),
-        HirKind::Repetition(repetition) => {
-            let (set, empty) = first(&repetition.sub);
-            (set, empty || repetition.min == 0)
-        }
-        HirKind::Concat(parts) => {
-            let mut all = ByteSet::EMPTY;
-            for part in parts {
-                let (set, empty) = first(part);
-                all = all.union(set);
-                if !empty {
-                    return (all, false);
-                }
-            }
-            (all, true)
-        }
-        HirKind::Alternation(parts) => parts
-            .iter()
-            .map(first)
-            .fold((ByteSet::EMPTY, false), |(all, any), (set, empty)| (all.union(set), any || empty)),
-    }
 }
 
 struct Choice {
@@ -304,12 +274,14 @@ pub(super) fn class_of(hir: &Hir) -> Option<ByteSet> {
 
 /// What a set of literals costs: how often they stand in ordinary text, and how many starts each makes possible.
 fn cost(anchors: &[Anchor]) -> f64 {
-    let one = |anchor: &Anchor| {
-        let frequency: f64 = anchor.bytes.iter().map(|&byte| commonness(byte, anchor.ignore_case)).product();
-        let starts = (anchor.max_before - anchor.min_before) as f64;
-        frequency * (1.0 + starts / 2.0) + PRICE_OF_A_LITERAL
-    };
+    let one = |anchor: &Anchor| cost_of(&anchor.bytes, anchor.ignore_case, anchor.max_before - anchor.min_before);
     anchors.iter().map(one).sum()
+}
+
+/// What one literal costs that makes so many more starts than one possible.
+fn cost_of(bytes: &[u8], ignore_case: bool, starts: usize) -> f64 {
+    let frequency: f64 = bytes.iter().map(|&byte| commonness(byte, ignore_case)).product();
+    frequency * (1.0 + starts as f64 / 2.0) + PRICE_OF_A_LITERAL
 }
 
 /// The share of a byte in source code and logs, roughly.
@@ -336,7 +308,7 @@ mod tests {
     }
 
     fn found(regex: &str) -> Vec<(String, usize, usize)> {
-        let anchors = anchors(&parse(regex)).unwrap_or_default();
+        let anchors = anchors(&parse(regex)).unwrap_or_default().0;
         let text = |a: &Anchor| format!("{}{}", if a.ignore_case { "i:" } else { "" }, a.bytes.escape_ascii());
         anchors.iter().map(|a| (text(a), a.min_before, a.max_before)).collect()
     }
@@ -363,15 +335,6 @@ mod tests {
         for regex in ["[a-z]{20}", "ab[^0-9]", "(?:abc|[0-9]{9})", "(?:abc)?[0-9]{9}", "[a-z]*abc"] {
             assert_eq!(found(regex), [], "{regex}");
         }
-    }
-
-    #[test]
-    fn first_bytes_are_a_superset() {
-        let first = |regex: &str| first_bytes(&parse(regex)).iter().map(char::from).collect::<String>();
-        assert_eq!(first(r"\babc"), "a");
-        assert_eq!(first("(?i)abc"), "Aa");
-        assert_eq!(first("x?(?:y|z+)q"), "xyz");
-        assert_eq!(first_bytes(&parse("a*")), ByteSet::ALL);
     }
 
     #[test]

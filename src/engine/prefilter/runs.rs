@@ -26,7 +26,7 @@ struct RunClass {
 }
 
 /// Runs share a group while one position of text in so many is expected to start a run of the union.
-const RARE: f64 = 1.0 / 2000.0;
+const RARE: f64 = 1.0 / 1500.0;
 
 /// The bit of the union among those of the classes, which are below it.
 const UNION: u32 = 1 << MAX_CLASSES;
@@ -45,7 +45,7 @@ impl RunGroup {
                     return false;
                 }
                 let union = group.iter().fold(run.class, |union, (_, run)| union.union(run.class));
-                commonness::of_class(&union).powi(i32::try_from(run.min_len).unwrap_or(i32::MAX)) <= RARE
+                commonness::of_run(&union, run.min_len) <= RARE
             };
             match groups.iter_mut().find(joins) {
                 Some(group) => group.push((id, run)),
@@ -102,7 +102,7 @@ impl RunGroup {
         from: usize,
         to: usize,
         find: impl Fn(&[u8], usize) -> Option<usize>,
-        found: &mut impl FnMut(u32, usize),
+        found: &mut impl FnMut(u32, usize, usize),
     ) {
         // No run that starts before `to` needs more of the text to show that it is long enough.
         let text = &text[..text.len().min(to.saturating_add(self.longest_len - 1))];
@@ -141,7 +141,7 @@ impl RunGroup {
 
 impl RunClass {
     /// Reports the starts in `from..to` of runs that end where the text does or before.
-    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
+    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize, usize)) {
         let min_len = self.lens[0].0;
         let mut at = from;
         while let Some(start) = self.members.find_run(text, at, min_len)
@@ -154,12 +154,12 @@ impl RunClass {
     }
 
     /// Reports the runs of the members from `start` to `end`, unless one more is before them.
-    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize)) {
+    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize, usize)) {
         if start > 0 && self.members.contains(text[start - 1]) {
             return;
         }
         for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
-            found(id, start);
+            found(id, start, end - start);
         }
     }
 }

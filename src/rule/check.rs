@@ -47,7 +47,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     let before = match (&spec.before, &hir) {
         // An opaque value starts where its alphabet starts: what stands before it in the same alphabet is part of it.
         (None, Some(hir)) if spec.kind == Kind::Contextual && literal::anchors(hir).is_none() => {
-            let class = literal::leading_run(hir).map_or(ByteSet::EMPTY, |(class, _)| class);
+            let class = literal::leading_run(hir, ByteSet::EMPTY, 0).map_or(ByteSet::EMPTY, |(class, _)| class);
             class.union(ByteSet::ALPHANUMERIC).complement()
         }
         _ => neighbours(spec.before.as_deref(), "before")?,
@@ -141,9 +141,7 @@ fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet, distance: usize) ->
         return Ok(if words { WayIn::Keywords } else { WayIn::Literals(anchors) });
     }
     // A run starts where the byte before it is of another class: only there can a match start as well.
-    if let Some((class, min_len)) = literal::leading_run(hir)
-        && min_len >= MIN_RUN_LEN
-        && before.intersection(class).is_empty()
+    if let Some((class, min_len)) = literal::leading_run(hir, before, MIN_RUN_LEN)
         && (spec.keywords.is_empty() || min_len > MAX_NAME_LEN || !spells_names(class))
     {
         return Ok(WayIn::Run { class, min_len });

@@ -51,34 +51,46 @@ pub(super) fn cost_of_words(words: &[String], distance: usize) -> f64 {
     words.iter().map(|word| cost_of(word.as_bytes(), true, distance)).sum()
 }
 
-/// A run of one class with which every match of `hir` starts, and its least length.
-pub(super) fn leading_run(hir: &Hir) -> Option<(ByteSet, usize)> {
+/// A run of one class with which every match of `hir` starts, and its least length: of the class of the first pieces,
+/// or, where that is shorter than `min_len`, of the union of as many classes as may not stand before a match.
+pub(super) fn leading_run(hir: &Hir, before: ByteSet, min_len: usize) -> Option<(ByteSet, usize)> {
     let mut pieces = Vec::new();
     flatten(hir, &mut pieces);
-    let mut class: Option<ByteSet> = None;
-    let mut len = 0;
+    let mut run: Option<(ByteSet, usize)> = None;
     for piece in &pieces {
         let (set, min, exact) = match piece {
             Piece::Bytes(set) => (*set, 1, true),
             Piece::Other(hir) => match hir.kind() {
                 HirKind::Repetition(repetition) => {
-                    let Some(set) = class_of(&repetition.sub) else { break };
-                    (set, repetition.min as usize, repetition.max == Some(repetition.min))
+                    let Some((set, len)) = bytes_of(&repetition.sub) else { break };
+                    (set, len * repetition.min as usize, repetition.max == Some(repetition.min))
                 }
                 _ => break,
             },
         };
-        // A wider class would make the run of the narrower one end early.
-        if class.is_some_and(|known| known != set) {
+        let (class, len) = run.unwrap_or((set, 0));
+        let union = class.union(set);
+        // A wider class makes longer runs of other texts; it is taken where a narrower one is too short.
+        if union != class && len >= min_len || !before.intersection(union).is_empty() {
             break;
         }
-        class = Some(set);
-        len += min;
+        run = Some((union, len + min));
         if !exact {
             break;
         }
     }
-    class.map(|class| (class, len))
+    run.filter(|&(_, len)| len >= min_len)
+}
+
+/// The union of the classes of a part that spells no alternatives, and its length.
+fn bytes_of(hir: &Hir) -> Option<(ByteSet, usize)> {
+    let mut pieces = Vec::new();
+    flatten(hir, &mut pieces);
+    let union = |union: ByteSet, piece: &Piece<'_>| match piece {
+        Piece::Bytes(set) => Some(union.union(*set)),
+        Piece::Other(_) => None,
+    };
+    Some((pieces.iter().try_fold(ByteSet::EMPTY, union)?, pieces.len()))
 }
 
 struct Choice {

@@ -25,8 +25,15 @@ struct RunClass {
     lens: Vec<(usize, u32)>,
 }
 
-/// Runs share a group while one position of text in so many is expected to start a run of the union.
-const RARE: f64 = 1.0 / 1500.0;
+/// A search of its own costs as much as so many union runs in a byte of text.
+const PRICE_OF_A_SEARCH: f64 = 1.0 / 3000.0;
+
+/// Runs that will be a group, and how often one of their union starts in a byte of ordinary text.
+struct Together<'r> {
+    runs: Vec<(u32, &'r Run)>,
+    union: ByteSet,
+    rate: f64,
+}
 
 /// The bit of the union among those of the classes, which are below it.
 const UNION: u32 = 1 << MAX_CLASSES;
@@ -38,21 +45,24 @@ impl RunGroup {
         let mut runs: Vec<(u32, &Run)> = (first_id..).zip(runs).collect();
         // The longest first: the last to join a group is the one that sets the length.
         runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.min_len));
-        let mut groups: Vec<Vec<(u32, &Run)>> = Vec::new();
+        let mut groups: Vec<Together<'_>> = Vec::new();
         for (id, run) in runs {
-            let joins = |group: &&mut Vec<(u32, &Run)>| {
-                if group.len() == MAX_CLASSES {
-                    return false;
+            let alone = commonness::of_run(&run.class, run.min_len);
+            let joined = groups.iter_mut().find_map(|group| {
+                let union = group.union.union(run.class);
+                let rate = commonness::of_run(&union, run.min_len);
+                let joins = group.runs.len() < MAX_CLASSES && rate <= group.rate + alone + PRICE_OF_A_SEARCH;
+                joins.then_some((group, union, rate))
+            });
+            match joined {
+                Some((group, union, rate)) => {
+                    group.runs.push((id, run));
+                    (group.union, group.rate) = (union, rate);
                 }
-                let union = group.iter().fold(run.class, |union, (_, run)| union.union(run.class));
-                commonness::of_run(&union, run.min_len) <= RARE
-            };
-            match groups.iter_mut().find(joins) {
-                Some(group) => group.push((id, run)),
-                None => groups.push(vec![(id, run)]),
+                None => groups.push(Together { runs: vec![(id, run)], union: run.class, rate: alone }),
             }
         }
-        groups.iter().map(|group| RunGroup::of(group)).collect()
+        groups.iter().map(|group| RunGroup::of(&group.runs)).collect()
     }
 
     fn of(runs: &[(u32, &Run)]) -> RunGroup {

@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(written("(?:ab){2}c"), "a*1 b*1 a*1 b*1 c*1");
         assert_eq!(written("(?:a+b){2}c"), "a*1");
         assert_eq!(written("[0-9]{40}x"), "0123456789*16");
-        assert_eq!(written("(?s-u:a.)b"), "");
+        assert_eq!(written("a(?s-u:.)"), "a*1");
     }
 
     #[test]

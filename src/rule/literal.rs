@@ -352,9 +352,16 @@ mod tests {
     #[test]
     fn leading_runs_are_measured() {
         let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
-        assert_eq!(leading_run(&parse("[0-9a-f]{32}")), Some((hex, 32)));
-        assert_eq!(leading_run(&parse("[0-9a-f]{20,}z")), Some((hex, 20)));
-        assert_eq!(leading_run(&parse("(?<secret>[0-9a-f]{8}[0-9a-f]{4})-")), Some((hex, 12)));
-        assert_eq!(leading_run(&parse("(?:[0-9a-f]{8}|x)")), None);
+        let leading = |regex: &str, before: ByteSet| leading_run(&parse(regex), before, 16);
+        let beside = ByteSet::ALPHANUMERIC.complement();
+        assert_eq!(leading("[0-9a-f]{32}", beside), Some((hex, 32)));
+        assert_eq!(leading("[0-9a-f]{20,}z", beside), Some((hex, 20)));
+        assert_eq!(leading("(?<secret>[0-9a-f]{8}[0-9a-f]{8})-", beside), Some((hex, 16)));
+        assert_eq!(leading("(?:[0-9a-f]{8}|x)", beside), None);
+        assert_eq!(leading("[0-9a-f]{12}-", beside), None);
+        // Where the first class is too short, the union with those after it.
+        assert_eq!(leading("[a-f]{8}(?:[0-5][6-9]){4}", beside), Some((hex, 16)));
+        assert_eq!(leading("[a-f]{8}(?:[0-5][6-9]){4}", ByteSet::EMPTY.with(b'7')), None);
+        assert_eq!(leading("[0-9a-f]{16}[g-z]{9}", beside), Some((hex, 16)));
     }
 }

@@ -13,8 +13,9 @@ use crate::error::Result;
 
 /// No match is longer than this; longer secrets are found by their head.
 pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
-/// Repetitions are unrolled; a regex that spells out more states than this belongs into `max_len`.
-const MAX_REPEAT: u32 = 2048;
+/// Repetitions are unrolled; a regex that needs more states than this belongs into `max_len`. What is admitted can be
+/// compiled: the engine has no limit of its own.
+pub(crate) const MAX_STATES: usize = 16 * 1024;
 /// A shorter run of one class is too common to be a way in.
 const MIN_RUN_LEN: usize = 16;
 /// Names of programs are seldom longer. A shorter run of what names are made of stands in every other line of code,
@@ -110,9 +111,11 @@ fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
     if properties.minimum_len().unwrap_or(0) < 3 {
         return Err(refused("the regex matches texts of less than three bytes; say more of the format"));
     }
-    if let Some(repeat) = largest_repeat(&hir).filter(|&n| n > MAX_REPEAT) {
+    let states = states(&hir);
+    if states > MAX_STATES {
         return Err(refused(format!(
-            "a repetition of {repeat} is more than {MAX_REPEAT}; write it without an upper bound and give `max_len`"
+            "its repetitions unroll to {states} states, more than {MAX_STATES}; write them without an upper bound and \
+             give `max_len`"
         )));
     }
     let max_len = match (properties.maximum_len(), spec.max_len) {
@@ -233,14 +236,17 @@ fn has_secret_group(hir: &Hir) -> bool {
     }
 }
 
-fn largest_repeat(hir: &Hir) -> Option<u32> {
+/// How many states a regex has when its repetitions are unrolled, or a few more.
+fn states(hir: &Hir) -> usize {
+    let all = |parts: &[Hir]| parts.iter().map(states).fold(1, usize::saturating_add);
     match hir.kind() {
-        HirKind::Capture(c) => largest_repeat(&c.sub),
-        HirKind::Repetition(r) => {
-            let own = r.max.unwrap_or(r.min);
-            Some(own.saturating_mul(largest_repeat(&r.sub).unwrap_or(1).max(1)))
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Repetition(repetition) => {
+            let rounds = repetition.max.unwrap_or(repetition.min.saturating_add(1)).max(1) as usize;
+            states(&repetition.sub).saturating_add(1).saturating_mul(rounds)
         }
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().filter_map(largest_repeat).max(),
-        _ => None,
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => all(parts),
     }
 }

@@ -30,6 +30,8 @@ mod rule {
     mod load;
     #[path = "model.rs"]
     pub(crate) mod model;
+    #[path = "remedy.rs"]
+    mod remedy;
     #[path = "sample.rs"]
     mod sample;
     #[path = "schema.rs"]

@@ -30,7 +30,7 @@ pub use crate::escape::Escaped;
 pub use crate::explain::Explanation;
 pub use crate::finding::{Encoding, Finding, Located, Verdict};
 pub use crate::fingerprint::{Fingerprint, Key};
-pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure};
+pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]

@@ -162,3 +162,16 @@ fn its_own_repository_holds_nothing() {
     let output = keyscan(&["scan", "-q", env!("CARGO_MANIFEST_DIR")], b"");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+#[test]
+fn the_table_of_rules_is_fresh() {
+    let made = String::from_utf8(keyscan(&["rules", "list", "--markdown"], b"").stdout).unwrap();
+    let written = include_str!("../docs/rules.md");
+    let new: Vec<&str> = made.lines().filter(|line| !written.contains(line)).collect();
+    assert!(
+        made == written,
+        "run `keyscan rules list --markdown > docs/rules.md`; it differs in {} lines:\n{}",
+        new.len(),
+        new.join("\n")
+    );
+}

@@ -5,6 +5,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::head::Head;
 use super::literal;
 use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
+use super::remedy::{self, Remedy};
 use super::sample::Sample;
 use super::schema::{ProviderSpec, RuleSpec};
 use super::text::Text;
@@ -96,6 +97,16 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         way_in,
         samples: templates(&spec.samples)?,
         near_misses: templates(&spec.near_misses)?,
+        remedy: admit_remedy(provider, spec)?,
+    })
+}
+
+fn admit_remedy(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Remedy> {
+    Ok(Remedy {
+        impact: spec.impact.as_ref().map(Text::from),
+        revoke: remedy::admit_address(spec.revoke.as_ref().or(provider.revoke.as_ref()), "revoke")?,
+        env: remedy::admit_env(&spec.env)?,
+        verify: spec.verify.as_ref().map(|verify| remedy::admit_verify(verify).map(Box::new)).transpose()?,
     })
 }
 

@@ -6,6 +6,7 @@ mod lists;
 pub(crate) mod matcher;
 mod pass;
 pub(crate) mod prefilter;
+mod rescan;
 pub(crate) mod resolve;
 mod session;
 pub(crate) mod validate;
@@ -24,6 +25,7 @@ use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
 pub(crate) use self::pass::{Trace, Tried};
+pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
 pub use self::session::{Coverage, Session, Surroundings};
 
@@ -106,6 +108,12 @@ impl Engine {
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
+    }
+
+    /// Whether a rule is tried at a start depends on no more bytes after it than this.
+    fn reach_after_start(&self) -> u64 {
+        let anchors = self.max_before + self.prefilter.max_len();
+        anchors.max(self.keywords.longest_len()) as u64
     }
 }
 

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::span::{Position, Span};
 
 /// How far before a match validators and keywords look: a keyword's distance, and the byte before the keyword.
-const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
+pub(super) const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
 /// Bytes are dropped from the front of the buffer when at least so many can go.
 const COMPACT_LEN: usize = 64 * 1024;
 
@@ -85,6 +85,17 @@ impl State {
             let (span, matched) = (found.secret, found.matched);
             waiting.push_back(Pending { found, span, matched, decoded: None });
         });
+        self.advance_derived(scanner, caches, window);
+        self.emit(scanner.margin, window, sink);
+    }
+
+    /// Goes on with the text that the unit holds in another encoding.
+    fn advance_derived(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        window: Window<'_>,
+    ) {
         if self.wide_lines.is_none() && window.base == 0 {
             self.wide_lines = WideLines::of(window.bytes);
         }
@@ -98,7 +109,21 @@ impl State {
         if !self.wide_text.is_empty() {
             self.advance_wide(scanner, caches, window, window.last);
         }
-        self.emit(scanner.margin, window, sink);
+    }
+
+    /// What the whole unit `text` holds in another encoding: where each match and its secret stand, and how; and the secret.
+    pub(super) fn derived_matches(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        text: &[u8],
+    ) -> Vec<(Match, Encoding, Secret)> {
+        self.advance_derived(scanner, caches, Window { bytes: text, base: 0, last: true });
+        let in_unit = |pending: Pending| {
+            let Pending { found, span, matched, decoded } = pending;
+            decoded.map(|(encoding, secret)| (Match { matched, secret: span, ..found }, encoding, secret))
+        };
+        self.waiting.drain(..).filter_map(in_unit).collect()
     }
 
     /// Goes on with the wide view; `last` says that it ends with what is derived.

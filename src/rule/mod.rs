@@ -4,6 +4,7 @@
 
 mod builtin;
 mod check;
+mod head;
 mod literal;
 mod load;
 mod model;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::head::Head;
 use super::remedy::{Remedy, Verify};
 use super::text::Text;
 use crate::byteset::ByteSet;
@@ -152,8 +153,8 @@ pub struct Rule {
     pub(crate) max_len: usize,
     pub(crate) keywords: Vec<Text>,
     pub(crate) distance: usize,
-    /// The bytes with which a match can start.
-    pub(crate) first: ByteSet,
+    /// How every match starts.
+    pub(crate) head: Head,
     pub(crate) before: ByteSet,
     pub(crate) after: ByteSet,
     pub(crate) checksum: Option<Checksum>,

@@ -21,6 +21,7 @@ const PUBLIC: &[&[u8]] = &[
     b"csrf",
     b"xsrf",
     b"hash",
+    b"signature",
     b"h1:",
 ];
 /// Last words of a name to which a value is joined without an operator, in lower case.
@@ -31,6 +32,21 @@ const ENDINGS: &[&[u8]] = &[b"s", b"es", b"ed", b"sum", b"code", b"id", b"key", 
 const NAME_REACH: usize = 24;
 /// Starts of a hash of a list of hashes; the one before a comma is about as far back.
 const HASHES: &[&[u8]] = &[b"h1:", b"sha256-", b"sha384-", b"sha512-"];
+
+/// How much of the text before a value has to be base64 for the value to be a part of it.
+const BLOB_REACH: usize = 32;
+
+/// Whether the value at `text[start]` goes on a run of base64: it is a piece of something longer.
+pub(super) fn is_in_base64(text: &[u8], start: usize) -> bool {
+    let run = &text[start.saturating_sub(BLOB_REACH)..start];
+    let has = |is: fn(&u8) -> bool| run.iter().any(is);
+    run.len() == BLOB_REACH
+        && matches!(run[BLOB_REACH - 1], b'+' | b'/')
+        && run.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+}
 
 /// Whether the value at `text[start]` is assigned, passed or quoted, and not named as something public.
 pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
@@ -57,6 +73,16 @@ fn is_joined(before: &[u8]) -> bool {
     };
     let lower = name.to_ascii_lowercase();
     TELLING.iter().any(|word| lower.ends_with(word))
+}
+
+/// Whether the name before the value at `text[start]` ends in the word `id`.
+pub(super) fn names_id(text: &[u8], start: usize) -> bool {
+    let name = trim_end(&text[start.saturating_sub(REACH)..start], b"=:>,| \t\"'`]");
+    let Some(head) = name.len().checked_sub(2) else { return false };
+    let starts_word = head == 0
+        || !name[head - 1].is_ascii_alphabetic()
+        || (name[head - 1].is_ascii_lowercase() && name[head] == b'I');
+    starts_word && name[head..].eq_ignore_ascii_case(b"id")
 }
 
 /// Whether the last words before a value name a public one.
@@ -121,6 +147,21 @@ mod tests {
         ] {
             assert!(assigned(text), "{text}");
         }
+    }
+
+    #[test]
+    fn names_of_ids() {
+        let id = |before: &str| names_id(before.as_bytes(), before.len());
+        assert!(id("scw_project_id = \"") && id("\"projectId\": \"") && id("id: "));
+        assert!(!id("scw_secret = \"") && !id("grid: ") && !id("\""));
+    }
+
+    #[test]
+    fn pieces_of_base64() {
+        let blob = "q7Zt0vKxP3mW9sLdq7Zt0vKxP3mW9sLd";
+        let piece = |before: &str| is_in_base64(before.as_bytes(), before.len());
+        assert!(piece(&format!("{blob}/")) && piece(&format!("=\"{blob}+")));
+        assert!(!piece(blob) && !piece(&format!("{blob}=")) && !piece("/usr/local/lib/python/site/packages/"));
     }
 
     #[test]

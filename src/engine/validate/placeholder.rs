@@ -148,9 +148,21 @@ pub(super) fn is_conventional_text(text: &[u8]) -> bool {
         return false;
     }
     let password = memchr::memchr(b':', text).map_or(text, |colon| &text[colon + 1..]);
+    is_conventional(password) || is_one_word_again(password) || is_placeholder(password)
+}
+
+fn is_conventional(password: &[u8]) -> bool {
     let lower = password.to_ascii_lowercase();
     let stem = lower.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(&lower[..0], |last| &lower[..=last]);
-    CONVENTIONAL.contains(&stem) || (stem.is_empty() && lower.len() <= 8) || is_placeholder(password)
+    CONVENTIONAL.contains(&stem) || (stem.is_empty() && lower.len() <= 8)
+}
+
+/// Whether it is one word, written several times.
+pub(super) fn is_one_word_again(text: &[u8]) -> bool {
+    let mut words = text.trim_ascii().split(u8::is_ascii_whitespace);
+    let first = words.next();
+    let mut others = words.peekable();
+    others.peek().is_some() && others.all(|word| Some(word) == first)
 }
 
 /// Whether one byte, one short piece or one sequence makes up too much of it.

@@ -107,6 +107,7 @@ pub(super) fn is_random(value: &[u8], bar: Bar) -> bool {
 }
 
 fn is_random_part(value: &[u8], bar: Bar) -> bool {
+    let value = value.strip_prefix(b"0x").unwrap_or(value);
     if value.len() < 8 {
         return false;
     }
@@ -133,7 +134,10 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
             || (bar == Bar::Low && letters_of_one_case && value.len() >= 16 && surprise >= 5.6)
     } else {
         // Short values vary more by chance, so that the bar is a little lower.
+        // Of long names few bytes are digits.
+        let few_digits = shape.digits * 12 < value.len();
         let least = match (bar, value.len()) {
+            (Bar::Low, 24..) if few_digits => 4.5,
             (Bar::Low, _) => 3.7,
             (Bar::High, 0..=11) => 4.4,
             (Bar::High, 12..=31) => 4.5,
@@ -213,6 +217,7 @@ mod tests {
             "getAuthCredentialByEcsRoleName",
             "smithy.api#httpApiKeyAuth",
             "apiRootCA.CAKey",
+            "ObjectS3StoreServerSideEncryptionByDefault",
         ] {
             assert!(!is_random(text.as_bytes(), Bar::Low), "{text}: {}", surprise(text.as_bytes()));
         }

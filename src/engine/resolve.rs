@@ -25,9 +25,16 @@ pub(crate) struct Match {
     pub(crate) confidence: f32,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) kind: Kind,
+    /// Rules that believed the same secret to be theirs, and lost.
+    pub(crate) candidates: Vec<usize>,
 }
 
 impl Match {
+    /// Whether it says more of a secret than that it is one.
+    fn is_specific(&self) -> bool {
+        self.kind != Kind::Generic && self.confidence >= DOUBTFUL
+    }
+
     fn layer(&self) -> u8 {
         match self.kind {
             Kind::Generic => 3,
@@ -105,9 +112,17 @@ impl Resolver {
                 continue;
             }
             let next = self.kept.partition_point(|kept| kept.end <= found.secret.start);
-            if self.kept.get(next).is_none_or(|kept| !kept.overlaps(found.secret)) {
+            let overlapped = self.kept.get(next).filter(|kept| kept.overlaps(found.secret));
+            if overlapped.is_none() {
                 self.kept.insert(next, found.secret);
                 self.ready.push(found);
+            } else if overlapped == Some(&found.secret)
+                && found.is_specific()
+                && let Some(winner) = self.ready.iter_mut().find(|ready| ready.secret == found.secret)
+                && winner.rule != found.rule
+            {
+                // Both start and end alike, so that the winner is still here.
+                winner.candidates.push(found.rule);
             }
         }
         self.undecided = waiting;
@@ -115,7 +130,11 @@ impl Resolver {
         let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
         self.ready.sort_by_key(|found| found.secret.start);
         let out = self.ready.partition_point(|found| found.secret.start < first);
-        self.ready.drain(..out).for_each(&mut keep);
+        for mut found in self.ready.drain(..out) {
+            found.candidates.sort_unstable();
+            found.candidates.dedup();
+            keep(found);
+        }
     }
 }
 
@@ -125,7 +144,7 @@ mod tests {
 
     fn found(rule: usize, kind: Kind, start: u64, end: u64) -> Match {
         let span = Span { start, end };
-        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind }
+        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind, candidates: Vec::new() }
     }
 
     fn resolve(all: &[Match]) -> Vec<Match> {
@@ -180,6 +199,18 @@ mod tests {
         let contextual = found(2, Kind::Contextual, 5, 30);
         assert_eq!(resolve(&[doubtful.clone(), generic.clone()]), std::slice::from_ref(&doubtful));
         assert_eq!(resolve(&[doubtful, generic, contextual.clone()]), [contextual]);
+    }
+
+    #[test]
+    fn rules_that_claim_the_same_secret_are_candidates() {
+        let at = |rule, kind| found(rule, kind, 0, 10);
+        let others = [at(2, Kind::Distinctive), at(5, Kind::Contextual), at(3, Kind::Generic), at(4, Kind::Contextual)];
+        let longer = found(6, Kind::Contextual, 0, 12);
+        let doubtful = Match { confidence: 0.05, ..at(7, Kind::Distinctive) };
+        let all = [&others[..], &[longer, doubtful]].concat();
+        let resolved = resolve(&all);
+        assert_eq!(resolved.len(), 1);
+        assert_eq!((resolved[0].rule, &resolved[0].candidates[..]), (2, &[4, 5][..]));
     }
 
     proptest::proptest! {

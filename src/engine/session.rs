@@ -185,6 +185,7 @@ impl State {
                 confidence: found.confidence,
                 verdicts: found.verdicts,
                 decoded,
+                candidates: found.candidates,
             };
             sink(finding, surroundings);
         }

@@ -1,6 +1,7 @@
 //! The engine: one set of rules, one pass.
 
 pub(crate) mod assign;
+mod escaped;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;

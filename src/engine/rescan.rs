@@ -336,8 +336,8 @@ impl<'a> Rescan<'a> {
     }
 
     /// Resolves the overlaps of new matches, which overlap no others.
-    fn keep(&mut self, found: Vec<Match>) {
-        let kept = resolve::kept(&found);
+    fn keep(&mut self, mut found: Vec<Match>) {
+        let kept = resolve::kept(&mut found);
         let places = found.into_iter().zip(kept);
         let first = self.places.len();
         self.places.extend(places.map(|(found, kept)| Place { start: found.matched.start, found: found.into(), kept }));

@@ -30,6 +30,15 @@ pub(crate) struct Match {
 }
 
 impl Match {
+    /// Notes that another rule believed the same secret to be its own.
+    fn add_candidate(&mut self, rule: usize) {
+        if rule != self.rule
+            && let Err(at) = self.candidates.binary_search(&rule)
+        {
+            self.candidates.insert(at, rule);
+        }
+    }
+
     /// Whether it says more of a secret than that it is one.
     fn is_specific(&self) -> bool {
         self.kind != Kind::Generic && self.confidence >= DOUBTFUL
@@ -52,17 +61,24 @@ impl Match {
     }
 }
 
-/// Which of all the matches of a text are kept, by their indices.
-pub(super) fn kept(all: &[Match]) -> Vec<bool> {
+/// Which of all the matches of a text are kept, by their indices; those that are learn of their candidates.
+pub(super) fn kept(all: &mut [Match]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|&index| all[index].order());
-    let (mut kept, mut spans) = (vec![false; all.len()], Vec::<Span>::new());
+    let (mut kept, mut winners) = (vec![false; all.len()], Vec::<(Span, usize)>::new());
     for index in order {
         let secret = all[index].secret;
-        let next = spans.partition_point(|span| span.end <= secret.start);
-        if spans.get(next).is_none_or(|span| !span.overlaps(secret)) {
-            spans.insert(next, secret);
-            kept[index] = true;
+        let next = winners.partition_point(|(span, _)| span.end <= secret.start);
+        match winners.get(next).filter(|(span, _)| span.overlaps(secret)) {
+            None => {
+                winners.insert(next, (secret, index));
+                kept[index] = true;
+            }
+            Some(&(span, winner)) if span == secret && all[index].is_specific() => {
+                let rule = all[index].rule;
+                all[winner].add_candidate(rule);
+            }
+            Some(_) => {}
         }
     }
     kept
@@ -118,11 +134,10 @@ impl Resolver {
                 self.ready.push(found);
             } else if overlapped == Some(&found.secret)
                 && found.is_specific()
-                && let Some(winner) = self.ready.iter_mut().find(|ready| ready.secret == found.secret)
-                && winner.rule != found.rule
+                && let Some(winner) = self.ready.iter_mut().rfind(|ready| ready.secret == found.secret)
             {
                 // Both start and end alike, so that the winner is still here.
-                winner.candidates.push(found.rule);
+                winner.add_candidate(found.rule);
             }
         }
         self.undecided = waiting;
@@ -130,11 +145,7 @@ impl Resolver {
         let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
         self.ready.sort_by_key(|found| found.secret.start);
         let out = self.ready.partition_point(|found| found.secret.start < first);
-        for mut found in self.ready.drain(..out) {
-            found.candidates.sort_unstable();
-            found.candidates.dedup();
-            keep(found);
-        }
+        self.ready.drain(..out).for_each(&mut keep);
     }
 }
 
@@ -226,9 +237,9 @@ mod tests {
                 .collect();
             let resolved = resolve(&matches);
             proptest::prop_assert_eq!(&resolve_late(&matches, step), &resolved);
-            let kept = kept(&matches);
-            let mut at_once: Vec<Match> =
-                matches.iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found.clone()).collect();
+            let mut all = matches.clone();
+            let kept = kept(&mut all);
+            let mut at_once: Vec<Match> = all.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found).collect();
             at_once.sort_by_key(|found| found.secret.start);
             proptest::prop_assert_eq!(at_once, resolved);
         }

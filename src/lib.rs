@@ -11,6 +11,7 @@ mod explain;
 mod finding;
 mod fingerprint;
 pub mod gate;
+pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
 mod rule;

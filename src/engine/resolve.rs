@@ -105,17 +105,15 @@ impl Resolver {
             }
             let next = self.kept.partition_point(|kept| kept.span.end <= found.secret.start);
             let believed = found.confidence >= DOUBTFUL;
-            match self.kept.get(next).filter(|kept| kept.span.overlaps(found.secret)) {
-                None => {
-                    self.kept.insert(next, Kept { span: found.secret, believed });
-                    self.ready.push(found);
-                }
-                Some(winner) if believed && winner.believed => {
-                    if let Some(lost) = &mut self.lost {
-                        lost.push(found.secret);
-                    }
-                }
-                Some(_) => {}
+            let mut winners = self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret)).peekable();
+            if winners.peek().is_none() {
+                self.kept.insert(next, Kept { span: found.secret, believed });
+                self.ready.push(found);
+            } else if let Some(lost) = &mut self.lost
+                && believed
+                && winners.any(|kept| kept.believed)
+            {
+                lost.push(found.secret);
             }
         }
         self.undecided = waiting;

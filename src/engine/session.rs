@@ -307,6 +307,16 @@ impl Scratch {
         self.base + self.buffer.len() as u64
     }
 
+    /// The offset of the first byte that is not forgotten.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The byte at this offset, unless it was forgotten or is not there.
+    pub(crate) fn byte_at(&self, offset: u64) -> Option<u8> {
+        self.buffer.get(offset.checked_sub(self.base)? as usize).copied()
+    }
+
     /// The bytes of the unit from this offset on, which must not be forgotten.
     pub(crate) fn text_from(&self, offset: u64) -> &[u8] {
         &self.buffer[(offset - self.base) as usize..]

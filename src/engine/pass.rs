@@ -444,7 +444,9 @@ impl Pass {
         self.note(index, matched.start, || Tried::Judged { secret, judgement: judgement.clone() });
         let believed = judgement.confidence >= DOUBTFUL;
         if believed {
-            self.states[index].hidden_to = matched.end;
+            // Who hides what is found must not leave what is found once it is hidden.
+            let hidden_to = if self.resolver.lost.is_some() { secret.end } else { matched.end };
+            self.states[index].hidden_to = self.states[index].hidden_to.max(hidden_to);
         }
         // A distinctive form with a wrong checksum is still that form, and no other rule shall make more of it. An
         // opaque value that was refuted is nothing.

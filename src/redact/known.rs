@@ -4,6 +4,7 @@
 //! how much of a text may still become one, the needles are also sorted: the end of a text is the start of a needle when
 //! the needle next to it in that order starts with it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,7 @@ use zeroize::Zeroize;
 
 use super::variant::variants;
 use crate::engine::prefilter::{Buffers, Literal, Prefilter};
+use crate::secret::Secret;
 
 /// Shorter values are refused unless they are allowed.
 const MIN_LEN: usize = 6;
@@ -55,18 +57,8 @@ impl std::fmt::Display for Refused {
     }
 }
 
-/// A value and what it is called.
-struct Entry {
-    name: Arc<str>,
-    value: Vec<u8>,
-    retired: bool,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.value.zeroize();
-    }
-}
+/// Values with what they are called; and of those that are retired, how many were before them.
+type Entries = BTreeMap<(Arc<str>, Secret), Option<u64>>;
 
 /// Known secrets, which may change while redactors use them: what is added is hidden in all that is pushed to any of
 /// them afterwards. Cheap to clone; clones are the same set.
@@ -75,7 +67,7 @@ pub struct KnownSecrets(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    entries: Mutex<Vec<Entry>>,
+    entries: Mutex<Entries>,
     needles: Mutex<Arc<Needles>>,
     /// Counts the versions of `needles`.
     version: AtomicU64,
@@ -142,34 +134,42 @@ impl KnownSecrets {
                 refused.push((name.to_owned(), why));
                 continue;
             }
-            if let Some(known) = entries.iter_mut().find(|entry| *entry.name == *name && entry.value == value) {
-                known.retired = false;
-                continue;
-            }
-            entries.push(Entry { name: name.into(), value: value.to_vec(), retired: false });
-            // The oldest versions go.
-            let mut of_name = entries.iter().enumerate().filter(|(_, entry)| *entry.name == *name);
-            if let (Some((oldest, _)), true) = (of_name.next(), of_name.count() >= MAX_VERSIONS) {
-                entries.remove(oldest);
+            match entries.get_mut(&(name.into(), Secret::new(value))) {
+                Some(retired) => *retired = None,
+                None => drop(entries.insert((name.into(), Secret::new(value)), None)),
             }
         }
         self.publish(&entries);
         refused
     }
 
-    /// Says that the values of this name are used no more. They stay hidden until [`KnownSecrets::forget_retired`].
+    /// Says that the values of this name are used no more. They stay hidden until [`KnownSecrets::forget_retired`], but
+    /// for the oldest when they are more than 64.
     pub fn retire(&self, name: &str) {
-        lock(&self.0.entries).iter_mut().filter(|entry| *entry.name == *name).for_each(|entry| entry.retired = true);
+        let mut entries = lock(&self.0.entries);
+        let next = entries.values().flatten().max().map_or(0, |last| last + 1);
+        let mut of_name: Vec<(&Secret, &mut Option<u64>)> =
+            entries.iter_mut().filter(|entry| *entry.0.0 == *name).map(|(key, retired)| (&key.1, retired)).collect();
+        for (_, retired) in &mut of_name {
+            retired.get_or_insert(next);
+        }
+        if of_name.len() > MAX_VERSIONS {
+            let mut ages: Vec<u64> = of_name.iter().filter_map(|(_, retired)| **retired).collect();
+            ages.sort_unstable();
+            let oldest = ages[ages.len() - MAX_VERSIONS];
+            entries.retain(|key, retired| *key.0 != *name || retired.is_none_or(|age| age >= oldest));
+            self.publish(&entries);
+        }
     }
 
     /// Hides retired values no longer.
     pub fn forget_retired(&self) {
         let mut entries = lock(&self.0.entries);
-        entries.retain(|entry| !entry.retired);
+        entries.retain(|_, retired| retired.is_none());
         self.publish(&entries);
     }
 
-    fn publish(&self, entries: &[Entry]) {
+    fn publish(&self, entries: &Entries) {
         let needles = Arc::new(Needles::new(entries));
         *lock(&self.0.needles) = needles;
         self.0.version.fetch_add(1, Ordering::Release);
@@ -207,7 +207,7 @@ struct Needle {
     /// Whose form it is.
     name: Arc<str>,
     /// The value it is a form of, for tags.
-    value: Arc<crate::secret::Secret>,
+    value: Arc<Secret>,
     /// Only found where no letter or digit stands beside it.
     is_word: bool,
 }
@@ -230,20 +230,20 @@ pub(super) struct Needles {
 }
 
 impl Needles {
-    fn new(entries: &[Entry]) -> Needles {
+    fn new(entries: &Entries) -> Needles {
         let mut sorted = Vec::new();
-        for entry in entries {
-            let value = Arc::new(crate::secret::Secret::new(&entry.value));
+        for (name, value) in entries.keys() {
+            let shared = Arc::new(value.clone());
             let mut push = |bytes: Vec<u8>| {
                 let is_word = bytes.len() < MIN_FREE_LEN;
-                sorted.push(Needle { bytes, name: Arc::clone(&entry.name), value: Arc::clone(&value), is_word });
+                sorted.push(Needle { bytes, name: Arc::clone(name), value: Arc::clone(&shared), is_word });
             };
-            let trimmed = entry.value.trim_ascii();
+            let trimmed = value.expose().trim_ascii();
             if trimmed.len() < MIN_FREE_LEN {
                 push(trimmed.to_vec());
             }
-            push(entry.value.clone());
-            variants(&entry.value).into_iter().for_each(push);
+            push(value.expose().to_vec());
+            variants(value.expose()).into_iter().for_each(push);
         }
         sorted.sort_by(|a, b| a.bytes.cmp(&b.bytes).then_with(|| a.name.cmp(&b.name)));
         sorted.dedup_by(|a, b| a.bytes == b.bytes);
@@ -299,7 +299,7 @@ pub(super) struct Hit {
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) name: Arc<str>,
-    pub(super) value: Arc<crate::secret::Secret>,
+    pub(super) value: Arc<Secret>,
 }
 
 /// Finds the needles in a text that comes piece by piece.
@@ -393,15 +393,16 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_versions_are_kept() {
+    fn only_so_many_retired_versions_are_kept() {
         let secrets = KnownSecrets::new();
         for version in 0..200 {
+            secrets.retire("A_NAME");
             secrets.add("A_NAME", format!("quartz-{version:04}").as_bytes()).unwrap();
+            secrets.add("OTHER", format!("basalt-{version:04}").as_bytes()).unwrap();
         }
-        assert_eq!(secrets.len(), MAX_VERSIONS);
+        assert_eq!(secrets.len(), 200 + MAX_VERSIONS + 1);
         secrets.retire("A_NAME");
-        assert_eq!(secrets.len(), MAX_VERSIONS);
         secrets.forget_retired();
-        assert!(secrets.is_empty());
+        assert_eq!(secrets.len(), 200);
     }
 }

@@ -145,13 +145,14 @@ fn encodings(text: &[u8], forms: &mut Vec<Vec<u8>>) {
         forms.extend([":", " ", "\\x", ", 0x", "%"].map(|separator| pairs.join(separator).into_bytes()));
         forms.push(hex.into_bytes());
     }
-    for big in [false, true] {
-        let units = |text: &str| -> Vec<u8> {
-            text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
-        };
-        if let Ok(text) = std::str::from_utf8(text) {
-            forms.push(units(text));
-        }
+    if text.is_ascii() {
+        // Both byte orders have the characters with one NUL between two of them.
+        let mut wide: Vec<u8> = text.iter().flat_map(|byte| [*byte, 0]).collect();
+        wide.pop();
+        forms.push(wide);
+    } else if let Ok(text) = std::str::from_utf8(text) {
+        forms.push(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+        forms.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
     }
 }
 

@@ -235,6 +235,8 @@ pub struct Redactor {
     swallowed_to: u64,
     /// ... and as long as this is set, for the block that is open.
     in_block: bool,
+    /// Where the bytes start that were revealed last, and where they end.
+    held_from: Option<(u64, u64)>,
     /// Markers, and what is written for them; which depends on these needles.
     markers: BTreeMap<String, String>,
     markers_of: Option<Arc<Needles>>,
@@ -267,6 +269,7 @@ impl Redactor {
             done: 0,
             swallowed_to: 0,
             in_block: false,
+            held_from: None,
             markers: BTreeMap::new(),
             markers_of: None,
             records: Vec::new(),
@@ -284,6 +287,20 @@ impl Redactor {
     pub fn push_more(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.take(bytes, false, out);
         self.show(out);
+    }
+
+    /// Shows up to `most` bytes of what is held though they may become part of a secret, of which the rest is hidden
+    /// then: for someone who waits for a prompt that looks like the start of one. What comes out depends on when this
+    /// is called; it is called nowhere else.
+    pub fn reveal(&mut self, most: usize, out: &mut Vec<u8>) {
+        let held_from = self.held_from.filter(|(_, done)| *done == self.done).map_or(self.done, |(from, _)| from);
+        let first = self.intervals.iter().map(|interval| interval.span.start).min().unwrap_or(u64::MAX);
+        let to = (held_from + most as u64).min(self.scratch.end()).min(first);
+        if !self.in_block && self.done >= self.swallowed_to && to > self.done {
+            self.copy(to, out);
+            self.sequences_to(to, out);
+        }
+        self.held_from = Some((held_from, self.done));
     }
 
     /// Ends the text, appends the rest to `out`, and starts a new text.
@@ -327,7 +344,7 @@ impl Redactor {
         self.known.renew(0);
         self.blocks = Blocks::new();
         self.intervals.clear();
-        (self.done, self.swallowed_to, self.in_block) = (0, 0, false);
+        (self.done, self.swallowed_to, self.in_block, self.held_from) = (0, 0, false, None);
     }
 
     /// Takes bytes and finds what is to be hidden in them.

@@ -4,6 +4,7 @@ mod args;
 mod exit;
 mod explain;
 mod progress;
+mod redact;
 mod rules;
 mod scan;
 mod settings;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(args, out),
+        Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

@@ -4,15 +4,17 @@ pub(crate) mod assign;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
+mod partial;
 mod pass;
 pub(crate) mod prefilter;
 mod rescan;
 pub(crate) mod resolve;
 mod session;
+mod tail;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use self::keyword::KeywordIndex;
 use self::lists::Lists;
@@ -20,6 +22,7 @@ use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
+use self::tail::TailIndex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
@@ -51,6 +54,8 @@ struct Engine {
     keywords: KeywordIndex,
     /// No match starts farther than this before its anchor.
     max_before: usize,
+    /// Made for the first text whose end is settled.
+    tail: OnceLock<TailIndex>,
 }
 
 /// Runs of one class are searched for when more rules than this need them.
@@ -107,7 +112,7 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
+        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before, tail: OnceLock::new() })
     }
 
     /// Whether a rule is tried at a start depends on no more bytes after it than this.
@@ -209,7 +214,9 @@ impl Scanner {
 pub struct Scratch {
     state: State,
     caches: Vec<Option<MatcherCache>>,
+    /// The end of the unit that comes piece by piece, and the offset of its first byte.
     buffer: Vec<u8>,
+    base: u64,
     /// The engine for which the caches were made.
     engine: Option<Arc<Engine>>,
 }

@@ -67,9 +67,18 @@ pub(super) struct Resolver {
     /// Matches that are not decided yet.
     undecided: Vec<Match>,
     /// Secrets that were kept and may still overlap undecided matches; disjoint, by start.
-    kept: Vec<Span>,
+    kept: Vec<Kept>,
     /// Kept matches that wait for an undecided one that starts before them.
     ready: Vec<Match>,
+    /// When wanted: secrets of believed matches that lost to others of that kind.
+    pub(super) lost: Option<Vec<Span>>,
+}
+
+/// A secret that was kept.
+#[derive(Debug)]
+struct Kept {
+    span: Span,
+    believed: bool,
 }
 
 impl Resolver {
@@ -81,11 +90,17 @@ impl Resolver {
         self.undecided.clear();
         self.kept.clear();
         self.ready.clear();
+        self.lost = None;
     }
 
     /// Everything before this offset is decided, given that all matches that start before `known` were pushed.
     pub(super) fn decided_to(&self, known: u64) -> u64 {
         self.undecided.iter().map(|found| found.matched.start.min(found.secret.start)).fold(known, u64::min)
+    }
+
+    /// Where the first secret starts that was pushed and not given.
+    pub(super) fn first_undecided(&self) -> Option<u64> {
+        self.undecided.iter().chain(&self.ready).map(|found| found.secret.start).min()
     }
 
     /// Decides what can be decided when all matches that start before `known` were pushed; gives the kept ones in the
@@ -104,14 +119,21 @@ impl Resolver {
                 waiting.push(found);
                 continue;
             }
-            let next = self.kept.partition_point(|kept| kept.end <= found.secret.start);
-            if self.kept.get(next).is_none_or(|kept| !kept.overlaps(found.secret)) {
-                self.kept.insert(next, found.secret);
+            let next = self.kept.partition_point(|kept| kept.span.end <= found.secret.start);
+            let believed = found.confidence >= DOUBTFUL;
+            let mut winners = self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret)).peekable();
+            if winners.peek().is_none() {
+                self.kept.insert(next, Kept { span: found.secret, believed });
                 self.ready.push(found);
+            } else if let Some(lost) = &mut self.lost
+                && believed
+                && winners.any(|kept| kept.believed)
+            {
+                lost.push(found.secret);
             }
         }
         self.undecided = waiting;
-        self.kept.retain(|span| span.end > decidable_to);
+        self.kept.retain(|kept| kept.span.end > decidable_to);
         let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
         self.ready.sort_by_key(|found| found.secret.start);
         let out = self.ready.partition_point(|found| found.secret.start < first);

@@ -1,0 +1,1 @@
+//! What went wrong elsewhere does not go wrong here; each test says what it was.

@@ -1,0 +1,1 @@
+//! The command: real processes, pipes and signals.

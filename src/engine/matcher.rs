@@ -104,8 +104,8 @@ impl Matcher {
             }
         };
         let result = |matched: Option<usize>| matched.map_or(Attempt::NoMatch, Attempt::Match);
-        for at in from..window.end {
-            let Ok(next) = dfa.next_state(cache, state, text[at]) else { return (Attempt::NoMatch, at - window.start) };
+        for (at, &byte) in (from..window.end).zip(&text[from..window.end]) {
+            let Ok(next) = dfa.next_state(cache, state, byte) else { return (Attempt::NoMatch, at - window.start) };
             state = next;
             if state.is_tagged() {
                 // A DFA reports a match one byte late.

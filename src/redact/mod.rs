@@ -510,25 +510,27 @@ impl Redactor {
             Some(count) => *count += 1,
             None => drop(self.stats.hidden.insert(label.to_owned(), 1)),
         }
-        let marker = self.safe(marker);
+        let marker = self.safe(&marker);
         self.write(marker.as_bytes(), out);
     }
 
     /// The marker, or what stands for it where a known secret is in it or could be made of it and its neighbours.
-    fn safe(&mut self, marker: String) -> String {
+    fn safe(&mut self, marker: &str) -> String {
         let needles = self.known.needles();
         if !self.markers_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, needles)) {
             self.markers_of = Some(Arc::clone(needles));
             self.markers.clear();
         }
-        if !self.markers.contains_key(&marker) {
-            if self.markers.len() >= MAX_MARKERS {
-                self.markers.clear();
-            }
-            let safe = [&marker, style::NEUTRAL, ""].into_iter().find(|text| !needles.touches(text.as_bytes()));
-            self.markers.insert(marker.clone(), safe.unwrap_or_default().to_owned());
+        if let Some(safe) = self.markers.get(marker) {
+            return safe.clone();
         }
-        self.markers.get(&marker).cloned().unwrap_or_default()
+        if self.markers.len() >= MAX_MARKERS {
+            self.markers.clear();
+        }
+        let safe = [marker, style::NEUTRAL, ""].into_iter().find(|text| !needles.touches(text.as_bytes()));
+        let safe = safe.unwrap_or_default().to_owned();
+        self.markers.insert(marker.to_owned(), safe.clone());
+        safe
     }
 
     /// Shows the text up to `to`, with the escape sequences in it.

@@ -33,7 +33,7 @@ fn texts(count: u64, pieces: usize) -> Vec<Vec<u8>> {
         let mut random = Random(seed);
         let text = texts.make(&mut random, pieces);
         match seed % 5 {
-            4 => utf16(&text, seed % 2 == 0),
+            4 => utf16(&text, seed.is_multiple_of(2)),
             // Escape sequences anywhere.
             3 => text.chunks(37).flat_map(|part| [part, b"\x1b[1m"].concat()).collect(),
             _ => text,

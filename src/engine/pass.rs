@@ -508,7 +508,8 @@ impl Pass {
         // opaque value that was refuted is nothing.
         if believed || matches!(rule.kind, Kind::Distinctive | Kind::Structural) {
             let Judgement { confidence, verdicts } = judgement;
-            let found = Match { rule: index, matched, secret, confidence, verdicts, kind: rule.kind };
+            let (kind, candidates) = (rule.kind, Vec::new());
+            let found = Match { rule: index, matched, secret, confidence, verdicts, kind, candidates };
             match &mut self.record {
                 Some(record) => record.matches.push(found),
                 None => self.resolver.push(found),

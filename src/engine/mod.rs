@@ -20,10 +20,12 @@ use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
+use crate::byteset::ByteSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
+use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
 pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
@@ -51,7 +53,16 @@ struct Engine {
     keywords: KeywordIndex,
     /// No match starts farther than this before its anchor.
     max_before: usize,
+    /// The same, for anchors that are not [far](FAR).
+    near_before: usize,
+    /// No match starts farther than this after a keyword that is its anchor.
+    max_after: usize,
+    /// Bytes of runs whose least length is above [`SHORT_READ`](pass::SHORT_READ).
+    long_run: ByteSet,
 }
+
+/// A match that starts farther than this before its anchor is rare, and so is the anchor.
+const FAR: usize = 192;
 
 impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
@@ -59,24 +70,29 @@ impl Engine {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
-        let mut max_before = 0;
+        let (mut max_before, mut near_before, mut max_after, mut long_run) = (0, 0, 0, ByteSet::EMPTY);
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
                         let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
                         max_before = max_before.max(max_before_);
+                        near_before = near_before.max(Some(max_before_).filter(|before| *before <= FAR).unwrap_or(0));
                         let target = Target::Literal { rule, min_before, max_before: max_before_ };
                         anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
                 }
                 WayIn::Run { class, min_len } => {
+                    if *min_len as u64 > SHORT_READ {
+                        long_run = long_run.union(*class);
+                    }
                     let run = Run { class: *class, min_len: *min_len };
                     let (shortest, rules) = runs.entry(class.to_bytes()).or_insert((run, Vec::new()));
                     shortest.min_len = shortest.min_len.min(*min_len);
                     rules.push(rule);
                 }
                 WayIn::Keywords => {
+                    max_after = max_after.max(spec.distance);
                     for word in &spec.keywords {
                         let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
                         anchored.push((word.as_bytes(), true, target));
@@ -95,13 +111,7 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
-    }
-
-    /// Whether a rule is tried at a start depends on no more bytes after it than this.
-    fn reach_after_start(&self) -> u64 {
-        let anchors = self.max_before + self.prefilter.max_len();
-        anchors.max(self.keywords.longest_len()) as u64
+        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before, near_before, max_after, long_run })
     }
 }
 

@@ -34,7 +34,7 @@ pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Verdict
 pub use crate::fingerprint::{Fingerprint, Key};
 #[cfg(feature = "git")]
 pub use crate::history::HistorySettings;
-pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure};
+pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]

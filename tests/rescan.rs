@@ -206,7 +206,7 @@ provider = "testkey"
 name = "Test key"
 docs = "https://example.com/testkey"
 [[rule]]
-id = "far-anchor"
+id = "testkey-far-anchor"
 description = "a literal far behind the start"
 severity = "low"
 kind = "structural"
@@ -214,11 +214,31 @@ regex = '<[a-d ]{0,500}QXQ[0-9a-d]{4}'
 before = "any"
 after = "any"
 [[rule]]
-id = "long-run"
+id = "testkey-long-run-1"
 description = "a run that is longer than most attempts"
 severity = "low"
 kind = "contextual"
 regex = '[0-9a-d]{300,}'
+max_len = 600
+before = '[^0-9a-d]'
+keywords = ["key"]
+distance = 30
+[[rule]]
+id = "testkey-long-run-2"
+description = "a run that is longer than most attempts"
+severity = "low"
+kind = "contextual"
+regex = '[0-9a-d]{320,}'
+max_len = 600
+before = '[^0-9a-d]'
+keywords = ["key"]
+distance = 30
+[[rule]]
+id = "testkey-long-run-3"
+description = "a run that is longer than most attempts"
+severity = "low"
+kind = "contextual"
+regex = '[0-9a-d]{340,}'
 max_len = 600
 before = '[^0-9a-d]'
 keywords = ["key"]

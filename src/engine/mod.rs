@@ -64,42 +64,57 @@ struct Engine {
 /// A match that starts farther than this before its anchor is rare, and so is the anchor.
 const FAR: usize = 192;
 
+/// Runs of one class are searched for when more rules than this need them.
+const FEW: usize = 2;
+
 impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
-        let (mut max_before, mut near_before, mut max_after, mut long_run) = (0, 0, 0, ByteSet::EMPTY);
+        let (mut max_before, mut near_before, mut max_after, mut by_keyword) = (0, 0, 0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
                         let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
                         max_before = max_before.max(max_before_);
+                        debug_assert!(FAR + anchor.bytes.len() <= SHORT_READ as usize, "literals are short");
                         near_before = near_before.max(Some(max_before_).filter(|before| *before <= FAR).unwrap_or(0));
                         let target = Target::Literal { rule, min_before, max_before: max_before_ };
                         anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
                 }
                 WayIn::Run { class, min_len } => {
-                    if *min_len as u64 > SHORT_READ {
-                        long_run = long_run.union(*class);
-                    }
                     let run = Run { class: *class, min_len: *min_len };
                     let (shortest, rules) = runs.entry(class.to_bytes()).or_insert((run, Vec::new()));
                     shortest.min_len = shortest.min_len.min(*min_len);
                     rules.push(rule);
                 }
-                WayIn::Keywords => {
-                    max_after = max_after.max(spec.distance);
-                    for word in &spec.keywords {
-                        let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
-                        anchored.push((word.as_bytes(), true, target));
-                    }
-                }
+                WayIn::Keywords => by_keyword.push(rule),
             }
         }
+        // A search for a class that hardly any rule has costs more than the words that these rules need anyway.
+        runs.retain(|_, (_, of_run)| {
+            let few = of_run.len() <= FEW && of_run.iter().all(|&rule| !rules[rule].keywords.is_empty());
+            if few {
+                by_keyword.append(of_run);
+            }
+            !few
+        });
+        for &rule in &by_keyword {
+            max_after = max_after.max(rules[rule].distance);
+            for word in &rules[rule].keywords {
+                let target = Target::Keyword { rule, len: word.len(), distance: rules[rule].distance };
+                anchored.push((word.as_bytes(), true, target));
+            }
+        }
+        let long = runs.values().flat_map(|(run, of_run)| of_run.iter().map(|rule| (run.class, &rules[*rule].way_in)));
+        let long_run = long.fold(ByteSet::EMPTY, |all, (class, way_in)| match way_in {
+            WayIn::Run { min_len, .. } if *min_len as u64 > SHORT_READ => all.union(class),
+            _ => all,
+        });
         anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
         let (mut literals, mut targets) = (Vec::new(), Lists::new());
         for same in anchored.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {

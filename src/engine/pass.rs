@@ -8,7 +8,7 @@
 //!
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
-use super::keyword::Nearby;
+use super::keyword::{Nearby, SeenRun};
 use super::matcher::{Attempt, MatcherCache};
 use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
@@ -23,7 +23,7 @@ const BLOCK_LEN: usize = 32 * 1024;
 /// Hostile text can make attempts of one rule overlap without bound. Each rule may look at this many bytes ...
 const CREDIT: u64 = 256 * 1024;
 /// ... and at so many more for each byte of text: in ordinary text it looks at a small part of one.
-const CREDIT_PER_BYTE: u64 = 2;
+const CREDIT_PER_BYTE: u64 = 4;
 
 /// The part of a view that is there.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +101,7 @@ pub(super) struct Pass {
     resolver: Resolver,
     buffers: Buffers,
     /// Runs of a block, by offset.
-    runs: Vec<(u64, usize)>,
+    runs: Vec<SeenRun>,
     nearby: Nearby,
     /// Attempts that were not made because their rule had looked at too many bytes.
     pub(super) skipped: u64,
@@ -201,10 +201,10 @@ impl Pass {
         let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
         let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
         let record = &mut self.record;
-        engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
+        engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at, len| {
             for target in engine.targets.get(id as usize) {
                 match *target {
-                    Target::Run { run } => runs.push((window.base + at as u64, run)),
+                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
                     Target::Literal { rule, min_before, max_before } if max_before > FAR => {
                         if let Some(record) = record {
                             let (min_before, max_before) = (min_before as u64, max_before as u64);
@@ -219,7 +219,9 @@ impl Pass {
         runs.sort_unstable();
         let text = (window.bytes, window.base);
         engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
-            queue.push(Queued { rule, first: at, last: at, again_at: 0 });
+            if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
+                queue.push(Queued { rule, first: at, last: at, again_at: 0 });
+            }
         });
         runs.clear();
         self.anchored_to = to;
@@ -330,7 +332,7 @@ impl Pass {
             return true;
         }
         let at = (start - window.base) as usize;
-        if !rule.first.contains(window.bytes[at]) {
+        if !rule.head.fits(&window.bytes[at..]) {
             self.note(index, start, || Tried::NoMatch);
             return true;
         }
@@ -444,8 +446,13 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
             if min_before == max_before {
                 // Most anchors stand at one distance, and most false ones fail here.
                 let Some(start) = offset.checked_sub(min_before as u64) else { return };
-                let allowed = window.byte_before(start).is_none_or(|byte| engine.rules[rule].before.contains(byte));
-                if allowed || traced {
+                let spec = &engine.rules[rule];
+                let fits = || {
+                    window.byte_before(start).is_none_or(|byte| spec.before.contains(byte))
+                        // A match that started before the window is not decided by what is left of it.
+                        && start.checked_sub(window.base).is_none_or(|at| spec.head.fits(&window.bytes[at as usize..]))
+                };
+                if traced || fits() {
                     push(rule, start, start);
                 }
             } else if let Some(last) = offset.checked_sub(min_before as u64) {

@@ -250,10 +250,6 @@ fn dirty_starts(
 ) -> Vec<Range<u64>> {
     let len = text.len() as u64;
     let was = islands(base.places.iter().map(|place| place.start..place.end()));
-    debug_assert!(
-        (engine.near_before + engine.prefilter.max_len()) as u64
-            <= SHORT_READ.max(engine.keywords.longest_len() as u64)
-    );
     let before = |end: u64| {
         // Whether a long run is one depends on all of it.
         let longest = (engine.keywords.longest_len() as u64).min(end);

@@ -230,6 +230,9 @@ pub(crate) struct ListArgs {
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+    /// As a table in Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
 }

@@ -68,6 +68,18 @@ const ABOUT: &[&str] = &[
     "alg",
     "status",
     "spec",
+    "env",
+    "algorithms",
+    "default",
+    "doc",
+    "docs",
+    "message",
+    "msg",
+    "error",
+    "title",
+    "hint",
+    "placeholder",
+    "field",
 ];
 
 /// Names that hold one of these, in lower case, hold what is no credential: guards of forms, cursors of lists, keys of
@@ -92,6 +104,11 @@ const NO_CREDENTIAL: &[&str] = &[
     "tokenis",
     "secretar",
     "credentialspec",
+    "publickey",
+    "public_key",
+    "public-key",
+    "authenticity",
+    "algorithm",
 ];
 
 /// How far before a name the URL of a badge is looked for: its token is there for all to see.

@@ -15,9 +15,6 @@ use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, PatternID};
 
-/// The most memory that a compiled regex may take.
-const NFA_SIZE_LIMIT: usize = 4 << 20;
-
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Attempt {
@@ -183,9 +180,8 @@ impl Compiled {
         let captures = if secret_group { thompson::WhichCaptures::All } else { thompson::WhichCaptures::None };
         let nfa: NFA = thompson::Compiler::new()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .configure(
-                thompson::Config::new().utf8(false).which_captures(captures).nfa_size_limit(Some(NFA_SIZE_LIMIT)),
-            )
+            // Admission has bounded its size.
+            .configure(thompson::Config::new().utf8(false).which_captures(captures))
             .build(source)
             .map_err(|error| error.to_string())?;
         let vm = match secret_group {

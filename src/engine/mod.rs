@@ -7,6 +7,7 @@ pub(crate) mod matcher;
 mod partial;
 mod pass;
 pub(crate) mod prefilter;
+mod rescan;
 pub(crate) mod resolve;
 mod session;
 mod tail;
@@ -27,6 +28,7 @@ use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
 pub(crate) use self::pass::{Trace, Tried};
+pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
 pub use self::session::{Coverage, Session, Surroundings};
 
@@ -56,13 +58,16 @@ struct Engine {
     tail: OnceLock<TailIndex>,
 }
 
+/// Runs of one class are searched for when more rules than this need them.
+const FEW: usize = 2;
+
 impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
-        let mut max_before = 0;
+        let (mut max_before, mut by_keyword) = (0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
@@ -79,12 +84,21 @@ impl Engine {
                     shortest.min_len = shortest.min_len.min(*min_len);
                     rules.push(rule);
                 }
-                WayIn::Keywords => {
-                    for word in &spec.keywords {
-                        let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
-                        anchored.push((word.as_bytes(), true, target));
-                    }
-                }
+                WayIn::Keywords => by_keyword.push(rule),
+            }
+        }
+        // A search for a class that hardly any rule has costs more than the words that these rules need anyway.
+        runs.retain(|_, (_, of_run)| {
+            let few = of_run.len() <= FEW && of_run.iter().all(|&rule| !rules[rule].keywords.is_empty());
+            if few {
+                by_keyword.append(of_run);
+            }
+            !few
+        });
+        for &rule in &by_keyword {
+            for word in &rules[rule].keywords {
+                let target = Target::Keyword { rule, len: word.len(), distance: rules[rule].distance };
+                anchored.push((word.as_bytes(), true, target));
             }
         }
         anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
@@ -99,6 +113,12 @@ impl Engine {
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         Some(Engine { rules, matchers, prefilter, targets, keywords, max_before, tail: OnceLock::new() })
+    }
+
+    /// Whether a rule is tried at a start depends on no more bytes after it than this.
+    fn reach_after_start(&self) -> u64 {
+        let anchors = self.max_before + self.prefilter.max_len();
+        anchors.max(self.keywords.longest_len()) as u64
     }
 }
 

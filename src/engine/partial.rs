@@ -71,9 +71,8 @@ pub(super) fn earliest_start(nfa: &NFA, slot: usize, text: &[u8], window: Range<
             break;
         }
     }
-    let consumes = |id: &&StateID| {
-        matches!(nfa.state(**id), State::ByteRange { .. } | State::Sparse(_) | State::Dense(_))
-    };
+    let consumes =
+        |id: &&StateID| matches!(nfa.state(**id), State::ByteRange { .. } | State::Sparse(_) | State::Dense(_));
     let alive = now.list.iter().filter(consumes).filter_map(|id| now.starts[id.as_usize()]);
     alive.chain(walk.matched).min().map(|start| start.min(window.end))
 }

@@ -8,7 +8,7 @@
 //!
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
-use super::keyword::Nearby;
+use super::keyword::{Nearby, SeenRun};
 use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
@@ -24,7 +24,7 @@ const BLOCK_LEN: usize = 32 * 1024;
 /// Hostile text can make attempts of one rule overlap without bound. Each rule may look at this many bytes ...
 const CREDIT: u64 = 256 * 1024;
 /// ... and at so many more for each byte of text: in ordinary text it looks at a small part of one.
-const CREDIT_PER_BYTE: u64 = 2;
+const CREDIT_PER_BYTE: u64 = 4;
 
 /// The part of a view that is there.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +102,7 @@ pub(super) struct Pass {
     pub(super) resolver: Resolver,
     buffers: Buffers,
     /// Runs of a block, by offset.
-    runs: Vec<(u64, usize)>,
+    runs: Vec<SeenRun>,
     nearby: Nearby,
     /// The same for the end of the text, from settling to settling.
     tail_words: Nearby,
@@ -113,7 +113,21 @@ pub(super) struct Pass {
     pub(super) skipped: u64,
     /// Filled when there.
     pub(super) trace: Option<Vec<Trace>>,
+    /// Takes matches, instead of the resolver, when there.
+    pub(super) record: Option<Record>,
 }
+
+/// What a pass came to, before overlaps are resolved.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) matches: Vec<Match>,
+    /// The starts of attempts that looked at more than [`SHORT_READ`] bytes, and the ends of what they looked at; the
+    /// end of the text counts as a byte.
+    pub(super) long_reads: Vec<(u64, u64)>,
+}
+
+/// Attempts that look at no more bytes than this are not recorded.
+pub(super) const SHORT_READ: u64 = 256;
 
 impl Pass {
     pub(super) fn clear(&mut self, rules: usize) {
@@ -127,6 +141,7 @@ impl Pass {
         self.states.resize(rules, RuleState::default());
         self.resolver.clear();
         self.skipped = 0;
+        self.record = None;
     }
 
     /// Decides what can be decided with the text that is there, to its very end; to be called after
@@ -144,11 +159,11 @@ impl Pass {
         let text = window.bytes;
         let from = (self.anchored_to - window.base) as usize;
         let (queue, runs) = (&mut self.queue, &mut self.runs);
-        engine.prefilter.scan(text, from, text.len(), &mut self.buffers, &mut |id, at| {
+        engine.prefilter.scan(text, from, text.len(), &mut self.buffers, &mut |id, at, len| {
             for target in engine.targets.get(id as usize) {
                 match *target {
                     Target::Run { run } if engine.is_cut_run(run, text, at) => {}
-                    Target::Run { run } => runs.push((window.base + at as u64, run)),
+                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
                     _ => enqueue(engine, target, window, at, false, queue),
                 }
             }
@@ -222,7 +237,7 @@ impl Pass {
         at: usize,
     ) -> Option<usize> {
         let (rule, text) = (&engine.rules[index], window.bytes);
-        let allowed = rule.first.contains(text[at]) && (at == 0 || rule.before.contains(text[at - 1]));
+        let allowed = rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]));
         if !allowed || (!rule.keywords.is_empty() && !keyword_before(rule, text, at)) {
             return None;
         }
@@ -282,24 +297,7 @@ impl Pass {
         let stop = if window.last { window.end() } else { window.end().saturating_sub(visible) };
         loop {
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64).max(self.anchored_to);
-            let from = self.anchored_to;
-            let (near, far) = ((from - window.base) as usize, (to - window.base) as usize);
-            let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
-            engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
-                for target in engine.targets.get(id as usize) {
-                    match *target {
-                        Target::Run { run } => runs.push((window.base + at as u64, run)),
-                        _ => enqueue(engine, target, window, at, traced, queue),
-                    }
-                }
-            });
-            runs.sort_unstable();
-            let text = (window.bytes, window.base);
-            engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
-                queue.push(Queued { rule, first: at, last: at });
-            });
-            runs.clear();
-            self.anchored_to = to;
+            self.find_anchors(engine, window, to);
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
             self.try_queued(engine, caches, window, |_| known);
@@ -308,6 +306,55 @@ impl Pass {
             if to == stop {
                 return;
             }
+        }
+    }
+
+    /// Finds the anchors before `to` that were not found yet, and queues the starts that they make possible.
+    fn find_anchors(&mut self, engine: &Engine, window: Window<'_>, to: u64) {
+        let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
+        let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+        engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at, len| {
+            for target in engine.targets.get(id as usize) {
+                match *target {
+                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
+                    _ => enqueue(engine, target, window, at, traced, queue),
+                }
+            }
+        });
+        runs.sort_unstable();
+        let text = (window.bytes, window.base);
+        engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
+            if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
+                queue.push(Queued { rule, first: at, last: at });
+            }
+        });
+        runs.clear();
+        self.anchored_to = to;
+    }
+
+    /// Tries the starts in `starts`, which are not before those of an earlier call, of a view that is all there.
+    pub(super) fn try_starts(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        text: &[u8],
+        starts: std::ops::Range<u64>,
+    ) {
+        let window = Window { bytes: text, base: 0, last: true };
+        // A keyword stands before its match, all other anchors after its start.
+        let stop = starts.end.saturating_add(engine.max_before as u64).min(window.end());
+        self.anchored_to = starts.start.saturating_sub(MAX_DISTANCE as u64);
+        self.nearby.clear();
+        while self.anchored_to < stop {
+            let to = stop.min(self.anchored_to + BLOCK_LEN as u64);
+            self.find_anchors(engine, window, to);
+            self.queue.retain_mut(|queued| {
+                queued.first = queued.first.max(starts.start);
+                queued.last = queued.last.min(starts.end - 1);
+                queued.first <= queued.last
+            });
+            let known = if to == stop { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
+            self.try_queued(engine, caches, window, |_| known);
         }
     }
 
@@ -367,7 +414,7 @@ impl Pass {
             return true;
         }
         let at = (start - window.base) as usize;
-        if !rule.first.contains(window.bytes[at]) {
+        if !rule.head.fits(&window.bytes[at..]) {
             self.note(index, start, || Tried::NoMatch);
             return true;
         }
@@ -376,6 +423,13 @@ impl Pass {
             return true;
         }
         let to = window.bytes.len().min(at.saturating_add(rule.max_len));
+        let note_read = |record: &mut Option<Record>, looked_at: usize| {
+            // The byte after what was looked at may be asked, too.
+            let end = start + looked_at as u64 + 1;
+            if let Some(record) = record.as_mut().filter(|_| end - start > SHORT_READ) {
+                record.long_reads.push((start, end));
+            }
+        };
         let (attempt, secret, looked_at) = match &rule.pattern {
             Pattern::Assignment => {
                 let (attempt, value, looked_at) = assign::attempt(window.bytes, at, !window.last);
@@ -402,6 +456,7 @@ impl Pass {
         let end = match attempt {
             Attempt::Incomplete => return false,
             Attempt::NoMatch => {
+                note_read(&mut self.record, looked_at);
                 self.states[index].looked_at += looked_at as u64;
                 self.note(index, start, || Tried::NoMatch);
                 return true;
@@ -412,6 +467,7 @@ impl Pass {
         if end == window.bytes.len() && !window.last {
             return false;
         }
+        note_read(&mut self.record, looked_at);
         self.states[index].looked_at += looked_at as u64;
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
@@ -452,7 +508,11 @@ impl Pass {
         // opaque value that was refuted is nothing.
         if believed || matches!(rule.kind, Kind::Distinctive | Kind::Structural) {
             let Judgement { confidence, verdicts } = judgement;
-            self.resolver.push(Match { rule: index, matched, secret, confidence, verdicts, kind: rule.kind });
+            let found = Match { rule: index, matched, secret, confidence, verdicts, kind: rule.kind };
+            match &mut self.record {
+                Some(record) => record.matches.push(found),
+                None => self.resolver.push(found),
+            }
         }
     }
 
@@ -472,8 +532,13 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
             if min_before == max_before {
                 // Most anchors stand at one distance, and most false ones fail here.
                 let Some(start) = offset.checked_sub(min_before as u64) else { return };
-                let allowed = window.byte_before(start).is_none_or(|byte| engine.rules[rule].before.contains(byte));
-                if allowed || traced {
+                let spec = &engine.rules[rule];
+                let fits = || {
+                    window.byte_before(start).is_none_or(|byte| spec.before.contains(byte))
+                        // A match that started before the window is not decided by what is left of it.
+                        && start.checked_sub(window.base).is_none_or(|at| spec.head.fits(&window.bytes[at as usize..]))
+                };
+                if traced || fits() {
                     push(rule, start, start);
                 }
             } else if let Some(last) = offset.checked_sub(min_before as u64) {

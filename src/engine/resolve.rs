@@ -45,6 +45,22 @@ impl Match {
     }
 }
 
+/// Which of all the matches of a text are kept, by their indices.
+pub(super) fn kept(all: &[Match]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|&index| all[index].order());
+    let (mut kept, mut spans) = (vec![false; all.len()], Vec::<Span>::new());
+    for index in order {
+        let secret = all[index].secret;
+        let next = spans.partition_point(|span| span.end <= secret.start);
+        if spans.get(next).is_none_or(|span| !span.overlaps(secret)) {
+            spans.insert(next, secret);
+            kept[index] = true;
+        }
+    }
+    kept
+}
+
 /// Decides overlaps as the text goes by.
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
@@ -199,7 +215,13 @@ mod tests {
                 .iter()
                 .map(|&(rule, kind, start, len)| found(rule, kinds[usize::from(kind)], start, start + len))
                 .collect();
-            proptest::prop_assert_eq!(resolve_late(&matches, step), resolve(&matches));
+            let resolved = resolve(&matches);
+            proptest::prop_assert_eq!(&resolve_late(&matches, step), &resolved);
+            let kept = kept(&matches);
+            let mut at_once: Vec<Match> =
+                matches.iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found.clone()).collect();
+            at_once.sort_by_key(|found| found.secret.start);
+            proptest::prop_assert_eq!(at_once, resolved);
         }
     }
 }

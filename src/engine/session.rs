@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::span::{Position, Span};
 
 /// How far before a match validators and keywords look: a keyword's distance, and the byte before the keyword.
-const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
+pub(super) const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
 /// Bytes are dropped from the front of the buffer when at least so many can go.
 const COMPACT_LEN: usize = 64 * 1024;
 
@@ -99,6 +99,17 @@ impl State {
         let engine = &*scanner.engine;
         let waiting = &mut self.waiting;
         self.plain.advance(engine, caches, window, |found| waiting.push_back(Pending::plain(found)));
+        self.advance_derived(scanner, caches, window);
+        self.emit(scanner.margin, window, sink);
+    }
+
+    /// Goes on with the text that the unit holds in another encoding.
+    fn advance_derived(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        window: Window<'_>,
+    ) {
         if self.wide_lines.is_none() && window.base == 0 {
             self.wide_lines = WideLines::of(window.bytes);
         }
@@ -113,7 +124,21 @@ impl State {
             let step = if window.last { Step::Last } else { Step::More };
             self.advance_wide(scanner, caches, window, step);
         }
-        self.emit(scanner.margin, window, sink);
+    }
+
+    /// What the whole unit `text` holds in another encoding: where each match and its secret stand, and how; and the secret.
+    pub(super) fn derived_matches(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        text: &[u8],
+    ) -> Vec<(Match, Encoding, Secret)> {
+        self.advance_derived(scanner, caches, Window { bytes: text, base: 0, last: true });
+        let in_unit = |pending: Pending| {
+            let Pending { found, span, matched, decoded } = pending;
+            decoded.map(|(encoding, secret)| (Match { matched, secret: span, ..found }, encoding, secret))
+        };
+        self.waiting.drain(..).filter_map(in_unit).collect()
     }
 
     /// Decides what can be decided before more text is there.
@@ -355,11 +380,7 @@ impl Scratch {
         }
     }
 
-    pub(crate) fn finish(
-        &mut self,
-        scanner: &Scanner,
-        sink: &mut dyn FnMut(Finding, Surroundings<'_>),
-    ) -> Coverage {
+    pub(crate) fn finish(&mut self, scanner: &Scanner, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) -> Coverage {
         let window = Window { bytes: &self.buffer, base: self.base, last: true };
         self.state.advance(scanner, &mut self.caches, window, sink);
         Coverage { skipped_attempts: self.state.plain.skipped + self.state.wide.skipped }

@@ -89,7 +89,7 @@ impl TailIndex {
 
 /// Whether the neighbours of a start allow a match of the rule there.
 fn may_start(rule: &Rule, text: &[u8], at: usize) -> bool {
-    rule.first.contains(text[at]) && (at == 0 || rule.before.contains(text[at - 1]))
+    rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]))
 }
 
 impl KeywordIndex {
@@ -103,7 +103,9 @@ impl KeywordIndex {
             if len == 0 || (at == from && at > 0 && run.class.contains(text[at - 1])) {
                 continue;
             }
-            open.extend(run.free.iter().map(|&(rule, _)| Open { rule, at }).filter(|o| may_start(&rules[o.rule], text, at)));
+            open.extend(
+                run.free.iter().map(|&(rule, _)| Open { rule, at }).filter(|o| may_start(&rules[o.rule], text, at)),
+            );
             if run.wordy_len < usize::MAX {
                 wordy.push((at, number));
             }
@@ -113,15 +115,17 @@ impl KeywordIndex {
         let first = wordy[0].0.saturating_sub(self.reach as usize);
         let words = self.words(rules);
         let mut seen = Vec::new();
-        words.prefilter.scan(&text[..last], first, last, buffers, &mut |word, _| seen.push(word));
+        words.prefilter.scan(&text[..last], first, last, buffers, &mut |word, _, _| seen.push(word));
         seen.sort_unstable();
         seen.dedup();
         for word in seen {
             for wanted in words.wanted.get(word as usize) {
                 let runs = wordy.iter().filter(|&&(_, run)| run == wanted.run);
-                open.extend(runs.map(|&(at, _)| Open { rule: wanted.rule, at }).filter(|o| {
-                    may_start(&rules[o.rule], text, o.at) && keyword_before(&rules[o.rule], text, o.at)
-                }));
+                open.extend(
+                    runs.map(|&(at, _)| Open { rule: wanted.rule, at }).filter(|o| {
+                        may_start(&rules[o.rule], text, o.at) && keyword_before(&rules[o.rule], text, o.at)
+                    }),
+                );
             }
         }
     }

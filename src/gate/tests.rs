@@ -43,7 +43,7 @@ fn located(secret: &str, line: u64) -> Located {
         verdicts: Vec::new(),
         decoded: None,
     };
-    Located { path: "a\n.py".to_owned(), finding }
+    Located { path: "a\n.py".to_owned(), finding, origin: None }
 }
 
 fn fingerprint(secret: &str) -> Fingerprint {

@@ -118,7 +118,9 @@ impl Blocks {
                         Lead::More(word) => {
                             self.state = State::Begun { start, from, kind, word };
                             // What has no body is not hidden.
-                            return if last { self.state = State::Idle };
+                            return if last {
+                                self.state = State::Idle
+                            };
                         }
                         Lead::Body => {
                             sink(Event::Opened(start, kind));
@@ -213,7 +215,11 @@ enum Begin {
     None,
     /// The text ends in what may be a first line.
     Cut(usize),
-    Whole { at: usize, len: usize, kind: Option<BlockKind> },
+    Whole {
+        at: usize,
+        len: usize,
+        kind: Option<BlockKind>,
+    },
 }
 
 /// The first line of a block that starts at `from` or behind.
@@ -319,7 +325,9 @@ mod tests {
     #[test]
     fn blocks_are_hidden_whole_however_their_lines_are_separated() {
         let key = format!("{}\n{}\n{}", frame("BEGIN"), body(), frame("END"));
-        for separator in ["\n", "\r\n", "\r\r\n", " ", "\\n", "\n    ", "\n2026-01-31T10:20:30Z INFO worker[17]: ", "\" +\n  \""] {
+        for separator in
+            ["\n", "\r\n", "\r\r\n", " ", "\\n", "\n    ", "\n2026-01-31T10:20:30Z INFO worker[17]: ", "\" +\n  \""]
+        {
             let text = format!("before {} after", key.replace('\n', separator));
             for step in [1, 5, 100, 10_000] {
                 let expected = (7, text.len() as u64 - 6);

@@ -25,14 +25,81 @@ const MAX_VERSIONS: usize = 64;
 
 /// Values that turn up in every text, in lower case.
 const COMMON: &[&str] = &[
-    "access", "account", "admin", "administrator", "authorization", "bearer", "changeit", "changeme", "config",
-    "content", "database", "debug", "default", "deploy", "develop", "development", "disabled", "docker", "enabled",
-    "environment", "example", "false", "github", "gitlab", "guest", "history", "localhost", "manager", "master",
-    "message", "network", "nobody", "number", "object", "oracle", "output", "passwd", "password", "platform", "please",
-    "postgres", "private", "process", "production", "project", "public", "python", "release", "request", "resource",
-    "response", "result", "secret", "server", "service", "session", "setting", "settings", "staging", "standard",
-    "status", "string", "success", "system", "target", "testing", "token", "undefined", "unknown", "update", "username",
-    "value", "version", "warning", "welcome",
+    "access",
+    "account",
+    "admin",
+    "administrator",
+    "authorization",
+    "bearer",
+    "changeit",
+    "changeme",
+    "config",
+    "content",
+    "database",
+    "debug",
+    "default",
+    "deploy",
+    "develop",
+    "development",
+    "disabled",
+    "docker",
+    "enabled",
+    "environment",
+    "example",
+    "false",
+    "github",
+    "gitlab",
+    "guest",
+    "history",
+    "localhost",
+    "manager",
+    "master",
+    "message",
+    "network",
+    "nobody",
+    "number",
+    "object",
+    "oracle",
+    "output",
+    "passwd",
+    "password",
+    "platform",
+    "please",
+    "postgres",
+    "private",
+    "process",
+    "production",
+    "project",
+    "public",
+    "python",
+    "release",
+    "request",
+    "resource",
+    "response",
+    "result",
+    "secret",
+    "server",
+    "service",
+    "session",
+    "setting",
+    "settings",
+    "staging",
+    "standard",
+    "status",
+    "string",
+    "success",
+    "system",
+    "target",
+    "testing",
+    "token",
+    "undefined",
+    "unknown",
+    "update",
+    "username",
+    "value",
+    "version",
+    "warning",
+    "welcome",
 ];
 
 /// Why a value was not taken. Says nothing of the value.
@@ -189,7 +256,8 @@ fn refusal(value: &[u8], admission: Admission) -> Option<Refused> {
     let lower = value.to_ascii_lowercase();
     let is_common = || {
         let punctuation = value.iter().all(|byte| !byte.is_ascii_alphanumeric() && byte.is_ascii());
-        let number = value.len() < 12 && value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':'));
+        let number =
+            value.len() < 12 && value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':'));
         let repeated = value.iter().all(|byte| *byte == value[0]);
         punctuation || number || repeated || COMMON.iter().any(|word| lower == word.as_bytes())
     };
@@ -272,7 +340,8 @@ impl Needles {
                 self.starts.get(index / 64).is_some_and(|bits| bits >> (index % 64) & 1 == 1)
             }
         };
-        let from = if possible { self.sorted.partition_point(|n| n.bytes.as_slice() < tail) } else { self.sorted.len() };
+        let from =
+            if possible { self.sorted.partition_point(|n| n.bytes.as_slice() < tail) } else { self.sorted.len() };
         let with_tail = self.sorted[from..].iter().take_while(move |needle| needle.bytes.starts_with(tail));
         with_tail.filter(move |needle| needle.bytes.len() > tail.len() || needle.is_word)
     }
@@ -347,7 +416,7 @@ impl Matcher {
             return;
         };
         let from = (*pending_from - base) as usize;
-        prefilter.scan(text, from, text.len(), buffers, &mut |id, at| {
+        prefilter.scan(text, from, text.len(), buffers, &mut |id, at, _| {
             let needle = &needles.sorted[id as usize];
             let to = at + needle.bytes.len();
             let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -369,7 +438,8 @@ impl Matcher {
         let from = (self.pending_from - base) as usize;
         (from..text.len().saturating_sub(3)).find_map(|at| {
             let tail = &text[at..];
-            let needle = self.needles.longer(tail).find(|needle| tail.len() >= needle.bytes.len().div_ceil(4).max(4))?;
+            let needle =
+                self.needles.longer(tail).find(|needle| tail.len() >= needle.bytes.len().div_ceil(4).max(4))?;
             let (start, end) = (base + at as u64, base + text.len() as u64);
             let name = format!("{}:partial", needle.name).into();
             Some(Hit { start, end, name, value: Arc::clone(&needle.value) })
@@ -384,7 +454,20 @@ mod tests {
     #[test]
     fn values_of_ordinary_text_are_refused_by_name() {
         let secrets = KnownSecrets::new();
-        for value in ["", "{", "}", "true", "none", "admin", "production", "PASSWORD", "127.0.0.1", "8080808080", "------", "aaaaaaaaaaaa"] {
+        for value in [
+            "",
+            "{",
+            "}",
+            "true",
+            "none",
+            "admin",
+            "production",
+            "PASSWORD",
+            "127.0.0.1",
+            "8080808080",
+            "------",
+            "aaaaaaaaaaaa",
+        ] {
             assert!(secrets.add("A_NAME", value.as_bytes()).is_err(), "{value}");
         }
         assert!(secrets.is_empty());

@@ -213,7 +213,8 @@ fn lines(text: &[u8], source: &str, kind: Lines) -> Vec<Sourced> {
             continue;
         }
         let assigned = bare.strip_prefix(b"export ").unwrap_or(bare);
-        let name_len = assigned.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')).count();
+        let name_len =
+            assigned.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')).count();
         let (name, value) = (&assigned[..name_len], assigned[name_len..].trim_ascii_start());
         match value.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) {
             Some(value) if name_len > 0 && (kind == Lines::Named || !name.contains(&b'-')) => {

@@ -69,7 +69,8 @@ fn parts(secret: &[u8], forms: &mut Vec<Vec<u8>>) {
 }
 
 fn escapes(text: &[u8], forms: &mut Vec<Vec<u8>>) {
-    for (slash, upper, all) in [(false, false, false), (true, false, false), (false, true, false), (false, false, true)] {
+    for (slash, upper, all) in [(false, false, false), (true, false, false), (false, true, false), (false, false, true)]
+    {
         let once = json(text, slash, upper, all);
         // A string in a string.
         forms.push(json(&once, false, upper, false));
@@ -271,7 +272,8 @@ mod tests {
             r#"pa\"ss\\w'o/r$d \xc3\xa9"#,
             "7061227373",
         ] {
-            let found = has(secret, form) || (form.len() == 10 && variants(secret.as_bytes()).iter().any(|v| v.starts_with(form.as_bytes())));
+            let found = has(secret, form)
+                || (form.len() == 10 && variants(secret.as_bytes()).iter().any(|v| v.starts_with(form.as_bytes())));
             assert!(found, "{form}");
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn located(path: &str, rule: usize, start: u64, at: Position, verdict
         verdicts: verdicts.to_vec(),
         decoded: None,
     };
-    Located { path: path.to_owned(), finding }
+    Located { path: path.to_owned(), finding, origin: None }
 }
 
 pub(super) fn sample() -> Sample {

@@ -96,7 +96,8 @@ fn nothing_is_found_in_what_comes_out() {
     let rules = RuleSet::builtin();
     for seed in 0..6 {
         // Samples in lines of their own.
-        let samples = rules.rules().iter().flat_map(|rule| rule.samples().into_iter().map(move |sample| (rule, sample)));
+        let samples =
+            rules.rules().iter().flat_map(|rule| rule.samples().into_iter().map(move |sample| (rule, sample)));
         let lines = samples.map(|(rule, sample)| [&sample.fill(seed, rule.checksum()).text[..], b"\n"].concat());
         let text = lines.collect::<Vec<_>>().concat();
         let out = redaction.redact(&text);

@@ -152,7 +152,8 @@ fn what_is_retired_stays_hidden_until_it_is_forgotten() {
 
 #[test]
 fn thousands_of_secrets_are_ready_soon_and_hide_the_same() {
-    let values: Vec<String> = (0..4000u32).map(|i| format!("value-{:08x}-{:016x}", i, u64::from(i) * 0x9E37_79B9)).collect();
+    let values: Vec<String> =
+        (0..4000u32).map(|i| format!("value-{:08x}-{:016x}", i, u64::from(i) * 0x9E37_79B9)).collect();
     let secrets = KnownSecrets::new();
     let named = values.iter().map(|value| ("MANY", value.as_bytes()));
     assert!(secrets.add_all(named, keyscan::redact::Admission::default()).is_empty());

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::time;
+
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
 #[command(name = "keyscan", version, max_term_width = 100, propagate_version = true, disable_help_subcommand = true)]
@@ -17,6 +19,9 @@ pub(crate) enum Command {
     /// Scan files, folders and streams
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(ScanArgs),
+    /// Scan the history of a git repository: every object of it
+    #[command(after_help = GIT_EXAMPLES)]
+    Git(GitArgs),
     /// Hide secrets in a stream, in files, or in the output of a command
     #[command(after_help = REDACT_EXAMPLES)]
     Redact(RedactArgs),
@@ -46,11 +51,69 @@ Examples:
 Exit status: 0 nothing found, 1 secrets found, 2 usage, configuration or I/O error or not everything
 could be examined, 130 interrupted.";
 
+const GIT_EXAMPLES: &str = "\
+Examples:
+  keyscan git                         all that the repository here holds, reached by a ref or not
+  keyscan git --range main..HEAD      what a branch adds
+  keyscan git --since '2 weeks' repo  what came lately
+  keyscan git -f jsonl mirror.git     a bare repository, a line a finding
+
+Exit status: as of `keyscan scan`.";
+
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
     /// Files and folders; `-` is standard input
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// Scan every file, whatever ignore files and the configuration exclude
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// Leave out larger files, and say so; accepts K, M, G [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_file_size: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GitArgs {
+    /// The repository, or a folder in it
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) repository: PathBuf,
+    /// Only commits that B reaches and A does not
+    #[arg(long, value_name = "A..B")]
+    pub(crate) range: Option<String>,
+    /// Only commits that this branch, tag or commit reaches
+    #[arg(long, value_name = "REF", conflicts_with = "range")]
+    pub(crate) branch: Vec<String>,
+    /// Only commits made at this time or later: `2026-01-31`, `2026-01-31T10:20:30Z`, `2 weeks`
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) since: Option<i64>,
+    /// Only commits made at this time or before
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) until: Option<i64>,
+    /// Only commits whose author's name or address contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) author: Option<String>,
+    /// Only commits at most so many steps from the tip of their branch
+    #[arg(long, value_name = "N")]
+    pub(crate) max_depth: Option<u32>,
+    /// Only paths that match this glob, as in `.gitignore`
+    #[arg(long = "path", value_name = "GLOB")]
+    pub(crate) paths: Vec<String>,
+    /// Report every version of a file that holds a secret, not only the first
+    #[arg(long)]
+    pub(crate) all_occurrences: bool,
+    /// Report paths that the configuration excludes, too
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// What every command that looks for secrets takes.
+#[derive(Debug, Args)]
+pub(crate) struct CommonArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
     /// Report format
@@ -77,12 +140,6 @@ pub(crate) struct ScanArgs {
     /// Report findings that a comment allows, too
     #[arg(long)]
     pub(crate) no_allow: bool,
-    /// Scan every file, whatever ignore files and the configuration exclude
-    #[arg(long)]
-    pub(crate) no_ignore: bool,
-    /// Leave out larger files, and say so; accepts K, M, G [default: no limit]
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub(crate) max_file_size: Option<u64>,
     /// Exit with this status when secrets are found
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) exit_code: u8,
@@ -296,6 +353,9 @@ pub(crate) struct ListArgs {
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+    /// As a table in Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
 }

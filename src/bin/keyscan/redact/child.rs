@@ -128,7 +128,8 @@ fn in_pipes(line: &[std::ffi::OsString]) -> Result<Running> {
 
 fn in_terminal(line: &[std::ffi::OsString]) -> Result<Running> {
     let no_terminal = |error| failed("no terminal for the command (--no-pty does without)", error);
-    let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(no_terminal)?;
+    let ours =
+        rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(no_terminal)?;
     rustix::pty::grantpt(&ours).map_err(no_terminal)?;
     rustix::pty::unlockpt(&ours).map_err(no_terminal)?;
     let path = rustix::pty::ptsname(&ours, Vec::new()).map_err(no_terminal)?;

@@ -70,7 +70,9 @@ impl Job<'_> {
         }
         if stats.skipped_attempts > 0 {
             let skipped = stats.skipped_attempts;
-            say(&format!("{skipped} places were passed over: the text makes rules look at the same bytes again and again"));
+            say(&format!(
+                "{skipped} places were passed over: the text makes rules look at the same bytes again and again"
+            ));
         }
         Ok(match (exit, self.args.fail_on_redact) {
             (Exit::Clean, _) if stats.skipped_attempts > 0 => Exit::Failed,
@@ -128,7 +130,8 @@ fn load_known(args: &RedactArgs, known: &KnownSecrets) -> Result<()> {
     }
     sourced.iter().for_each(|secret| known.retire(&secret.name));
     let admission = Admission { min_len: args.min_len, allow_common: args.allow_common };
-    let refused = known.add_all(sourced.iter().map(|secret| (secret.name.as_str(), secret.value.as_slice())), admission);
+    let refused =
+        known.add_all(sourced.iter().map(|secret| (secret.name.as_str(), secret.value.as_slice())), admission);
     for (name, why) in refused {
         let source = sourced.iter().find(|secret| secret.name == name).map_or(name.as_str(), |s| s.source.as_str());
         say(&format!("{source} {why}; it is not hidden"));
@@ -145,7 +148,8 @@ fn key(args: &RedactArgs, target: &Path) -> Result<Key> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::config(e.to_string()).with_path(path))?;
         return text.trim().parse().map_err(|error: Error| error.with_path(path));
     }
-    let project = find_upward(target, &[crate::scan::IGNORE_FILE]).map(|path| Baseline::open(&path, None)).transpose()?;
+    let project =
+        find_upward(target, &[crate::scan::IGNORE_FILE]).map(|path| Baseline::open(&path, None)).transpose()?;
     match project.and_then(|baseline| baseline.key().cloned()) {
         Some(key) => Ok(key),
         None => Key::random(),

@@ -7,6 +7,7 @@
 
 mod ansi;
 mod block;
+mod json;
 mod known;
 mod source;
 mod style;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use self::ansi::{Stripper, Taken};
 use self::block::{BlockKind, Blocks, Event};
+use self::json::Json;
 use self::known::{Hit, Matcher, Needles};
 use crate::decode::wide::WideText;
 use crate::engine::{DOUBTFUL, Scanner, Scratch};
@@ -37,6 +39,8 @@ pub use self::write::{RedactReader, RedactWriter};
 const BEHIND: u64 = 4096;
 /// The end of a block that is open.
 const OPEN: u64 = u64::MAX;
+/// The longest value of a member that is held until it is whole.
+const MAX_VALUE: u64 = 64 * 1024;
 /// Markers that are remembered: tags may be many.
 const MAX_MARKERS: usize = 4096;
 
@@ -50,6 +54,18 @@ pub enum AtEnd {
     Show,
 }
 
+/// What a text is, as far as it has to stay that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TextFormat {
+    /// Bytes.
+    #[default]
+    Text,
+    /// JSON documents, pretty or one a line, among lines that are none. They are documents afterwards, too; and the
+    /// values of members named `password`, `authorization` and the like are hidden whatever they look like.
+    Json,
+}
+
 /// How to redact: rules, known secrets and markers. Cheap to clone; one serves many streams.
 #[derive(Debug, Clone)]
 pub struct Redaction {
@@ -59,6 +75,7 @@ pub struct Redaction {
     known: KnownSecrets,
     style: Style,
     at_end: AtEnd,
+    format: TextFormat,
     min_confidence: f32,
     recorded: bool,
     /// For the fingerprints of records.
@@ -78,6 +95,7 @@ impl Redaction {
             known: KnownSecrets::new(),
             style: Style::default(),
             at_end: AtEnd::default(),
+            format: TextFormat::default(),
             min_confidence: DOUBTFUL,
             recorded: false,
             key: None,
@@ -102,6 +120,13 @@ impl Redaction {
     #[must_use]
     pub fn at_end(mut self, at_end: AtEnd) -> Redaction {
         self.at_end = at_end;
+        self
+    }
+
+    /// Keeps texts what they are.
+    #[must_use]
+    pub fn with_format(mut self, format: TextFormat) -> Redaction {
+        self.format = format;
         self
     }
 
@@ -147,6 +172,8 @@ enum Hidden {
     Block(BlockKind),
     Known(Arc<str>, Arc<Secret>),
     Finding(usize, Secret),
+    /// The value of a member that is named like a secret.
+    Member,
     /// What a finding has overlapped.
     Lost,
 }
@@ -158,7 +185,8 @@ impl Hidden {
             Hidden::Block(_) => 0,
             Hidden::Known(..) => 1,
             Hidden::Finding(..) => 2,
-            Hidden::Lost => 3,
+            Hidden::Member => 3,
+            Hidden::Lost => 4,
         }
     }
 }
@@ -223,6 +251,8 @@ pub struct Redactor {
     known: Matcher,
     blocks: Blocks,
     stripper: Stripper,
+    /// Of documents, their tokens.
+    json: Option<Json>,
     /// Escape sequences that were taken out, and the offset of the byte before which each stood.
     sequences: VecDeque<(u64, Vec<u8>)>,
     /// The text of a piece without its sequences.
@@ -258,6 +288,7 @@ impl Redactor {
         let mut known = Matcher::new(redaction.known.clone());
         known.renew(0);
         Redactor {
+            json: (redaction.format == TextFormat::Json).then(Json::new),
             redaction,
             scratch,
             known,
@@ -343,6 +374,7 @@ impl Redactor {
         self.scratch.gather_lost();
         self.known.renew(0);
         self.blocks = Blocks::new();
+        self.json = self.json.take().map(|_| Json::new());
         self.intervals.clear();
         (self.done, self.swallowed_to, self.in_block, self.held_from) = (0, 0, false, None);
     }
@@ -383,7 +415,7 @@ impl Redactor {
     /// Finds what is to be hidden in the next bytes that are shown.
     fn find(&mut self, bytes: &[u8], last: bool) {
         let least = self.redaction.min_confidence;
-        let Redactor { scratch, redaction, intervals, known, blocks, .. } = self;
+        let Redactor { scratch, redaction, intervals, known, blocks, json, .. } = self;
         scratch.feed(&redaction.scanner, bytes, &mut |finding, _| intervals.extend(Interval::of(finding, least)));
         let base = scratch.base();
         let text = scratch.text_from(base);
@@ -403,6 +435,20 @@ impl Redactor {
                 None => {}
             },
         });
+        if let Some(json) = json {
+            let (style, start) = (&redaction.style, base);
+            let mut member = |token: json::Token| {
+                let value = &text[(token.start.max(start) - start) as usize..(token.end - start) as usize];
+                if !style.is_marker(value) {
+                    let span = Span { start: token.start, end: token.end };
+                    intervals.push(Interval { span, hidden: Hidden::Member, is_wide: false });
+                }
+            };
+            json.feed(bytes, &mut member);
+            if last {
+                json.finish(&mut member);
+            }
+        }
         self.gather();
     }
 
@@ -427,16 +473,25 @@ impl Redactor {
 
     fn show(&mut self, out: &mut Vec<u8>) {
         let known = self.known.pending_from();
-        let to = self.scratch.horizon(&self.redaction.scanner).min(known).min(self.blocks.pending_from());
+        let document = self.json.as_ref().map_or(u64::MAX, Json::pending_from);
+        // A value that goes on and on is not held for ever.
+        let document = if self.scratch.end().saturating_sub(document) > MAX_VALUE { u64::MAX } else { document };
+        let to = self.scratch.horizon(&self.redaction.scanner).min(known).min(self.blocks.pending_from()).min(document);
         self.show_to(to, out);
+        if let Some(json) = &mut self.json {
+            json.forget(self.done);
+        }
         let behind = self.done.saturating_sub(BEHIND);
         self.scratch.forget(&self.redaction.scanner, behind.min(known));
     }
 
     /// Shows everything before `to`, before which no interval starts that is not known.
     fn show_to(&mut self, to: u64, out: &mut Vec<u8>) {
-        let done = self.done;
+        let (done, json) = (self.done, self.json.as_ref());
         self.intervals.retain_mut(|interval| {
+            if let Some(json) = json.filter(|_| interval.span.end != OPEN) {
+                interval.span = json.widened(interval.span);
+            }
             interval.span.start = interval.span.start.max(done);
             interval.span.end > done
         });
@@ -485,19 +540,34 @@ impl Redactor {
         }
         self.sequences_to(self.done, out);
         let chosen = self.intervals[..count].iter().min_by_key(|interval| interval.order());
-        if let Some(hidden) = chosen.map(|interval| interval.hidden.clone()) {
-            self.write_marker(&hidden, end - self.done, out);
-        }
+        let Some(hidden) = chosen.map(|interval| interval.hidden.clone()) else { return true };
         self.absorb(count);
+        match self.json.as_ref().filter(|_| !open).and_then(|json| json.parts(self.done..end)) {
+            None => self.write_marker(&hidden, end - self.done, None, out),
+            Some(parts) => self.mark_parts(&hidden, parts, end, out),
+        }
         true
     }
 
-    fn write_marker(&mut self, hidden: &Hidden, len: u64, out: &mut Vec<u8>) {
+    /// Writes a marker for each part of what is hidden, and shows what stands between them.
+    fn mark_parts(&mut self, hidden: &Hidden, parts: Vec<json::Part>, end: u64, out: &mut Vec<u8>) {
+        for part in parts {
+            self.copy(part.span.start.max(self.done), out);
+            self.write_marker(hidden, part.span.len(), Some(part.is_string), out);
+            self.done = part.span.end;
+            self.sequences_to(self.done, out);
+        }
+        self.copy(end, out);
+    }
+
+    /// Writes a marker; in a document, where it is a part of a string or stands for another value.
+    fn write_marker(&mut self, hidden: &Hidden, len: u64, in_string: Option<bool>, out: &mut Vec<u8>) {
         let nothing = Secret::new(b"");
         let (label, secret) = match hidden {
             Hidden::Block(kind) => (kind.rule_id(), &nothing),
             Hidden::Known(name, value) => (&**name, &**value),
             Hidden::Finding(rule, secret) => (self.redaction.scanner.rules()[*rule].id(), secret),
+            Hidden::Member => ("secret-member", &nothing),
             Hidden::Lost => ("secret", &nothing),
         };
         let marker = self.redaction.style.marker(label, secret, len);
@@ -511,7 +581,10 @@ impl Redactor {
             None => drop(self.stats.hidden.insert(label.to_owned(), 1)),
         }
         let marker = self.safe(&marker);
-        self.write(marker.as_bytes(), out);
+        match in_string {
+            None => self.write(marker.as_bytes(), out),
+            Some(in_string) => self.write(&json::quoted(&marker, !in_string), out),
+        }
     }
 
     /// The marker, or what stands for it where a known secret is in it or could be made of it and its neighbours.

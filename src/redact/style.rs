@@ -25,6 +25,19 @@ pub enum Style {
 pub(super) const NEUTRAL: &str = "\u{2588}";
 
 impl Style {
+    /// Whether a value is a marker of this style, or of nobody's.
+    pub(super) fn is_marker(&self, value: &[u8]) -> bool {
+        let custom = match self {
+            Style::Custom(text) => text.split("{rule}").next().filter(|start| !start.is_empty()),
+            _ => None,
+        };
+        value.iter().all(|byte| *byte == b'*')
+            || value.strip_prefix(b"\"").unwrap_or(value).starts_with(b"[REDACTED")
+            || value == NEUTRAL.as_bytes()
+            || [&b"null"[..], b"true", b"false"].contains(&value)
+            || custom.is_some_and(|start| value.starts_with(start.as_bytes()))
+    }
+
     /// The marker for a secret of this rule or name, which has so many bytes in the text.
     pub(super) fn marker(&self, label: &str, secret: &Secret, len: u64) -> String {
         match self {

@@ -5,6 +5,7 @@
 mod common;
 
 mod chunks;
+mod json;
 mod known;
 mod peers;
 #[cfg(all(unix, feature = "cli"))]

@@ -190,6 +190,9 @@ pub(crate) struct RedactArgs {
     /// The text of `--style custom`; `{rule}` in it is the rule or the name
     #[arg(long, value_name = "TEXT", required_if_eq("style", "custom"))]
     pub(crate) marker: Option<String>,
+    /// What the text is
+    #[arg(short, long, value_enum, default_value = "auto")]
+    pub(crate) format: RedactFormat,
     /// The key of tags and fingerprints: a file of 64 hex digits [default: the one of .keyscanignore, or a new one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
@@ -222,6 +225,16 @@ pub(crate) struct RedactArgs {
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RedactFormat {
+    /// JSON where a line starts a document, text elsewhere
+    Auto,
+    /// Bytes
+    Text,
+    /// As auto
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -18,11 +18,11 @@ use std::path::Path;
 
 use keyscan::config::find_upward;
 use keyscan::gate::Baseline;
-use keyscan::redact::{Admission, AtEnd, KnownSecrets, RedactStats, Redaction, Style};
+use keyscan::redact::{Admission, AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
 use keyscan::{Error, Key, Result, RuleSet};
 
 use self::report::Report;
-use crate::args::{AtEof, MarkerStyle, RedactArgs};
+use crate::args::{AtEof, MarkerStyle, RedactArgs, RedactFormat};
 use crate::exit::Exit;
 use crate::settings::{load_config, load_rules};
 
@@ -113,6 +113,9 @@ fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
         AtEof::Emit => AtEnd::Show,
     };
     let mut redaction = Redaction::new(rules).with_known(known.clone()).with_style(style).at_end(at_end);
+    if args.format != RedactFormat::Text {
+        redaction = redaction.with_format(TextFormat::Json);
+    }
     if let Some(confidence) = config.min_confidence {
         redaction = redaction.with_min_confidence(confidence);
     }

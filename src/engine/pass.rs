@@ -377,7 +377,7 @@ impl Pass {
             far.iter().filter(|anchor| anchor.starts().start < starts.end && anchor.starts().end > starts.start);
         self.queue.extend(possible.map(|anchor| {
             let possible = anchor.starts();
-            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1, again_at: 0 }
+            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1 }
         }));
         let mut is_first = true;
         while self.anchored_to < stop {

@@ -30,18 +30,21 @@ pub(crate) struct Match {
 }
 
 impl Match {
-    /// Notes that another rule believed the same secret to be its own.
-    fn add_candidate(&mut self, rule: usize) {
-        if rule != self.rule
-            && let Err(at) = self.candidates.binary_search(&rule)
-        {
-            self.candidates.insert(at, rule);
-        }
-    }
-
     /// Whether it says more of a secret than that it is one.
     fn is_specific(&self) -> bool {
         self.kind != Kind::Generic && self.confidence >= DOUBTFUL
+    }
+
+    /// Takes note of a match that lost to this one, when both are as good a name for the secret.
+    fn defeat(&mut self, lost: &Match) {
+        if lost.secret == self.secret && lost.is_specific() && lost.rule != self.rule {
+            self.candidates.push(lost.rule);
+        }
+    }
+
+    fn sort_candidates(&mut self) {
+        self.candidates.sort_unstable();
+        self.candidates.dedup();
     }
 
     fn layer(&self) -> u8 {
@@ -61,7 +64,7 @@ impl Match {
     }
 }
 
-/// Which of all the matches of a text are kept, by their indices; those that are learn of their candidates.
+/// Which of all the matches of a text are kept, by their indices; those that are learn of the candidates that lost.
 pub(super) fn kept(all: &mut [Match]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|&index| all[index].order());
@@ -69,18 +72,18 @@ pub(super) fn kept(all: &mut [Match]) -> Vec<bool> {
     for index in order {
         let secret = all[index].secret;
         let next = winners.partition_point(|(span, _)| span.end <= secret.start);
-        match winners.get(next).filter(|(span, _)| span.overlaps(secret)) {
+        match winners.get(next).copied().filter(|(span, _)| span.overlaps(secret)) {
             None => {
                 winners.insert(next, (secret, index));
                 kept[index] = true;
             }
-            Some(&(span, winner)) if span == secret && all[index].is_specific() => {
-                let rule = all[index].rule;
-                all[winner].add_candidate(rule);
+            Some((_, winner)) => {
+                let lost = all[index].clone();
+                all[winner].defeat(&lost);
             }
-            Some(_) => {}
         }
     }
+    all.iter_mut().for_each(Match::sort_candidates);
     kept
 }
 
@@ -90,9 +93,18 @@ pub(super) struct Resolver {
     /// Matches that are not decided yet.
     undecided: Vec<Match>,
     /// Secrets that were kept and may still overlap undecided matches; disjoint, by start.
-    kept: Vec<Span>,
+    kept: Vec<Kept>,
     /// Kept matches that wait for an undecided one that starts before them.
     ready: Vec<Match>,
+    /// When wanted: secrets of believed matches that lost to others of that kind.
+    pub(super) lost: Option<Vec<Span>>,
+}
+
+/// A secret that was kept.
+#[derive(Debug)]
+struct Kept {
+    span: Span,
+    believed: bool,
 }
 
 impl Resolver {
@@ -104,11 +116,17 @@ impl Resolver {
         self.undecided.clear();
         self.kept.clear();
         self.ready.clear();
+        self.lost = None;
     }
 
     /// Everything before this offset is decided, given that all matches that start before `known` were pushed.
     pub(super) fn decided_to(&self, known: u64) -> u64 {
         self.undecided.iter().map(|found| found.matched.start.min(found.secret.start)).fold(known, u64::min)
+    }
+
+    /// Where the first secret starts that was pushed and not given.
+    pub(super) fn first_undecided(&self) -> Option<u64> {
+        self.undecided.iter().chain(&self.ready).map(|found| found.secret.start).min()
     }
 
     /// Decides what can be decided when all matches that start before `known` were pushed; gives the kept ones in the
@@ -127,25 +145,36 @@ impl Resolver {
                 waiting.push(found);
                 continue;
             }
-            let next = self.kept.partition_point(|kept| kept.end <= found.secret.start);
-            let overlapped = self.kept.get(next).filter(|kept| kept.overlaps(found.secret));
-            if overlapped.is_none() {
-                self.kept.insert(next, found.secret);
+            let next = self.kept.partition_point(|kept| kept.span.end <= found.secret.start);
+            let believed = found.confidence >= DOUBTFUL;
+            let winners = || self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret));
+            let Some(first) = winners().next() else {
+                self.kept.insert(next, Kept { span: found.secret, believed });
                 self.ready.push(found);
-            } else if overlapped == Some(&found.secret)
-                && found.is_specific()
-                && let Some(winner) = self.ready.iter_mut().rfind(|ready| ready.secret == found.secret)
+                continue;
+            };
+            // Where both start and end alike, the winner is still here.
+            if first.span == found.secret
+                && let Some(winner) = self.ready.iter_mut().find(|ready| ready.secret == found.secret)
             {
-                // Both start and end alike, so that the winner is still here.
-                winner.add_candidate(found.rule);
+                winner.defeat(&found);
+            }
+            if let Some(lost) = &mut self.lost
+                && believed
+                && winners().any(|kept| kept.believed)
+            {
+                lost.push(found.secret);
             }
         }
         self.undecided = waiting;
-        self.kept.retain(|span| span.end > decidable_to);
+        self.kept.retain(|kept| kept.span.end > decidable_to);
         let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
         self.ready.sort_by_key(|found| found.secret.start);
         let out = self.ready.partition_point(|found| found.secret.start < first);
-        self.ready.drain(..out).for_each(&mut keep);
+        for mut found in self.ready.drain(..out) {
+            found.sort_candidates();
+            keep(found);
+        }
     }
 }
 
@@ -239,7 +268,8 @@ mod tests {
             proptest::prop_assert_eq!(&resolve_late(&matches, step), &resolved);
             let mut all = matches.clone();
             let kept = kept(&mut all);
-            let mut at_once: Vec<Match> = all.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found).collect();
+            let mut at_once: Vec<Match> =
+                all.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found).collect();
             at_once.sort_by_key(|found| found.secret.start);
             proptest::prop_assert_eq!(at_once, resolved);
         }

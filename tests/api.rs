@@ -91,7 +91,7 @@ fn nothing_public_shows_a_secret() {
         assert_eq!(finding.secret.expose(), secret);
         show(&finding, "a finding");
         show(&finding.secret, "a secret");
-        let located = Located { path: "file".into(), finding: finding.clone() };
+        let located = Located { path: "file".into(), finding: finding.clone(), origin: None };
         show(&located, "a located finding");
         show(&Outcome { findings: vec![located], ..Outcome::default() }, "an outcome");
         show(&scanner.explain(&text, 1), "an explanation");

@@ -134,9 +134,9 @@ fn table(rules: &[&Rule], out: &mut dyn Write) -> io::Result<()> {
         };
         let checks: Vec<&str> = rule
             .checksum()
-            .map(|checksum| checksum.as_str())
+            .map(keyscan::Checksum::as_str)
             .into_iter()
-            .chain(rule.structure().map(|structure| structure.as_str()))
+            .chain(rule.structure().map(keyscan::Structure::as_str))
             .collect();
         let (severity, kind) = (rule.severity().as_str(), rule.kind().as_str());
         let (id, what, checks) = (rule.id(), rule.description(), checks.join(", "));

@@ -13,6 +13,7 @@ mod fingerprint;
 pub mod gate;
 #[cfg(feature = "git")]
 mod history;
+pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
 mod rule;

@@ -7,8 +7,8 @@ use crate::engine::assign;
 use crate::engine::matcher::Attempt;
 use crate::engine::prefilter::Tier;
 use crate::engine::validate::{self, Candidate};
-use crate::engine::{Scanner, Session};
-use crate::finding::Verdict;
+use crate::engine::{Scanner, Session, Surroundings};
+use crate::finding::{Finding, Verdict};
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 #[cfg(feature = "git")]
 use crate::{
@@ -76,6 +76,17 @@ pub fn tried(scanner: &Scanner, text: &[u8]) -> Vec<(usize, u64)> {
 #[must_use]
 pub fn held_len(session: &Session<'_>) -> usize {
     session.held_len()
+}
+
+/// Gives what is complete already at the end of what a session was fed.
+pub fn settle(session: &mut Session<'_>, sink: impl FnMut(Finding, Surroundings<'_>)) {
+    session.settle(sink);
+}
+
+/// The offset before which no secret starts that a session has still to give.
+#[must_use]
+pub fn horizon(session: &Session<'_>) -> u64 {
+    session.horizon()
 }
 
 /// Scans every blob of a repository along the deltas, and in full: how many blobs were made from others, and those of

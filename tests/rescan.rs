@@ -11,7 +11,8 @@ use common::{Random, test_rules, utf16};
 /// What a report says of a finding, but for lines and columns.
 fn told(findings: &[Finding]) -> Vec<String> {
     let tell = |f: &Finding| {
-        format!("{} {:?} {:?} {} {:?} {:?}", f.rule, f.span, f.matched, f.confidence, f.verdicts, f.decoded)
+        let place = (f.rule, f.span, f.matched, f.decoded);
+        format!("{place:?} {} {:?} {:?}", f.confidence, f.verdicts, f.candidates)
     };
     let mut told: Vec<String> = findings.iter().map(tell).collect();
     told.sort();
@@ -20,7 +21,8 @@ fn told(findings: &[Finding]) -> Vec<String> {
 
 fn told_spots(scanned: &Scanned) -> Vec<String> {
     let tell = |s: keyscan::Spot<'_>| {
-        format!("{} {:?} {:?} {} {:?} {:?}", s.rule, s.span, s.matched, s.confidence, s.verdicts, s.decoded)
+        let place = (s.rule, s.span, s.matched, s.decoded);
+        format!("{place:?} {} {:?} {:?}", s.confidence, s.verdicts, s.candidates)
     };
     let mut told: Vec<String> = scanned.spots().map(tell).collect();
     told.sort();

@@ -19,14 +19,14 @@ const CLOSE: u64 = 1024;
 
 /// The rules whose matches start with a run of one class.
 #[derive(Debug)]
-struct RunRules {
-    class: ByteSet,
+pub(super) struct RunRules {
+    pub(super) class: ByteSet,
     /// All of them.
     all: Vec<usize>,
     /// Those that need no word, and the least length of their runs.
-    free: Vec<(usize, usize)>,
-    /// The least length of a run that any of the others needs.
-    wordy_len: usize,
+    pub(super) free: Vec<(usize, usize)>,
+    /// The least length of a run that any of the others needs; `usize::MAX` without others.
+    pub(super) wordy_len: usize,
 }
 
 /// A run that the prefilter found.
@@ -42,10 +42,10 @@ pub(super) struct SeenRun {
 
 /// A rule that is tried when a word stands before a run.
 #[derive(Debug, Clone, Copy)]
-struct Wanted {
+pub(super) struct Wanted {
     /// The number of the run.
-    run: usize,
-    rule: usize,
+    pub(super) run: usize,
+    pub(super) rule: usize,
     min_len: usize,
     /// How far before the run the word may start.
     distance: u64,
@@ -55,20 +55,20 @@ struct Wanted {
 #[derive(Debug)]
 pub(super) struct KeywordIndex {
     /// By the number of the run.
-    runs: Vec<RunRules>,
+    pub(super) runs: Vec<RunRules>,
     /// Made for the first run: many a small scan comes to none.
     words: OnceLock<Words>,
     /// The farthest distance.
-    reach: u64,
+    pub(super) reach: u64,
     longest_len: usize,
 }
 
 /// The words of all rules of runs.
 #[derive(Debug)]
-struct Words {
-    prefilter: Prefilter,
+pub(super) struct Words {
+    pub(super) prefilter: Prefilter,
     /// By the id of the word, and for each word by the number of the run.
-    wanted: Lists<Wanted>,
+    pub(super) wanted: Lists<Wanted>,
 }
 
 /// The words that were seen last, and up to where they were looked for.
@@ -140,6 +140,10 @@ impl KeywordIndex {
         KeywordIndex { runs, words: OnceLock::new(), reach, longest_len }
     }
 
+    pub(super) fn words(&self, rules: &[Rule]) -> &Words {
+        self.words.get_or_init(|| Words::new(rules, &self.runs))
+    }
+
     /// How many bytes from a run's start on must be visible to decide which rules to try.
     pub(super) fn longest_len(&self) -> usize {
         self.longest_len
@@ -171,7 +175,7 @@ impl KeywordIndex {
             len.is_at_least(rules.wordy_len)
         });
         for close in runs.chunk_by(|a, b| b.at - a.at <= CLOSE) {
-            let words = self.words.get_or_init(|| Words::new(rules, &self.runs));
+            let words = self.words(rules);
             let first = |at: u64| at.saturating_sub(self.reach).max(base);
             nearby.look(words, text, base, first(close[0].at), close[close.len() - 1].at);
             let mut seen = &nearby.words[..];

@@ -4,15 +4,17 @@ pub(crate) mod assign;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
+mod partial;
 mod pass;
 pub(crate) mod prefilter;
 mod rescan;
 pub(crate) mod resolve;
 mod session;
+mod tail;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use self::keyword::KeywordIndex;
 use self::lists::Lists;
@@ -20,6 +22,7 @@ use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
+use self::tail::TailIndex;
 use crate::byteset::ByteSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -59,6 +62,8 @@ struct Engine {
     max_after: usize,
     /// Bytes of runs whose least length is above [`SHORT_READ`](pass::SHORT_READ).
     long_run: ByteSet,
+    /// Made for the first text whose end is settled.
+    tail: OnceLock<TailIndex>,
 }
 
 /// A match that starts farther than this before its anchor is rare, and so is the anchor.
@@ -126,7 +131,19 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before, near_before, max_after, long_run })
+        let tail = OnceLock::new();
+        Some(Engine {
+            rules,
+            matchers,
+            prefilter,
+            targets,
+            keywords,
+            max_before,
+            tail,
+            near_before,
+            max_after,
+            long_run,
+        })
     }
 }
 
@@ -222,7 +239,9 @@ impl Scanner {
 pub struct Scratch {
     state: State,
     caches: Vec<Option<MatcherCache>>,
+    /// The end of the unit that comes piece by piece, and the offset of its first byte.
     buffer: Vec<u8>,
+    base: u64,
     /// The engine for which the caches were made.
     engine: Option<Arc<Engine>>,
 }

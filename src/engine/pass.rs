@@ -9,9 +9,10 @@
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
 use super::keyword::{Nearby, SeenRun};
-use super::matcher::{Attempt, MatcherCache};
+use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
+use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, FAR, Target, assign};
 use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
@@ -51,8 +52,6 @@ struct Queued {
     rule: usize,
     first: u64,
     last: u64,
-    /// The first start was tried, and it is no use to try again before the view has come this far.
-    again_at: u64,
 }
 
 /// What a pass remembers of one rule.
@@ -64,6 +63,8 @@ struct RuleState {
     hidden_to: u64,
     /// How many bytes its attempts have looked at.
     looked_at: u64,
+    /// The start that waits for more text, and how far its attempt came.
+    waiting: Option<(u64, Resume)>,
     touched: bool,
 }
 
@@ -98,11 +99,16 @@ pub(super) struct Pass {
     queue: Vec<Queued>,
     states: Vec<RuleState>,
     touched: Vec<usize>,
-    resolver: Resolver,
+    pub(super) resolver: Resolver,
     buffers: Buffers,
     /// Runs of a block, by offset.
     runs: Vec<SeenRun>,
     nearby: Nearby,
+    /// The same for the end of the text, from settling to settling.
+    tail_words: Nearby,
+    open: Vec<Open>,
+    /// What the last settling came to.
+    settled_to: u64,
     /// Attempts that were not made because their rule had looked at too many bytes.
     pub(super) skipped: u64,
     /// Filled when there.
@@ -143,6 +149,7 @@ pub(super) const SHORT_READ: u64 = 256;
 impl Pass {
     pub(super) fn clear(&mut self, rules: usize) {
         self.anchored_to = 0;
+        self.settled_to = 0;
         self.queue.clear();
         self.nearby.clear();
         for rule in self.touched.drain(..) {
@@ -152,6 +159,123 @@ impl Pass {
         self.resolver.clear();
         self.skipped = 0;
         self.record = None;
+    }
+
+    /// Decides what can be decided with the text that is there, to its very end; to be called after
+    /// [`Pass::advance`]. Changes no finding, only when it is given.
+    pub(super) fn settle(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        mut keep: impl FnMut(Match),
+    ) {
+        if window.last || window.bytes.is_empty() {
+            return;
+        }
+        let text = window.bytes;
+        let from = (self.anchored_to - window.base) as usize;
+        let (queue, runs) = (&mut self.queue, &mut self.runs);
+        engine.prefilter.scan(text, from, text.len(), &mut self.buffers, &mut |id, at, len| {
+            for target in engine.targets.get(id as usize) {
+                match *target {
+                    Target::Run { run } if engine.is_cut_run(run, text, at) => {}
+                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
+                    _ => enqueue(engine, target, window, at, false, queue),
+                }
+            }
+        });
+        runs.sort_unstable();
+        // What was looked through for this end of the text is looked through again for the next one.
+        self.tail_words.clear();
+        let place = (text, window.base);
+        engine.keywords.rules_at(&engine.rules, &mut self.tail_words, place, runs, false, |rule, at| {
+            queue.push(Queued { rule, first: at, last: at });
+        });
+        runs.clear();
+        let mut open = std::mem::take(&mut self.open);
+        engine.open_starts(text, from, &mut self.buffers, &mut open);
+        open.retain(|open| {
+            let state = self.states[open.rule];
+            let start = window.base + open.at as u64;
+            start >= state.tried_to.max(state.hidden_to)
+                && self.partial(engine, caches, window, open.rule, open.at).is_some()
+        });
+        // A start that is open comes before later ones of its rule.
+        self.try_queued(engine, caches, window, |rule| {
+            let first = open.partition_point(|open| open.rule < rule);
+            open.get(first).filter(|open| open.rule == rule).map_or(u64::MAX, |open| window.base + open.at as u64)
+        });
+        self.queue.sort_unstable();
+        self.queue.dedup();
+        self.settled_to = self.earliest_secret(engine, caches, window, &open);
+        self.open = open;
+        self.resolver.settle(self.settled_to, &mut keep);
+    }
+
+    /// Where a secret may start at the earliest that is not known yet: the end of the text, or before.
+    fn earliest_secret(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        open: &[Open],
+    ) -> u64 {
+        let mut earliest = window.bytes.len();
+        for &Open { rule, at } in open {
+            let hidden = window.base + (at as u64) < self.states[rule].hidden_to;
+            if at < earliest && !hidden {
+                earliest = self.partial(engine, caches, window, rule, at).map_or(earliest, |at| at.min(earliest));
+            }
+        }
+        let queue = std::mem::take(&mut self.queue);
+        for queued in &queue {
+            let first = queued.first.max(window.base) - window.base;
+            for at in first as usize..=queued.last.saturating_sub(window.base) as usize {
+                if at >= earliest {
+                    break;
+                }
+                earliest =
+                    self.partial(engine, caches, window, queued.rule, at).map_or(earliest, |at| at.min(earliest));
+            }
+        }
+        self.queue = queue;
+        window.base + earliest as u64
+    }
+
+    /// Where the secret starts at the earliest in a match of a rule that starts at `text[at]` and goes on behind the
+    /// text; `None` when there can be none.
+    fn partial(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        index: usize,
+        at: usize,
+    ) -> Option<usize> {
+        let (rule, text) = (&engine.rules[index], window.bytes);
+        let allowed = rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]));
+        if !allowed || (!rule.keywords.is_empty() && !keyword_before(rule, text, at)) {
+            return None;
+        }
+        let (source, secret_group) = match &rule.pattern {
+            Pattern::Assignment => {
+                let (attempt, value, _) = assign::attempt(text, at, true);
+                return (attempt != Attempt::NoMatch).then_some(value.start);
+            }
+            Pattern::Regex { source, secret_group } => (source, *secret_group),
+        };
+        let matcher = &engine.matchers[index];
+        if caches[index].is_none() {
+            caches[index] = matcher.cache(source, secret_group);
+        }
+        let cache = caches[index].as_mut()?;
+        let to = text.len().min(at.saturating_add(rule.max_len));
+        if secret_group {
+            return matcher.earliest_secret(text, at..to);
+        }
+        let waits = self.states[index].waiting.is_some_and(|(start, _)| start == window.base + at as u64);
+        (waits || matcher.attempt(cache, text, at..to, true, &mut None).0 != Attempt::NoMatch).then_some(at)
     }
 
     /// Starts another view of the same unit.
@@ -164,6 +288,12 @@ impl Pass {
     /// Nothing before this offset will be part of a match that is not known yet.
     pub(super) fn final_to(&self, engine: &Engine) -> u64 {
         self.resolver.decided_to(self.tried_to(engine))
+    }
+
+    /// No secret that was not given yet starts before this offset.
+    pub(super) fn horizon(&self, engine: &Engine) -> u64 {
+        let unknown = self.settled_to.max(self.tried_to(engine));
+        self.resolver.first_undecided().map_or(unknown, |first| first.min(unknown))
     }
 
     /// All starts before this offset were tried.
@@ -187,7 +317,7 @@ impl Pass {
             self.find_anchors(engine, window, to);
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
-            self.try_queued(engine, caches, window, known);
+            self.try_queued(engine, caches, window, |_| known);
             let tried = if done && self.queue.is_empty() { u64::MAX } else { self.tried_to(engine) };
             self.resolver.settle(tried, &mut keep);
             if to == stop {
@@ -220,7 +350,7 @@ impl Pass {
         let text = (window.bytes, window.base);
         engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
             if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
-                queue.push(Queued { rule, first: at, last: at, again_at: 0 });
+                queue.push(Queued { rule, first: at, last: at });
             }
         });
         runs.clear();
@@ -247,7 +377,7 @@ impl Pass {
             far.iter().filter(|anchor| anchor.starts().start < starts.end && anchor.starts().end > starts.start);
         self.queue.extend(possible.map(|anchor| {
             let possible = anchor.starts();
-            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1, again_at: 0 }
+            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1 }
         }));
         let mut is_first = true;
         while self.anchored_to < stop {
@@ -263,7 +393,7 @@ impl Pass {
                 queued.first <= queued.last
             });
             let known = if to == stop { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
-            self.try_queued(engine, caches, window, known);
+            self.try_queued(engine, caches, window, |_| known);
         }
         true
     }
@@ -275,8 +405,14 @@ impl Pass {
         found.any(|anchor| anchor.starts().start < starts.start && known.binary_search(anchor).is_err())
     }
 
-    /// Tries all queued starts before `known`; keeps those that need more text.
-    fn try_queued(&mut self, engine: &Engine, caches: &mut [Option<MatcherCache>], window: Window<'_>, known: u64) {
+    /// Tries all queued starts of each rule before those that are not all `known`; keeps those that need more text.
+    fn try_queued(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        known: impl Fn(usize) -> u64,
+    ) {
         if self.queue.is_empty() {
             return;
         }
@@ -294,20 +430,13 @@ impl Pass {
                 return true;
             }
             queued.first = queued.first.max(self.states[rule].tried_to).max(self.states[rule].hidden_to);
-            while queued.first <= queued.last && queued.first < known {
-                if !window.last && window.end() < queued.again_at {
-                    blocked = Some(rule);
-                    return true;
-                }
+            while queued.first <= queued.last && queued.first < known(rule) {
                 if !self.try_start(engine, caches, window, rule, queued.first) {
                     blocked = Some(rule);
-                    let seen = window.end() - queued.first.min(window.end());
-                    queued.again_at = window.end() + seen.clamp(1, 4096);
                     return true;
                 }
                 self.states[rule].tried_to = queued.first + 1;
                 queued.first = (queued.first + 1).max(self.states[rule].hidden_to);
-                queued.again_at = 0;
             }
             queued.first <= queued.last
         });
@@ -359,7 +488,9 @@ impl Pass {
                     caches[index] = matcher.cache(source, *secret_group);
                 }
                 let Some(cache) = &mut caches[index] else { return true };
-                let (attempt, looked_at) = matcher.attempt(cache, window.bytes, at..to, !window.last);
+                let mut left = self.states[index].waiting.take().filter(|left| left.0 == start).map(|left| left.1);
+                let (attempt, looked_at) = matcher.attempt(cache, window.bytes, at..to, !window.last, &mut left);
+                self.states[index].waiting = left.map(|left| (start, left));
                 // What is beyond the longest match costs nothing, whether it is there already or not.
                 let looked_at = looked_at.min(rule.max_len);
                 let secret = match attempt {
@@ -416,13 +547,16 @@ impl Pass {
         self.note(index, matched.start, || Tried::Judged { secret, judgement: judgement.clone() });
         let believed = judgement.confidence >= DOUBTFUL;
         if believed {
-            self.states[index].hidden_to = matched.end;
+            // Who hides what is found must not leave what is found once it is hidden.
+            let hidden_to = if self.resolver.lost.is_some() { secret.end } else { matched.end };
+            self.states[index].hidden_to = self.states[index].hidden_to.max(hidden_to);
         }
         // A distinctive form with a wrong checksum is still that form, and no other rule shall make more of it. An
         // opaque value that was refuted is nothing.
         if believed || matches!(rule.kind, Kind::Distinctive | Kind::Structural) {
             let Judgement { confidence, verdicts } = judgement;
-            let found = Match { rule: index, matched, secret, confidence, verdicts, kind: rule.kind };
+            let (kind, candidates) = (rule.kind, Vec::new());
+            let found = Match { rule: index, matched, secret, confidence, verdicts, kind, candidates };
             match &mut self.record {
                 Some(record) => record.matches.push(found),
                 None => self.resolver.push(found),
@@ -440,7 +574,7 @@ impl Pass {
 /// Queues the starts that an anchor at `text[at]` makes possible.
 fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, traced: bool, queue: &mut Vec<Queued>) {
     let offset = window.base + at as u64;
-    let mut push = |rule: usize, first: u64, last: u64| queue.push(Queued { rule, first, last, again_at: 0 });
+    let mut push = |rule: usize, first: u64, last: u64| queue.push(Queued { rule, first, last });
     match *target {
         Target::Literal { rule, min_before, max_before } => {
             if min_before == max_before {
@@ -465,7 +599,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
 }
 
 /// Whether one of the rule's keywords starts in the last bytes before `text[at]`, at most one line feed away.
-fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
+pub(super) fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
     let from = reach_start(text, at, rule.distance);
     rule.keywords.iter().any(|word| {
         let is_word = |window: &[u8]| window.eq_ignore_ascii_case(word.as_bytes());

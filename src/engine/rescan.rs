@@ -73,6 +73,8 @@ pub struct Spot<'s> {
     pub confidence: f32,
     /// What the validators said.
     pub verdicts: &'s [Verdict],
+    /// Other rules that claim the same secret.
+    pub candidates: &'s [usize],
     /// How it is encoded.
     pub decoded: Option<Encoding>,
     /// The secret, where the text does not have it as it is.
@@ -137,6 +139,7 @@ fn spot<'s>(found: &'s Match, span: Span, matched: Span, derived: Option<(Encodi
         matched,
         confidence: found.confidence,
         verdicts: &found.verdicts,
+        candidates: &found.candidates,
         decoded: derived.map(|(encoding, _)| encoding),
         secret: derived.map(|(_, secret)| secret),
     }
@@ -367,8 +370,8 @@ impl<'a> Rescan<'a> {
     }
 
     /// Resolves the overlaps of new matches, which overlap no others.
-    fn keep(&mut self, found: Vec<Match>) {
-        let kept = resolve::kept(&found);
+    fn keep(&mut self, mut found: Vec<Match>) {
+        let kept = resolve::kept(&mut found);
         let places = found.into_iter().zip(kept);
         let first = self.places.len();
         self.places.extend(places.map(|(found, kept)| Place { start: found.matched.start, found: found.into(), kept }));

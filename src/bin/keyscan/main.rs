@@ -5,6 +5,7 @@ mod exit;
 mod explain;
 mod git;
 mod progress;
+mod redact;
 mod rules;
 mod scan;
 mod settings;
@@ -39,6 +40,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(args, out),
         Command::Git(args) => git::run(args, out),
+        Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

@@ -21,7 +21,7 @@ use crate::rules::broken;
 use crate::settings::{load_config, load_rules};
 
 /// The file of accepted secrets that is always read: the nearest one, going up from the target.
-const IGNORE_FILE: &str = ".keyscanignore";
+pub(crate) const IGNORE_FILE: &str = ".keyscanignore";
 /// How much text a finding's allow comment may stand away from it.
 const MARGIN: usize = 1024;
 

@@ -16,8 +16,21 @@ use crate::span::Span;
 const MAX_SCALAR: usize = 128;
 /// Names of members whose values are secrets, whatever they look like; in lower case, without `_` and `-`.
 const SECRET_NAMES: &[&str] = &[
-    "accesstoken", "apikey", "authorization", "clientsecret", "cookie", "passphrase", "passwd", "password",
-    "privatekey", "proxyauthorization", "refreshtoken", "secret", "secretkey", "setcookie", "xapikey",
+    "accesstoken",
+    "apikey",
+    "authorization",
+    "clientsecret",
+    "cookie",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "proxyauthorization",
+    "refreshtoken",
+    "secret",
+    "secretkey",
+    "setcookie",
+    "xapikey",
 ];
 /// No such name is longer, with what is left out.
 const MAX_NAME: usize = 32;
@@ -155,7 +168,9 @@ impl Json {
     /// What a number or a literal becomes is known when it is whole.
     pub(super) fn pending_from(&self) -> u64 {
         match self.tokens.back() {
-            Some(token) if token.end == u64::MAX && (!token.is_string || (self.is_secret && !self.in_name)) => token.start,
+            Some(token) if token.end == u64::MAX && (!token.is_string || (self.is_secret && !self.in_name)) => {
+                token.start
+            }
             _ => u64::MAX,
         }
     }
@@ -203,7 +218,13 @@ impl Json {
     fn outside_escape(&self, offset: u64, up: bool) -> u64 {
         let next = self.escapes.partition_point(|&(start, len)| start + u64::from(len) <= offset);
         match self.escapes.get(next) {
-            Some(&(start, len)) if start < offset => if up { start + u64::from(len) } else { start },
+            Some(&(start, len)) if start < offset => {
+                if up {
+                    start + u64::from(len)
+                } else {
+                    start
+                }
+            }
             _ => offset,
         }
     }
@@ -239,7 +260,11 @@ impl Json {
                 if let Some(escape) = self.escapes.back_mut() {
                     escape.1 += 1;
                 }
-                let left = if left == 1 && byte == b'u' && self.escapes.back().is_some_and(|e| e.1 == 2) { 4 } else { left - 1 };
+                let left = if left == 1 && byte == b'u' && self.escapes.back().is_some_and(|e| e.1 == 2) {
+                    4
+                } else {
+                    left - 1
+                };
                 self.state = if left == 0 { State::String } else { State::Escape(left) };
             }
             (State::Scalar, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.') => {
@@ -348,7 +373,8 @@ mod tests {
 
     #[test]
     fn values_of_secret_names_are_told() {
-        let text = "{\"Password\": \"x\", \"api_key\": 12, \"user\": \"password\", \"x-api-key\":\"y\",\"secret\":\"\"}";
+        let text =
+            "{\"Password\": \"x\", \"api_key\": 12, \"user\": \"password\", \"x-api-key\":\"y\",\"secret\":\"\"}";
         for step in [1, 7, 1000] {
             assert_eq!(tokens(text, step).1, ["x", "12", "y"]);
         }

@@ -48,7 +48,15 @@ fn what_reaches_over_the_end_of_a_string_leaves_a_document() {
 
 fn value() -> impl Strategy<Value = Value> {
     let text = prop::sample::select(vec![
-        "plain", "quartz-0123", "x quartz-0123\ty", "\u{1F600}\"\\", "n\\tquartz-0123", "1234567890123", "", "quartz-", "\nquartz-0123",
+        "plain",
+        "quartz-0123",
+        "x quartz-0123\ty",
+        "\u{1F600}\"\\",
+        "n\\tquartz-0123",
+        "1234567890123",
+        "",
+        "quartz-",
+        "\nquartz-0123",
     ]);
     let leaf = prop_oneof![
         text.clone().prop_map(|text| Value::String(text.to_owned())),

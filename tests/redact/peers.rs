@@ -107,7 +107,8 @@ fn buildkite_lost_the_end_when_nobody_flushed() {
 fn key(separator: &str) -> String {
     let mut random = Random(5);
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let line = |len: usize, random: &mut Random| (0..len).map(|_| char::from(*random.pick(letters))).collect::<String>();
+    let line =
+        |len: usize, random: &mut Random| (0..len).map(|_| char::from(*random.pick(letters))).collect::<String>();
     let mut lines = vec![format!("-----{} RSA PRIVATE KEY-----", "BEGIN")];
     lines.extend((0..6).map(|_| line(64, &mut random)));
     lines.push(line(22, &mut random) + "==");
@@ -229,7 +230,9 @@ fn lasso_ate_the_quote_behind_a_secret() {
 fn filters_took_minutes_for_hostile_texts() {
     let redaction = redaction(&["quartz-0123456789", "aaaaaaaaaaaaaaaaaaaaaaaab"]);
     let many = "token=quartz-0123456789 ".repeat(50_000);
-    for text in ["x".repeat(1 << 20), "aaaa".repeat(1 << 18), "-----BEGIN ".repeat(100_000), "eyJ".repeat(300_000), many] {
+    for text in
+        ["x".repeat(1 << 20), "aaaa".repeat(1 << 18), "-----BEGIN ".repeat(100_000), "eyJ".repeat(300_000), many]
+    {
         let started = std::time::Instant::now();
         let out = redaction.redact(text.as_bytes());
         assert!(!out.is_empty());

@@ -219,7 +219,14 @@ fn files_are_edited_at_once_or_not_at_all() {
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     let report = folder.path().join("report");
-    let args = ["--in-place", "--report", report.to_str().unwrap(), "--fail-on-redact", link.to_str().unwrap(), clean.to_str().unwrap()];
+    let args = [
+        "--in-place",
+        "--report",
+        report.to_str().unwrap(),
+        "--fail-on-redact",
+        link.to_str().unwrap(),
+        clean.to_str().unwrap(),
+    ];
     let output = filtered(&args, b"");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(fs::read_to_string(&file).unwrap(), "a [REDACTED:THE_TOKEN] b");

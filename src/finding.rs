@@ -100,6 +100,8 @@ pub struct Finding {
     pub verdicts: Vec<Verdict>,
     /// How it had been encoded; `None` when it stands there as it is.
     pub decoded: Option<Encoding>,
+    /// Other rules that believe the same bytes to be theirs, ascending: formats of several providers may be alike.
+    pub candidates: Vec<usize>,
 }
 
 /// A finding and the unit it stands in.

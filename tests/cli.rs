@@ -175,3 +175,25 @@ fn the_table_of_rules_is_fresh() {
         new.join("\n")
     );
 }
+
+#[test]
+fn doubtful_findings_are_shown_when_asked_for() {
+    let token = token();
+    // Another last digit: the checksum is wrong.
+    let last = if token.ends_with('1') { "2" } else { "1" };
+    let text = format!("{}{last}\n", &token[..token.len() - 1]);
+    let found = |args: &[&str]| String::from_utf8(keyscan(args, text.as_bytes()).stdout).unwrap();
+    assert!(!found(&["scan", "-f", "jsonl", "-"]).contains("github-pat"));
+    assert!(found(&["scan", "-f", "jsonl", "--min-confidence", "0", "-"]).contains("github-pat"));
+    assert!(found(&["explain", "-:1"]).contains("invalid checksum"));
+}
+
+#[test]
+fn a_rule_shows_what_to_do() {
+    let shown = String::from_utf8(keyscan(&["rules", "show", "github-pat"], b"").stdout).unwrap();
+    for text in
+        ["impact", "revoke      https://github.com/settings/tokens", "GITHUB_TOKEN", "GET https://api.github.com/user"]
+    {
+        assert!(shown.contains(text), "{text} is missing:\n{shown}");
+    }
+}

@@ -11,7 +11,8 @@ use common::{Random, test_rules, utf16};
 /// What a report says of a finding, but for lines and columns.
 fn told(findings: &[Finding]) -> Vec<String> {
     let tell = |f: &Finding| {
-        format!("{} {:?} {:?} {} {:?} {:?}", f.rule, f.span, f.matched, f.confidence, f.verdicts, f.decoded)
+        let place = (f.rule, f.span, f.matched, f.decoded);
+        format!("{place:?} {} {:?} {:?}", f.confidence, f.verdicts, f.candidates)
     };
     let mut told: Vec<String> = findings.iter().map(tell).collect();
     told.sort();
@@ -20,7 +21,8 @@ fn told(findings: &[Finding]) -> Vec<String> {
 
 fn told_spots(scanned: &Scanned) -> Vec<String> {
     let tell = |s: keyscan::Spot<'_>| {
-        format!("{} {:?} {:?} {} {:?} {:?}", s.rule, s.span, s.matched, s.confidence, s.verdicts, s.decoded)
+        let place = (s.rule, s.span, s.matched, s.decoded);
+        format!("{place:?} {} {:?} {:?}", s.confidence, s.verdicts, s.candidates)
     };
     let mut told: Vec<String> = scanned.spots().map(tell).collect();
     told.sort();
@@ -198,6 +200,87 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let head = (0usize..2000).prop_map(|to| Step::Copy(0, to));
     let step = prop_oneof![3 => copy, 1 => head, 2 => words(6).prop_map(Step::Insert)];
     prop::collection::vec(step, 0..7)
+}
+
+/// Rules whose anchors stand far behind the starts of their matches, or that need a long run.
+const FAR_RULES: &str = r#"
+provider = "testkey"
+name = "Test key"
+docs = "https://example.com/testkey"
+[[rule]]
+id = "testkey-far-anchor"
+description = "a literal far behind the start"
+severity = "low"
+kind = "structural"
+regex = '<[a-d ]{0,500}QXQ[0-9a-d]{4}'
+before = "any"
+after = "any"
+[[rule]]
+id = "testkey-long-run-1"
+description = "a run that is longer than most attempts"
+severity = "low"
+kind = "contextual"
+regex = '[0-9a-d]{300,}'
+max_len = 600
+before = '[^0-9a-d]'
+keywords = ["key"]
+distance = 30
+[[rule]]
+id = "testkey-long-run-2"
+description = "a run that is longer than most attempts"
+severity = "low"
+kind = "contextual"
+regex = '[0-9a-d]{320,}'
+max_len = 600
+before = '[^0-9a-d]'
+keywords = ["key"]
+distance = 30
+[[rule]]
+id = "testkey-long-run-3"
+description = "a run that is longer than most attempts"
+severity = "low"
+kind = "contextual"
+regex = '[0-9a-d]{340,}'
+max_len = 600
+before = '[^0-9a-d]'
+keywords = ["key"]
+distance = 30
+"#;
+
+fn far_words() -> impl Strategy<Value = Vec<u8>> {
+    let words: [&[u8]; 9] = [b"<", b"a", b"b c", b"QXQ", b"0a1b", b"key = \"", b"d", b"\n", b"QXQ01"];
+    let word = (prop::sample::select(words.to_vec()), prop_oneof![4 => Just(1usize), 1 => 1usize..90]);
+    let text = prop::collection::vec(word.prop_map(|(word, times)| word.repeat(times)), 0..60);
+    text.prop_map(|words| words.concat())
+}
+
+fn far_steps() -> impl Strategy<Value = Vec<Step>> {
+    let splice = (0usize..3000, 0usize..40, prop::collection::vec(prop::sample::select(b"<aQX01 ".to_vec()), 0..4));
+    let many = prop::collection::vec(splice, 1..4);
+    many.prop_map(|mut splices| {
+        splices.sort();
+        let (mut steps, mut at) = (Vec::new(), 0);
+        for (from, len, new) in splices {
+            steps.extend([Step::Copy(at, from.max(at)), Step::Insert(new)]);
+            at = from.max(at) + len;
+        }
+        steps.push(Step::Copy(at, at.max(1 << 20)));
+        steps
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn anchors_far_from_the_start_and_long_runs_find_the_same_in_every_version(
+        first in far_words(),
+        versions in prop::collection::vec(far_steps(), 1..6),
+    ) {
+        thread_local!(static SCANNER: Scanner = Scanner::new(common::rules(FAR_RULES)));
+        let mut versions = versions.into_iter();
+        SCANNER.with(|scanner| check_chain(scanner, first, versions.len(), |_| versions.next().unwrap_or_default()));
+    }
 }
 
 proptest! {

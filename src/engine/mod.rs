@@ -23,10 +23,12 @@ use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
 use self::tail::TailIndex;
+use crate::byteset::ByteSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
+use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
 pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
@@ -54,9 +56,18 @@ struct Engine {
     keywords: KeywordIndex,
     /// No match starts farther than this before its anchor.
     max_before: usize,
+    /// The same, for anchors that are not [far](FAR).
+    near_before: usize,
+    /// No match starts farther than this after a keyword that is its anchor.
+    max_after: usize,
+    /// Bytes of runs whose least length is above [`SHORT_READ`](pass::SHORT_READ).
+    long_run: ByteSet,
     /// Made for the first text whose end is settled.
     tail: OnceLock<TailIndex>,
 }
+
+/// A match that starts farther than this before its anchor is rare, and so is the anchor.
+const FAR: usize = 192;
 
 /// Runs of one class are searched for when more rules than this need them.
 const FEW: usize = 2;
@@ -67,13 +78,15 @@ impl Engine {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
-        let (mut max_before, mut by_keyword) = (0, Vec::new());
+        let (mut max_before, mut near_before, mut max_after, mut by_keyword) = (0, 0, 0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
                         let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
                         max_before = max_before.max(max_before_);
+                        debug_assert!(FAR + anchor.bytes.len() <= SHORT_READ as usize, "literals are short");
+                        near_before = near_before.max(Some(max_before_).filter(|before| *before <= FAR).unwrap_or(0));
                         let target = Target::Literal { rule, min_before, max_before: max_before_ };
                         anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
@@ -96,11 +109,17 @@ impl Engine {
             !few
         });
         for &rule in &by_keyword {
+            max_after = max_after.max(rules[rule].distance);
             for word in &rules[rule].keywords {
                 let target = Target::Keyword { rule, len: word.len(), distance: rules[rule].distance };
                 anchored.push((word.as_bytes(), true, target));
             }
         }
+        let long = runs.values().flat_map(|(run, of_run)| of_run.iter().map(|rule| (run.class, &rules[*rule].way_in)));
+        let long_run = long.fold(ByteSet::EMPTY, |all, (class, way_in)| match way_in {
+            WayIn::Run { min_len, .. } if *min_len as u64 > SHORT_READ => all.union(class),
+            _ => all,
+        });
         anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
         let (mut literals, mut targets) = (Vec::new(), Lists::new());
         for same in anchored.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
@@ -112,7 +131,19 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before, tail: OnceLock::new() })
+        let tail = OnceLock::new();
+        Some(Engine {
+            rules,
+            matchers,
+            prefilter,
+            targets,
+            keywords,
+            max_before,
+            tail,
+            near_before,
+            max_after,
+            long_run,
+        })
     }
 
     /// Whether a rule is tried at a start depends on no more bytes after it than this.

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(earliest("x.*?-u *(?<secret>[a-z]+:[a-z]{4})", "xy -u up -u"), Some(11));
         assert_eq!(earliest("x.*?-u *(?<secret>[a-z]+:[a-z]{4})", "xy -uab -ucd"), Some(10));
         assert_eq!(earliest("x.*?-u *(?<secret>[a-z]+:[a-z]{4})", "xy -uab:c -ucd:"), Some(12));
-        assert_eq!(earliest("x.*?-u *(?<secret>[a-z]+:[a-z ]{4})", "xy -uab:c -"), Some(5));
+        assert_eq!(earliest("x.*?-u *(?<secret>[a-z]+:[a-z ]{4})", "xy -uab:c -"), Some(11));
         assert_eq!(earliest(r"x(?<secret>a+)$", "xaaa"), Some(1));
     }
 }

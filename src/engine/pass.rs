@@ -14,7 +14,7 @@ use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
-use super::{Engine, Target, assign};
+use super::{Engine, FAR, Target, assign};
 use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
 use crate::span::Span;
 
@@ -124,6 +124,23 @@ pub(super) struct Record {
     /// The starts of attempts that looked at more than [`SHORT_READ`] bytes, and the ends of what they looked at; the
     /// end of the text counts as a byte.
     pub(super) long_reads: Vec<(u64, u64)>,
+    pub(super) far: Vec<FarAnchor>,
+}
+
+/// An anchor that may stand [far](super::FAR) behind the start of its match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FarAnchor {
+    pub(super) at: u64,
+    pub(super) rule: usize,
+    pub(super) min_before: u64,
+    pub(super) max_before: u64,
+}
+
+impl FarAnchor {
+    /// The starts that it makes possible.
+    pub(super) fn starts(&self) -> std::ops::Range<u64> {
+        self.at.saturating_sub(self.max_before)..(self.at + 1).saturating_sub(self.min_before)
+    }
 }
 
 /// Attempts that look at no more bytes than this are not recorded.
@@ -315,10 +332,18 @@ impl Pass {
     fn find_anchors(&mut self, engine: &Engine, window: Window<'_>, to: u64) {
         let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
         let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+        let record = &mut self.record;
         engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at, len| {
             for target in engine.targets.get(id as usize) {
                 match *target {
                     Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
+                    Target::Literal { rule, min_before, max_before } if max_before > FAR => {
+                        if let Some(record) = record {
+                            let (min_before, max_before) = (min_before as u64, max_before as u64);
+                            record.far.push(FarAnchor { at: at as u64, rule, min_before, max_before });
+                        }
+                        enqueue(engine, target, window, at, traced, queue);
+                    }
                     _ => enqueue(engine, target, window, at, traced, queue),
                 }
             }
@@ -334,22 +359,36 @@ impl Pass {
         self.anchored_to = to;
     }
 
-    /// Tries the starts in `starts`, which are not before those of an earlier call, of a view that is all there.
+    /// Tries the starts in `starts`, which are not before those of an earlier call, of a view that is all there, and
+    /// records what comes of it. `far` are the far anchors that are known. Where others are found whose matches may
+    /// start before `starts`, nothing is tried, and the answer is false.
     pub(super) fn try_starts(
         &mut self,
         engine: &Engine,
         caches: &mut [Option<MatcherCache>],
         text: &[u8],
         starts: std::ops::Range<u64>,
-    ) {
+        far: &[FarAnchor],
+    ) -> bool {
         let window = Window { bytes: text, base: 0, last: true };
         // A keyword stands before its match, all other anchors after its start.
-        let stop = starts.end.saturating_add(engine.max_before as u64).min(window.end());
-        self.anchored_to = starts.start.saturating_sub(MAX_DISTANCE as u64);
+        let stop = starts.end.saturating_add(engine.near_before as u64).min(window.end());
+        self.anchored_to = starts.start.saturating_sub(engine.max_after as u64);
         self.nearby.clear();
+        let possible =
+            far.iter().filter(|anchor| anchor.starts().start < starts.end && anchor.starts().end > starts.start);
+        self.queue.extend(possible.map(|anchor| {
+            let possible = anchor.starts();
+            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1 }
+        }));
+        let mut is_first = true;
         while self.anchored_to < stop {
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64);
             self.find_anchors(engine, window, to);
+            if std::mem::take(&mut is_first) && self.has_new_far(&starts, far) {
+                self.queue.clear();
+                return false;
+            }
             self.queue.retain_mut(|queued| {
                 queued.first = queued.first.max(starts.start);
                 queued.last = queued.last.min(starts.end - 1);
@@ -358,6 +397,14 @@ impl Pass {
             let known = if to == stop { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
             self.try_queued(engine, caches, window, |_| known);
         }
+        true
+    }
+
+    /// Whether far anchors were found that are not known, and whose matches may start before `starts`.
+    fn has_new_far(&self, starts: &std::ops::Range<u64>, known: &[FarAnchor]) -> bool {
+        // What stands before the starts was there before.
+        let mut found = self.record.iter().flat_map(|record| &record.far).filter(|anchor| anchor.at >= starts.start);
+        found.any(|anchor| anchor.starts().start < starts.start && known.binary_search(anchor).is_err())
     }
 
     /// Tries all queued starts of each rule before those that are not all `known`; keeps those that need more text.
@@ -510,7 +557,8 @@ impl Pass {
         // opaque value that was refuted is nothing.
         if believed || matches!(rule.kind, Kind::Distinctive | Kind::Structural) {
             let Judgement { confidence, verdicts } = judgement;
-            let found = Match { rule: index, matched, secret, confidence, verdicts, kind: rule.kind };
+            let (kind, candidates) = (rule.kind, Vec::new());
+            let found = Match { rule: index, matched, secret, confidence, verdicts, kind, candidates };
             match &mut self.record {
                 Some(record) => record.matches.push(found),
                 None => self.resolver.push(found),

@@ -8,6 +8,10 @@
 //! within a chain of overlapping matches (an *island*): a believed match hides later starts, and overlaps are resolved.
 //! So the starts that are tried again are grown to whole islands, of the matches that were and of those that are now.
 //!
+//! An anchor may stand behind the start of its match, and one that is new makes starts before it possible. Nearly all
+//! stand close to the start; the few that may stand far behind it are remembered by their places, and where there is a
+//! new one of these, all of the text is scanned.
+//!
 //! The answer is that of a scan of the whole text. It differs in one case only: where hostile text makes a scan give
 //! attempts up, which [`Scanned::is_complete`] tells, more may be found.
 
@@ -15,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::matcher::MatcherCache;
-use super::pass::{Record, SHORT_READ};
+use super::pass::{FarAnchor, Record, SHORT_READ};
 use super::resolve::{self, Match};
 use super::session::{LOOK_BEHIND, State};
 use super::{Engine, Scanner, Scratch};
@@ -31,6 +35,8 @@ pub struct Scanned {
     places: Vec<Place>,
     /// Attempts that looked far, by start: the start, and the end of what they looked at.
     long_reads: Vec<(u64, u64)>,
+    /// Anchors that may stand far behind the starts of their matches, by place.
+    far: Vec<FarAnchor>,
     /// Whether there may be a NUL in the text.
     nul: bool,
     /// What was found in another encoding.
@@ -67,6 +73,8 @@ pub struct Spot<'s> {
     pub confidence: f32,
     /// What the validators said.
     pub verdicts: &'s [Verdict],
+    /// Other rules that claim the same secret.
+    pub candidates: &'s [usize],
     /// How it is encoded.
     pub decoded: Option<Encoding>,
     /// The secret, where the text does not have it as it is.
@@ -131,6 +139,7 @@ fn spot<'s>(found: &'s Match, span: Span, matched: Span, derived: Option<(Encodi
         matched,
         confidence: found.confidence,
         verdicts: &found.verdicts,
+        candidates: &found.candidates,
         decoded: derived.map(|(encoding, _)| encoding),
         secret: derived.map(|(_, secret)| secret),
     }
@@ -143,7 +152,7 @@ impl Scanner {
         scratch.prepare(self);
         let mut scan = Rescan::new(self, text, scratch);
         if !text.is_empty() {
-            scan.fresh(0..text.len() as u64, &[], &mut [].iter().peekable());
+            scan.fresh(0..text.len() as u64, &Inherited::default(), &mut [].iter().peekable());
         }
         scan.finish(memchr::memchr(0, text).is_some())
     }
@@ -158,10 +167,9 @@ impl Scanner {
         }
         scratch.prepare(self);
         let mut scan = Rescan::new(self, text, scratch);
-        let inherited = Inherited::of(base, copies, text.len() as u64);
-        let dirty = dirty_starts(&self.engine, base, &inherited, text.len() as u64, copies);
-        scan.all(&inherited, &dirty);
-        if scan.scratch.state.plain.skipped > 0 {
+        let inherited = Inherited::of(base, copies, text.len() as u64, self.engine.prefilter.max_len() as u64);
+        let dirty = dirty_starts(&self.engine, base, &inherited, text, copies);
+        if !scan.all(&inherited, &dirty) || scan.scratch.state.plain.skipped > 0 {
             return self.scan_base(text, scratch);
         }
         let nul = base.nul || gaps(copies, text.len() as u64).any(|gap| has_nul(text, gap));
@@ -181,16 +189,20 @@ fn gaps(copies: &[Copied], len: u64) -> impl Iterator<Item = Range<u64>> {
 }
 
 /// What the copied parts of a base have to say, where it stands now.
+#[derive(Default)]
 struct Inherited {
     places: Vec<Place>,
     /// Starts, ends, and where the copied part ends.
     long_reads: Vec<(u64, u64, u64)>,
+    far: Vec<FarAnchor>,
     islands: Vec<Range<u64>>,
 }
 
 impl Inherited {
-    fn of(base: &Scanned, copies: &[Copied], len: u64) -> Inherited {
+    /// No anchor is longer than `anchor_len`.
+    fn of(base: &Scanned, copies: &[Copied], len: u64, anchor_len: u64) -> Inherited {
         let (mut places, mut long_reads, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
+        let mut far = Vec::new();
         for copied in copies {
             let (from, to) = (copied.from, copied.from + copied.len);
             let now = |at: u64| at - from + copied.to;
@@ -204,8 +216,12 @@ impl Inherited {
             let first = base.long_reads.partition_point(|read| read.0 < from);
             let reads = base.long_reads[first..].iter().take_while(|read| read.0 < to);
             long_reads.extend(reads.map(|&(start, end)| (now(start), now(end), stop)));
+            let first = base.far.partition_point(|anchor| anchor.at < from);
+            // One that may reach over the end is found again.
+            let anchors = base.far[first..].iter().take_while(|anchor| anchor.at + anchor_len <= to);
+            far.extend(anchors.map(|anchor| FarAnchor { at: now(anchor.at), ..*anchor }));
         }
-        Inherited { places, long_reads, islands: islands(ranges.into_iter()) }
+        Inherited { places, long_reads, far, islands: islands(ranges.into_iter()) }
     }
 }
 
@@ -232,11 +248,18 @@ fn dirty_starts(
     engine: &Engine,
     base: &Scanned,
     inherited: &Inherited,
-    len: u64,
+    text: &[u8],
     copies: &[Copied],
 ) -> Vec<Range<u64>> {
+    let len = text.len() as u64;
     let was = islands(base.places.iter().map(|place| place.start..place.end()));
-    let before = SHORT_READ.max(engine.reach_after_start());
+    let before = |end: u64| {
+        // Whether a long run is one depends on all of it.
+        let longest = (engine.keywords.longest_len() as u64).min(end);
+        let of_run = text[(end - longest) as usize..end as usize].iter().rev();
+        let run_len = of_run.take_while(|byte| engine.long_run.contains(**byte)).count() as u64;
+        end.saturating_sub(SHORT_READ.max(run_len))
+    };
     let mut dirty: Vec<Range<u64>> = Vec::with_capacity(copies.len() + 1 + inherited.long_reads.len());
     let mut end = 0u64;
     let mut ends_as_base = false;
@@ -245,13 +268,13 @@ fn dirty_starts(
         if !starts_as_base {
             // A match that began before the copied part hid starts in it.
             let hidden = across(&was, copied.from).map_or(0, |island| island.end - copied.from);
-            dirty.push(end.saturating_sub(before)..copied.to + LOOK_BEHIND.max(hidden));
+            dirty.push(before(end)..copied.to + LOOK_BEHIND.max(hidden));
         }
         end = copied.to + copied.len;
         ends_as_base = copied.from + copied.len == base.len;
     }
     if !(end == len && ends_as_base) {
-        dirty.push(end.saturating_sub(before)..len);
+        dirty.push(before(end)..len);
     }
     let beyond = inherited.long_reads.iter().filter(|(_, end, stop)| end > stop);
     dirty.extend(beyond.map(|&(start, ..)| start..start + 1));
@@ -275,6 +298,7 @@ struct Rescan<'a> {
     scratch: &'a mut Scratch,
     places: Vec<Place>,
     long_reads: Vec<(u64, u64)>,
+    far: Vec<FarAnchor>,
 }
 
 type Dirty<'d> = std::iter::Peekable<std::slice::Iter<'d, Range<u64>>>;
@@ -282,11 +306,12 @@ type Dirty<'d> = std::iter::Peekable<std::slice::Iter<'d, Range<u64>>>;
 impl<'a> Rescan<'a> {
     fn new(scanner: &'a Scanner, text: &'a [u8], scratch: &'a mut Scratch) -> Rescan<'a> {
         scratch.state.plain.record = Some(Record::default());
-        Rescan { scanner, text, scratch, places: Vec::new(), long_reads: Vec::new() }
+        Rescan { scanner, text, scratch, places: Vec::new(), long_reads: Vec::new(), far: Vec::new() }
     }
 
-    /// Takes over what was inherited, but for the starts that are dirty, which are tried again.
-    fn all(&mut self, inherited: &Inherited, dirty: &[Range<u64>]) {
+    /// Takes over what was inherited, but for the starts that are dirty, which are tried again. Answers false when that
+    /// is not enough.
+    fn all(&mut self, inherited: &Inherited, dirty: &[Range<u64>]) -> bool {
         let (mut place, mut read) = (0, 0);
         let mut dirty = dirty.iter().peekable();
         let mut inherit_to = |scan: &mut Self, from: u64, to: u64| {
@@ -308,13 +333,19 @@ impl<'a> Rescan<'a> {
             let from = range.start.max(done);
             let start = across(&inherited.islands, from).map_or(from, |island| island.start.max(done));
             inherit_to(self, done, start);
-            done = self.fresh(start..range.end, &inherited.islands, &mut dirty);
+            match self.fresh(start..range.end, inherited, &mut dirty) {
+                Some(end) => done = end,
+                None => return false,
+            }
         }
         inherit_to(self, done, u64::MAX);
+        self.far.extend_from_slice(&inherited.far);
+        true
     }
 
-    /// Tries the starts of a range, and of what it grows to; answers where that ends.
-    fn fresh(&mut self, range: Range<u64>, islands: &[Range<u64>], dirty: &mut Dirty<'_>) -> u64 {
+    /// Tries the starts of a range, and of what it grows to; answers where that ends. A new far anchor is the rare case
+    /// in which what is before the range has to be tried, too, and then there is no answer.
+    fn fresh(&mut self, range: Range<u64>, inherited: &Inherited, dirty: &mut Dirty<'_>) -> Option<u64> {
         let engine = &*self.scanner.engine;
         let (mut from, mut to) = (range.start, range.end);
         let mut reach = to;
@@ -322,22 +353,25 @@ impl<'a> Rescan<'a> {
         let first_read = self.long_reads.len();
         while from < to {
             let Scratch { state: State { plain, .. }, caches, .. } = &mut *self.scratch;
-            plain.try_starts(engine, caches, self.text, from..to);
+            if !plain.try_starts(engine, caches, self.text, from..to, &inherited.far) {
+                return None;
+            }
             let Some(record) = &mut plain.record else { break };
             reach = record.matches.iter().map(|found| found.matched.end).fold(reach, u64::max);
             found.append(&mut record.matches);
             self.long_reads.append(&mut record.long_reads);
-            (from, to) = (to, grown(reach, islands, dirty));
+            self.far.append(&mut record.far);
+            (from, to) = (to, grown(reach, &inherited.islands, dirty));
             reach = to;
         }
         self.keep(found);
         self.long_reads[first_read..].sort_unstable();
-        to
+        Some(to)
     }
 
     /// Resolves the overlaps of new matches, which overlap no others.
-    fn keep(&mut self, found: Vec<Match>) {
-        let kept = resolve::kept(&found);
+    fn keep(&mut self, mut found: Vec<Match>) {
+        let kept = resolve::kept(&mut found);
         let places = found.into_iter().zip(kept);
         let first = self.places.len();
         self.places.extend(places.map(|(found, kept)| Place { start: found.matched.start, found: found.into(), kept }));
@@ -345,11 +379,13 @@ impl<'a> Rescan<'a> {
     }
 
     fn finish(self, nul: bool) -> Scanned {
-        let Rescan { scanner, text, scratch, places, long_reads } = self;
+        let Rescan { scanner, text, scratch, places, long_reads, mut far } = self;
+        far.sort_unstable();
+        far.dedup();
         scratch.state.plain.record = None;
         let derived = if nul { derived(scanner, text, &mut scratch.state, &mut scratch.caches) } else { Vec::new() };
         let skipped = scratch.state.plain.skipped + scratch.state.wide.skipped;
-        Scanned { len: text.len() as u64, places, long_reads, nul, derived, skipped }
+        Scanned { len: text.len() as u64, places, long_reads, far, nul, derived, skipped }
     }
 }
 

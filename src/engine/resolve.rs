@@ -25,9 +25,28 @@ pub(crate) struct Match {
     pub(crate) confidence: f32,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) kind: Kind,
+    /// Rules that believed the same secret to be theirs, and lost.
+    pub(crate) candidates: Vec<usize>,
 }
 
 impl Match {
+    /// Whether it says more of a secret than that it is one.
+    fn is_specific(&self) -> bool {
+        self.kind != Kind::Generic && self.confidence >= DOUBTFUL
+    }
+
+    /// Takes note of a match that lost to this one, when both are as good a name for the secret.
+    fn defeat(&mut self, lost: &Match) {
+        if lost.secret == self.secret && lost.is_specific() && lost.rule != self.rule {
+            self.candidates.push(lost.rule);
+        }
+    }
+
+    fn sort_candidates(&mut self) {
+        self.candidates.sort_unstable();
+        self.candidates.dedup();
+    }
+
     fn layer(&self) -> u8 {
         match self.kind {
             Kind::Generic => 3,
@@ -45,19 +64,26 @@ impl Match {
     }
 }
 
-/// Which of all the matches of a text are kept, by their indices.
-pub(super) fn kept(all: &[Match]) -> Vec<bool> {
+/// Which of all the matches of a text are kept, by their indices; those that are learn of the candidates that lost.
+pub(super) fn kept(all: &mut [Match]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|&index| all[index].order());
-    let (mut kept, mut spans) = (vec![false; all.len()], Vec::<Span>::new());
+    let (mut kept, mut winners) = (vec![false; all.len()], Vec::<(Span, usize)>::new());
     for index in order {
         let secret = all[index].secret;
-        let next = spans.partition_point(|span| span.end <= secret.start);
-        if spans.get(next).is_none_or(|span| !span.overlaps(secret)) {
-            spans.insert(next, secret);
-            kept[index] = true;
+        let next = winners.partition_point(|(span, _)| span.end <= secret.start);
+        match winners.get(next).copied().filter(|(span, _)| span.overlaps(secret)) {
+            None => {
+                winners.insert(next, (secret, index));
+                kept[index] = true;
+            }
+            Some((_, winner)) => {
+                let lost = all[index].clone();
+                all[winner].defeat(&lost);
+            }
         }
     }
+    all.iter_mut().for_each(Match::sort_candidates);
     kept
 }
 
@@ -121,13 +147,21 @@ impl Resolver {
             }
             let next = self.kept.partition_point(|kept| kept.span.end <= found.secret.start);
             let believed = found.confidence >= DOUBTFUL;
-            let mut winners = self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret)).peekable();
-            if winners.peek().is_none() {
+            let winners = || self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret));
+            let Some(first) = winners().next() else {
                 self.kept.insert(next, Kept { span: found.secret, believed });
                 self.ready.push(found);
-            } else if let Some(lost) = &mut self.lost
+                continue;
+            };
+            // Where both start and end alike, the winner is still here.
+            if first.span == found.secret
+                && let Some(winner) = self.ready.iter_mut().find(|ready| ready.secret == found.secret)
+            {
+                winner.defeat(&found);
+            }
+            if let Some(lost) = &mut self.lost
                 && believed
-                && winners.any(|kept| kept.believed)
+                && winners().any(|kept| kept.believed)
             {
                 lost.push(found.secret);
             }
@@ -137,7 +171,10 @@ impl Resolver {
         let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
         self.ready.sort_by_key(|found| found.secret.start);
         let out = self.ready.partition_point(|found| found.secret.start < first);
-        self.ready.drain(..out).for_each(&mut keep);
+        for mut found in self.ready.drain(..out) {
+            found.sort_candidates();
+            keep(found);
+        }
     }
 }
 
@@ -147,7 +184,7 @@ mod tests {
 
     fn found(rule: usize, kind: Kind, start: u64, end: u64) -> Match {
         let span = Span { start, end };
-        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind }
+        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind, candidates: Vec::new() }
     }
 
     fn resolve(all: &[Match]) -> Vec<Match> {
@@ -204,6 +241,18 @@ mod tests {
         assert_eq!(resolve(&[doubtful, generic, contextual.clone()]), [contextual]);
     }
 
+    #[test]
+    fn rules_that_claim_the_same_secret_are_candidates() {
+        let at = |rule, kind| found(rule, kind, 0, 10);
+        let others = [at(2, Kind::Distinctive), at(5, Kind::Contextual), at(3, Kind::Generic), at(4, Kind::Contextual)];
+        let longer = found(6, Kind::Contextual, 0, 12);
+        let doubtful = Match { confidence: 0.05, ..at(7, Kind::Distinctive) };
+        let all = [&others[..], &[longer, doubtful]].concat();
+        let resolved = resolve(&all);
+        assert_eq!(resolved.len(), 1);
+        assert_eq!((resolved[0].rule, &resolved[0].candidates[..]), (2, &[4, 5][..]));
+    }
+
     proptest::proptest! {
         #[test]
         fn the_answer_does_not_depend_on_when_matches_become_known(
@@ -217,7 +266,7 @@ mod tests {
                 .collect();
             let resolved = resolve(&matches);
             proptest::prop_assert_eq!(&resolve_late(&matches, step), &resolved);
-            let kept = kept(&matches);
+            let kept = kept(&mut matches.clone());
             let mut at_once: Vec<Match> =
                 matches.iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found.clone()).collect();
             at_once.sort_by_key(|found| found.secret.start);

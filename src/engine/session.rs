@@ -220,6 +220,7 @@ impl State {
                 confidence: found.confidence,
                 verdicts: found.verdicts,
                 decoded,
+                candidates: found.candidates,
             };
             sink(finding, surroundings);
         }

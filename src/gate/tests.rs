@@ -42,6 +42,7 @@ fn located(secret: &str, line: u64) -> Located {
         confidence: 1.0,
         verdicts: Vec::new(),
         decoded: None,
+        candidates: Vec::new(),
     };
     Located { path: "a\n.py".to_owned(), finding, origin: None }
 }

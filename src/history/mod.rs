@@ -52,8 +52,6 @@ pub struct HistorySettings {
     pub exclude: Vec<String>,
     /// Report every version of a file that holds a secret, and not only the first at its path.
     pub all_occurrences: bool,
-    #[doc(hidden)]
-    pub plain: bool,
 }
 
 /// A secret at a place, and in which object it came there first.
@@ -104,7 +102,6 @@ impl Run<'_> {
             progress: self.progress,
             names: Names::default(),
             hasher: RandomState::new(),
-            plain: settings.plain,
         };
         let mut found = walk::walk(&store, &forests, &scan, threads, self.interrupted);
         let mut outcome = Outcome::default();

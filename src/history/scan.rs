@@ -67,8 +67,6 @@ pub(super) struct ObjectScan<'a> {
     pub(super) progress: &'a Progress,
     pub(super) names: Names,
     pub(super) hasher: RandomState,
-    /// Scans every blob in full: what the tests compare with.
-    pub(super) plain: bool,
 }
 
 /// What a thread has found so far.
@@ -104,7 +102,7 @@ impl ObjectScan<'_> {
     }
 
     fn blob(&self, found: &mut Found, object: &Object<'_>, base: Option<(&Scanned, &[Copied])>) -> Scanned {
-        let scanned = match base.filter(|_| !self.plain) {
+        let scanned = match base {
             Some((base, copies)) => self.scanner.scan_delta(base, object.content, copies, &mut found.scratch),
             None => self.scanner.scan_base(object.content, &mut found.scratch),
         };

@@ -19,7 +19,7 @@ pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write)
 }
 
 fn row(entry: &Entry<'_>, options: &Options) -> String {
-    let Entry { located, rule, fingerprint } = *entry;
+    let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let secret = if options.show_secrets {
         String::from_utf8_lossy(finding.secret.expose()).into_owned()

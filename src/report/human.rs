@@ -89,6 +89,10 @@ fn write_block(group: &[&Entry<'_>], options: &Options, palette: &Palette, out: 
     if let Some(origin) = &first.located.origin {
         write_origin(origin, palette, out)?;
     }
+    let candidates: Vec<&str> = first.candidates().collect();
+    if !candidates.is_empty() {
+        writeln!(out, "          or another of this form: {}", Escaped(&candidates.join(", ")))?;
+    }
     let listed = if options.verbosity == Verbosity::Verbose { others.len() } else { others.len().min(PLACES) };
     for other in &others[..listed] {
         writeln!(out, "          also {}{}", place(other.located), short_commit(other.located))?;

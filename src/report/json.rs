@@ -42,6 +42,8 @@ struct FindingObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decoded: Option<[&'a str; 1]>,
     validated: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<GitObject<'a>>,
 }
@@ -141,7 +143,7 @@ fn errors(outcome: &Outcome) -> Vec<ErrorObject<'_>> {
 }
 
 pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let Entry { located, rule, fingerprint } = *entry;
+    let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let (secret, secret_base64) = secret_text(finding, options.show_secrets);
     let object = FindingObject {
@@ -162,6 +164,7 @@ pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Wr
         fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
         decoded: finding.decoded.map(|encoding| [encoding.as_str()]),
         validated: validated(finding),
+        candidates: entry.candidates().collect(),
         git: located.origin.as_deref().map(GitObject::of),
     };
     write_value(&object, out)

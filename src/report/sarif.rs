@@ -218,7 +218,7 @@ fn notifications(outcome: &Outcome) -> Vec<Notification<'_>> {
 }
 
 fn result<'a>(entry: &Entry<'a>, index: &HashMap<&str, usize>, options: &Options) -> ResultObject<'a> {
-    let Entry { located, rule, fingerprint } = *entry;
+    let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let confidence = confidence(finding);
     let region = Region {

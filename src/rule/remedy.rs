@@ -32,6 +32,9 @@ pub(super) struct VerifySpec {
     /// Statuses that say that it is revoked or was never one.
     #[serde(default)]
     pub dead: Vec<u16>,
+    /// What the answer to a live secret holds, where the status does not tell.
+    #[serde(default)]
+    pub contains: Option<String>,
 }
 
 /// How to ask a provider whether a secret is alive: one request that changes nothing. Templates hold `{secret}` where
@@ -46,6 +49,7 @@ pub struct Verify {
     body: Option<Text>,
     alive: Vec<u16>,
     dead: Vec<u16>,
+    contains: Option<Text>,
 }
 
 /// What a rule says about the time after a finding.
@@ -100,6 +104,12 @@ impl Verify {
     pub fn dead(&self) -> &[u16] {
         &self.dead
     }
+
+    /// What the answer to a live secret holds, where the status does not tell.
+    #[must_use]
+    pub fn contains(&self) -> Option<&str> {
+        self.contains.as_deref()
+    }
 }
 
 const SECRET: &str = "{secret}";
@@ -135,6 +145,7 @@ pub(super) fn admit_verify(spec: &VerifySpec) -> Result<Verify> {
         body: spec.body.as_ref().map(Text::from),
         alive: spec.alive.clone(),
         dead: spec.dead.clone(),
+        contains: spec.contains.as_ref().map(Text::from),
     })
 }
 
@@ -187,7 +198,7 @@ mod tests {
         assert_eq!((verify.method(), verify.url()), ("GET", "https://t.example/me"));
         assert_eq!(verify.headers().collect::<Vec<_>>(), [("Authorization", "Bearer {secret}")]);
         assert_eq!((verify.alive(), verify.dead()), (&[200][..], &[401][..]));
-        assert_eq!((verify.basic(), verify.body()), (None, None));
+        assert_eq!((verify.basic(), verify.body(), verify.contains()), (None, None, None));
     }
 
     #[test]

@@ -22,6 +22,7 @@ struct Match {
     confidence: f32,
     verdicts: Vec<Verdict>,
     layer: u8,
+    candidates: Vec<usize>,
 }
 
 impl Twin {
@@ -77,8 +78,17 @@ impl Twin {
         matches.sort_by_key(|m| {
             (m.layer, m.secret.start, Reverse(m.secret.end), Reverse((m.confidence * 1e6) as u32), m.rule)
         });
+        let claims: Vec<(usize, Range<usize>)> = matches
+            .iter()
+            .filter(|m| m.confidence >= DOUBTFUL && self.rules[m.rule].0.kind() != Kind::Generic)
+            .map(|m| (m.rule, m.secret.clone()))
+            .collect();
         let mut kept: Vec<Match> = Vec::new();
-        for found in matches {
+        for mut found in matches {
+            let same = claims.iter().filter(|(rule, secret)| *rule != found.rule && *secret == found.secret);
+            found.candidates = same.map(|(rule, _)| *rule).collect();
+            found.candidates.sort_unstable();
+            found.candidates.dedup();
             if kept.iter().all(|other| !to_span(&other.secret).overlaps(to_span(&found.secret))) {
                 kept.push(found);
             }
@@ -116,7 +126,7 @@ impl Twin {
                 Kind::Contextual => 1,
                 Kind::Distinctive | Kind::Structural => 2 * u8::from(!believed),
             };
-            matches.push(Match { rule: index, matched, secret, confidence, verdicts, layer });
+            matches.push(Match { rule: index, matched, secret, confidence, verdicts, layer, candidates: Vec::new() });
         }
         matches
     }
@@ -245,6 +255,17 @@ fn finding(
     (start, end): (Position, Position),
     decoded: Option<Encoding>,
 ) -> Finding {
-    let Match { rule, secret, confidence, verdicts, .. } = found;
-    Finding { rule, secret: Secret::new(&text[secret]), span, matched, start, end, confidence, verdicts, decoded }
+    let Match { rule, secret, confidence, verdicts, candidates, .. } = found;
+    Finding {
+        rule,
+        secret: Secret::new(&text[secret]),
+        span,
+        matched,
+        start,
+        end,
+        confidence,
+        verdicts,
+        decoded,
+        candidates,
+    }
 }

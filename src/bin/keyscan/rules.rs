@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use keyscan::{DOUBTFUL, Error, Failure, Result, Rule, RuleSet, Scanner, try_templates};
+use keyscan::{Checksum, DOUBTFUL, Error, Failure, Result, Rule, RuleSet, Scanner, Structure, try_templates};
 
 use crate::args::{ListArgs, RuleArgs, RulesCommand};
 use crate::exit::Exit;
@@ -111,7 +111,10 @@ fn show_remedy(rule: &Rule, line: &mut impl FnMut(&str, &str) -> Result<()>) -> 
     if let Some(basic) = verify.basic() {
         line("", &format!("Basic authentication as {basic}"))?;
     }
-    verify.body().map_or(Ok(()), |body| line("", body))
+    if let Some(body) = verify.body() {
+        line("", body)?;
+    }
+    verify.contains().map_or(Ok(()), |text| line("", &format!("the answer to a live one contains {text}")))
 }
 
 /// The rules as a table in Markdown.
@@ -132,12 +135,8 @@ fn table(rules: &[&Rule], out: &mut dyn Write) -> io::Result<()> {
             Some(docs) => format!("[{}]({docs})", rule.provider_name()),
             None => rule.provider_name().to_owned(),
         };
-        let checks: Vec<&str> = rule
-            .checksum()
-            .map(|checksum| checksum.as_str())
-            .into_iter()
-            .chain(rule.structure().map(|structure| structure.as_str()))
-            .collect();
+        let checks: Vec<&str> =
+            rule.checksum().map(Checksum::as_str).into_iter().chain(rule.structure().map(Structure::as_str)).collect();
         let (severity, kind) = (rule.severity().as_str(), rule.kind().as_str());
         let (id, what, checks) = (rule.id(), rule.description(), checks.join(", "));
         writeln!(out, "| {provider} | `{id}` | {what} | {severity} | {kind} | {checks} |")?;

@@ -146,12 +146,6 @@ impl Engine {
             long_run,
         })
     }
-
-    /// Whether a rule is tried at a start depends on no more bytes after it than this.
-    fn reach_after_start(&self) -> u64 {
-        let anchors = self.max_before + self.prefilter.max_len();
-        anchors.max(self.keywords.longest_len()) as u64
-    }
 }
 
 /// Finds secrets. Immutable and cheap to clone; shared by all threads.

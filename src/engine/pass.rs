@@ -273,11 +273,13 @@ impl Pass {
         }
         let cache = caches[index].as_mut()?;
         let to = text.len().min(at.saturating_add(rule.max_len));
-        if secret_group {
-            return matcher.earliest_secret(text, at..to);
-        }
         let waits = self.states[index].waiting.is_some_and(|(start, _)| start == window.base + at as u64);
-        (waits || matcher.attempt(cache, text, at..to, true, &mut None).0 != Attempt::NoMatch).then_some(at)
+        let alive = waits || matcher.attempt(cache, text, at..to, true, &mut None).0 != Attempt::NoMatch;
+        match secret_group {
+            _ if !alive => None,
+            true => matcher.earliest_secret(text, at..to),
+            false => Some(at),
+        }
     }
 
     /// Starts another view of the same unit.

@@ -9,11 +9,14 @@
 //!
 //! All of this looks at the last few hundred bytes only, and changes no finding.
 
+use regex_syntax::hir::{Class, Hir, HirKind};
+
 use super::Engine;
 use super::escaped;
 use super::keyword::KeywordIndex;
 use super::pass::keyword_before;
 use super::prefilter::Buffers;
+use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn};
 
 /// A start at which a rule may match when the text goes on.
@@ -31,8 +34,39 @@ pub(super) struct TailIndex {
     heads: Vec<Vec<(usize, usize)>>,
     /// The longest of them.
     longest_head: usize,
-    /// Rules whose literals stand farther in, and how long before the end of the text a start of theirs may be open.
-    inner: Vec<(usize, usize)>,
+    /// Rules whose literals stand farther in.
+    inner: Vec<Inner>,
+}
+
+/// A rule whose literals do not start its matches.
+#[derive(Debug)]
+struct Inner {
+    rule: usize,
+    /// How long before the end of the text a start may be open.
+    reach: usize,
+    /// No other byte stands in a match.
+    bytes: ByteSet,
+}
+
+/// All bytes that may stand in a match of a regex; every byte where it cannot be read.
+fn bytes_of(source: &str) -> ByteSet {
+    let parsed = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+    let mut bytes = ByteSet::EMPTY;
+    let mut parts: Vec<&Hir> = parsed.iter().collect();
+    while let Some(part) = parts.pop() {
+        match part.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => bytes = literal.0.iter().fold(bytes, |bytes, byte| bytes.with(*byte)),
+            HirKind::Class(Class::Bytes(class)) => {
+                bytes = class.iter().fold(bytes, |bytes, range| bytes.with_range(range.start(), range.end()));
+            }
+            HirKind::Class(Class::Unicode(_)) => return ByteSet::ALL,
+            HirKind::Repetition(repetition) => parts.push(&repetition.sub),
+            HirKind::Capture(capture) => parts.push(&capture.sub),
+            HirKind::Concat(subs) | HirKind::Alternation(subs) => parts.extend(subs),
+        }
+    }
+    if parsed.is_ok() { bytes } else { ByteSet::ALL }
 }
 
 impl TailIndex {
@@ -54,7 +88,7 @@ impl TailIndex {
                 }
             }
             if reach > 0 {
-                index.inner.push((rule, reach));
+                index.inner.push(Inner { rule, reach, bytes: spec.regex().map_or(ByteSet::ALL, bytes_of) });
             }
         }
         index
@@ -80,10 +114,10 @@ impl TailIndex {
 
     /// Starts whose literals may stand behind the text.
     fn inner_literals(&self, rules: &[Rule], text: &[u8], open: &mut Vec<Open>) {
-        for &(rule, reach) in &self.inner {
-            let spec = &rules[rule];
-            let from = text.len().saturating_sub(reach);
-            open.extend((from..text.len()).filter(|&at| may_start(spec, text, at)).map(|at| Open { rule, at }));
+        for &Inner { rule, reach, ref bytes } in &self.inner {
+            let tail = text.iter().rev().take(reach).take_while(|byte| bytes.contains(**byte)).count();
+            let starts = (text.len() - tail..text.len()).filter(|&at| may_start(&rules[rule], text, at));
+            open.extend(starts.map(|at| Open { rule, at }));
         }
     }
 }

@@ -117,10 +117,11 @@ impl Blocks {
                     match self.lead(text, base, from, word) {
                         Lead::More(word) => {
                             self.state = State::Begun { start, from, kind, word };
-                            // What has no body is not hidden.
-                            return if last {
-                                self.state = State::Idle
-                            };
+                            if last {
+                                // What has no body is not hidden.
+                                self.state = State::Idle;
+                            }
+                            return;
                         }
                         Lead::Body => {
                             sink(Event::Opened(start, kind));

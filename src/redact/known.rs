@@ -5,6 +5,7 @@
 //! the needle next to it in that order starts with it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +19,8 @@ use crate::secret::Secret;
 const MIN_LEN: usize = 6;
 /// Values shorter than this are found as whole words only.
 const MIN_FREE_LEN: usize = 8;
+/// So much of a needle is looked for before the rest is compared.
+const HEAD_LEN: usize = 8;
 /// The longest needle.
 const MAX_LEN: usize = 64 * 1024;
 /// Versions of one secret that are hidden at a time.
@@ -280,6 +283,13 @@ struct Needle {
     is_word: bool,
 }
 
+impl Needle {
+    /// The part that is looked for first: tables of whole needles would take long to make.
+    fn head(&self) -> &[u8] {
+        &self.bytes[..self.bytes.len().min(HEAD_LEN)]
+    }
+}
+
 impl Drop for Needle {
     fn drop(&mut self) {
         self.bytes.zeroize();
@@ -291,7 +301,9 @@ impl Drop for Needle {
 pub(super) struct Needles {
     /// By their bytes.
     sorted: Vec<Needle>,
+    /// Finds their heads; a head is that of a range of them.
     prefilter: Option<Prefilter>,
+    heads: Vec<Range<usize>>,
     /// The first two bytes of needles, as bits.
     starts: Vec<u64>,
     max_len: usize,
@@ -320,11 +332,15 @@ impl Needles {
             let index = usize::from(u16::from_be_bytes([needle.bytes[0], needle.bytes[1]]));
             starts[index / 64] |= 1 << (index % 64);
         }
-        let literal = |needle: &Needle| Literal { bytes: needle.bytes.clone(), ignore_case: false };
-        let literals: Vec<Literal> = sorted.iter().map(literal).collect();
+        let (mut literals, mut heads) = (Vec::new(), Vec::new());
+        for same in sorted.chunk_by(|a, b| a.head() == b.head()) {
+            let from = heads.last().map_or(0, |last: &Range<usize>| last.end);
+            literals.push(Literal { bytes: same[0].head().to_vec(), ignore_case: false });
+            heads.push(from..from + same.len());
+        }
         let max_len = sorted.iter().map(|needle| needle.bytes.len()).max().unwrap_or(0);
         let prefilter = (!literals.is_empty()).then(|| Prefilter::new(&literals, &[]));
-        Needles { sorted, prefilter, starts, max_len }
+        Needles { sorted, prefilter, heads, starts, max_len }
     }
 
     /// The needles that start with `tail` and go on behind it.
@@ -416,15 +432,19 @@ impl Matcher {
             return;
         };
         let from = (*pending_from - base) as usize;
-        prefilter.scan(text, from, text.len(), buffers, &mut |id, at, _| {
-            let needle = &needles.sorted[id as usize];
-            let to = at + needle.bytes.len();
-            let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-            let beside = word(at.checked_sub(1).and_then(|at| text.get(at))) || word(text.get(to));
-            let undecided = to == text.len() && !last;
-            if !needle.is_word || (!beside && !undecided) {
-                let (start, end) = (base + at as u64, base + to as u64);
-                sink(Hit { start, end, name: Arc::clone(&needle.name), value: Arc::clone(&needle.value) });
+        prefilter.scan(text, from, text.len(), buffers, &mut |head, at, _| {
+            for needle in &needles.sorted[needles.heads[head as usize].clone()] {
+                if !text[at..].starts_with(&needle.bytes) {
+                    continue;
+                }
+                let to = at + needle.bytes.len();
+                let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+                let beside = word(at.checked_sub(1).and_then(|at| text.get(at))) || word(text.get(to));
+                let undecided = to == text.len() && !last;
+                if !needle.is_word || (!beside && !undecided) {
+                    let (start, end) = (base + at as u64, base + to as u64);
+                    sink(Hit { start, end, name: Arc::clone(&needle.name), value: Arc::clone(&needle.value) });
+                }
             }
         });
         let first = from.max(text.len().saturating_sub(needles.max_len));

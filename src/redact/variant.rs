@@ -143,7 +143,7 @@ fn encodings(text: &[u8], forms: &mut Vec<Vec<u8>>) {
     forms.extend(base64);
     for hex in [HEXLOWER.encode(text), HEXUPPER.encode(text)] {
         let pairs: Vec<&str> = hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok()).collect();
-        forms.extend([":", " ", "\\x", ", 0x", "%"].map(|separator| pairs.join(separator).into_bytes()));
+        forms.extend([":", "\\x"].map(|separator| pairs.join(separator).into_bytes()));
         forms.push(hex.into_bytes());
     }
     if text.is_ascii() {

@@ -58,3 +58,18 @@ fn assert_redacts(redaction: &Redaction, text: &[u8], expected: &[u8]) {
     let again = redaction.redact(expected);
     assert_eq!(show(&again), show(expected), "redacted twice");
 }
+
+#[test]
+fn redactors_cross_threads_and_their_debug_shows_no_secret() {
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    is_send::<keyscan::redact::Redactor>();
+    is_send::<keyscan::redact::RedactWriter<Vec<u8>>>();
+    is_shared::<Redaction>();
+    is_shared::<KnownSecrets>();
+    let redaction = redaction(&["quartz-0123"]);
+    let mut redactor = redaction.redactor();
+    redactor.push(b"quartz-01", &mut Vec::new());
+    let shown = format!("{redaction:?} {redactor:?} {:?}", redactor.stats());
+    assert!(!shown.contains("quartz"), "{shown}");
+}

@@ -41,6 +41,11 @@ pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
+    // Neither a crash nor a debugger shall write the known secrets to a file.
+    #[cfg(target_os = "linux")]
+    if !args.secrets_from.is_empty() {
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    }
     let report = Report::open(args.report.as_deref())?;
     let job = Job { args, redaction, known, report };
     let (stats, exit) = if !args.command.is_empty() {

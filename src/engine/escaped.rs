@@ -1,11 +1,23 @@
 //! What stands before a value when it is escaped: the last letter of `\\n` is no part of the word after it.
 
+use crate::rule::{Rule, WayIn};
+
 /// The longest sequence that sets a terminal's colours.
 const MAX_ANSI: usize = 20;
 
+/// Whether a match of the rule may start behind this text.
+pub(super) fn may_start(rule: &Rule, before: &[u8]) -> bool {
+    let escaped = || {
+        // A run would have to be looked for again behind the escape.
+        let by_literal = matches!(rule.way_in, WayIn::Literals(_));
+        by_literal && byte_before(before).is_some_and(|byte| rule.before.contains(byte))
+    };
+    before.last().is_none_or(|&byte| rule.before.contains(byte)) || escaped()
+}
+
 /// The byte that is meant by the escape at the end of `text`: `\\n`, `\\x22`, `\\u0022`, `%22`, or the end of an ANSI colour
 /// (for which it is the escape byte). `None` where no escape ends there.
-pub(crate) fn byte_before(text: &[u8]) -> Option<u8> {
+fn byte_before(text: &[u8]) -> Option<u8> {
     let last = *text.last()?;
     match last {
         b'n' | b'r' | b't' if text.ends_with(&[b'\\', last]) => return Some(b'\n'),

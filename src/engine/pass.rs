@@ -15,7 +15,7 @@ use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, FAR, Target, assign, escaped};
-use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule, WayIn};
+use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
 use crate::span::Span;
 
 /// Anchors are looked for in blocks that stay in the first-level cache while their candidates are tried.
@@ -44,12 +44,7 @@ impl Window<'_> {
     /// Whether a match of the rule may start here, as far as what stands before it is concerned.
     fn may_start(&self, rule: &Rule, offset: u64) -> bool {
         let before = &self.bytes[..offset.saturating_sub(self.base) as usize];
-        let escaped = || {
-            // A run would have to be looked for again behind the escape.
-            let by_literal = matches!(rule.way_in, WayIn::Literals(_));
-            by_literal && escaped::byte_before(before).is_some_and(|byte| rule.before.contains(byte))
-        };
-        before.last().is_none_or(|&byte| rule.before.contains(byte)) || escaped()
+        escaped::may_start(rule, before)
     }
 }
 
@@ -261,7 +256,7 @@ impl Pass {
         at: usize,
     ) -> Option<usize> {
         let (rule, text) = (&engine.rules[index], window.bytes);
-        let allowed = rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]));
+        let allowed = rule.head.fits(&text[at..]) && escaped::may_start(rule, &text[..at]);
         if !allowed || (!rule.keywords.is_empty() && !keyword_before(rule, text, at)) {
             return None;
         }

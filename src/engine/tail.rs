@@ -12,6 +12,7 @@
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::Engine;
+use super::escaped;
 use super::keyword::KeywordIndex;
 use super::pass::keyword_before;
 use super::prefilter::Buffers;
@@ -123,7 +124,7 @@ impl TailIndex {
 
 /// Whether the neighbours of a start allow a match of the rule there.
 fn may_start(rule: &Rule, text: &[u8], at: usize) -> bool {
-    rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]))
+    rule.head.fits(&text[at..]) && escaped::may_start(rule, &text[..at])
 }
 
 impl KeywordIndex {

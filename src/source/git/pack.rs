@@ -19,6 +19,8 @@ pub(crate) struct Pack {
     hash_len: usize,
     /// Positions in the index by the offsets of their entries: a position and its offset are a *slot*.
     slots: Vec<(u64, u32)>,
+    /// The slots by position; `u32::MAX` where the index does not place one.
+    slot_by_position: Vec<u32>,
     /// Positions whose entries the index does not place in the pack.
     pub(crate) misplaced: Vec<u32>,
 }
@@ -74,7 +76,11 @@ impl Pack {
             }
         }
         slots.sort_unstable();
-        Ok(Pack { path, bytes, index_bytes, index, hash_len, slots, misplaced })
+        let mut slot_by_position = vec![u32::MAX; index.count() as usize];
+        for (&(_, position), slot) in slots.iter().zip(0..) {
+            slot_by_position[position as usize] = slot;
+        }
+        Ok(Pack { path, bytes, index_bytes, index, hash_len, slots, slot_by_position, misplaced })
     }
 
     /// What about the pack does not agree with its index, where something does not.
@@ -111,7 +117,7 @@ impl Pack {
 
     /// The slot of the object at a position of the index.
     pub(crate) fn slot_of(&self, position: u32) -> Option<u32> {
-        self.index.offset(&self.index_bytes, position).and_then(|offset| self.slot_at(offset))
+        self.slot_by_position.get(position as usize).copied().filter(|slot| *slot != u32::MAX)
     }
 
     pub(crate) fn id_bytes(&self, position: u32) -> &[u8] {

@@ -363,7 +363,7 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The place: `FILE:LINE`; `-:LINE` is standard input
-    #[arg(value_name = "FILE:LINE")]
+    #[arg(value_name = "FILE:LINE", allow_hyphen_values = true)]
     pub(crate) place: String,
     /// Also rules whose literal stands there but which do not match
     #[arg(short, long)]

@@ -19,6 +19,8 @@ use crate::{
     source::git::{ObjectError, ObjectKind, ObjectNumber, Store},
     span::Copied,
 };
+#[cfg(feature = "git")]
+use std::sync::atomic::AtomicBool;
 
 /// What the validators say about a match: its confidence and why.
 #[must_use]
@@ -88,7 +90,8 @@ pub fn horizon(session: &Session<'_>) -> u64 {
 }
 
 /// Scans every blob of a repository along the deltas, and in full: how many blobs were made from others, and those of
-/// which the two say something different.
+/// which the two say something different. When more than `max_held` bytes of bases wait for their deltas, some are let
+/// go and made again.
 ///
 /// # Errors
 /// When there is no repository, or its objects cannot be listed.
@@ -97,12 +100,13 @@ pub fn history_differences(
     scanner: &Scanner,
     path: &std::path::Path,
     threads: usize,
+    max_held: u64,
 ) -> crate::error::Result<(u64, Vec<String>)> {
     let repository = Repository::discover(path)?;
     let store = Store::open(&repository.objects(), repository.hash_len)?;
     let forests = walk::forests(&store, threads);
     let check = DeltaCheck { scanner, store: &store };
-    let workers = walk::walk(&store, &forests, &check, threads, &std::sync::atomic::AtomicBool::new(false));
+    let workers = walk::walk(&store, &forests, &check, threads, max_held, &AtomicBool::new(false));
     let deltas = workers.iter().map(|worker| worker.deltas).sum();
     Ok((deltas, workers.into_iter().flat_map(|worker| worker.differences).collect()))
 }

@@ -360,8 +360,9 @@ fn scanning_changes_finds_what_scanning_everything_finds() {
             if !repack.is_empty() {
                 repo.git(&[&["repack", "-q"], repack].concat());
             }
-            for threads in [1, 4] {
-                let (deltas, differences) = testing::history_differences(&scanner, repo.path(), threads).unwrap();
+            for (threads, max_held) in [(1, u64::MAX), (4, u64::MAX), (3, 0), (1, 50_000)] {
+                let (deltas, differences) =
+                    testing::history_differences(&scanner, repo.path(), threads, max_held).unwrap();
                 assert!(differences.is_empty(), "seed {seed}, {repack:?}: {differences:#?}");
                 assert!(repack.is_empty() || deltas > 30, "seed {seed}, {repack:?}: {deltas} deltas");
             }
@@ -538,4 +539,14 @@ fn nothing_is_written_and_no_program_of_the_repository_runs() {
     let before = listing();
     assert!(!history(repo.path()).findings.is_empty());
     assert_eq!(listing(), before);
+}
+
+/// Compares the two ways of scanning on the repositories of a folder, where one is named.
+#[test]
+fn real_repositories_give_the_same_along_deltas_and_in_full() {
+    let Some(folder) = std::env::var_os("KEYSCAN_HISTORY_DIR") else { return };
+    let scanner = Scanner::new(RuleSet::builtin());
+    let (deltas, differences) = testing::history_differences(&scanner, Path::new(&folder), 2, 64 << 20).unwrap();
+    assert!(differences.is_empty(), "{differences:#?}");
+    assert!(deltas > 0, "a repository that is packed has deltas");
 }

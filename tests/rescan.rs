@@ -57,7 +57,7 @@ fn apply(base: &[u8], steps: &[Step]) -> (Vec<u8>, Vec<Copied>) {
 fn edits(random: &mut Random, base: &[u8], new: &[u8]) -> Vec<Step> {
     let (mut steps, mut at) = (Vec::new(), 0);
     let most = base.len() / (1 + random.below(8)) + 2;
-    let mut piece = |random: &mut Random| {
+    let piece = |random: &mut Random| {
         let from = random.below(new.len() + 1);
         new[from..(from + random.below(80)).min(new.len())].to_vec()
     };

@@ -1,6 +1,7 @@
 //! The engine: one set of rules, one pass.
 
 pub(crate) mod assign;
+mod escaped;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
@@ -144,12 +145,6 @@ impl Engine {
             max_after,
             long_run,
         })
-    }
-
-    /// Whether a rule is tried at a start depends on no more bytes after it than this.
-    fn reach_after_start(&self) -> u64 {
-        let anchors = self.max_before + self.prefilter.max_len();
-        anchors.max(self.keywords.longest_len()) as u64
     }
 }
 

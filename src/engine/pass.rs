@@ -14,8 +14,8 @@ use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
-use super::{Engine, FAR, Target, assign};
-use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
+use super::{Engine, FAR, Target, assign, escaped};
+use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule, WayIn};
 use crate::span::Span;
 
 /// Anchors are looked for in blocks that stay in the first-level cache while their candidates are tried.
@@ -41,8 +41,15 @@ impl Window<'_> {
         self.base + self.bytes.len() as u64
     }
 
-    fn byte_before(&self, offset: u64) -> Option<u8> {
-        (offset > self.base).then(|| self.bytes[(offset - self.base) as usize - 1])
+    /// Whether a match of the rule may start here, as far as what stands before it is concerned.
+    fn may_start(&self, rule: &Rule, offset: u64) -> bool {
+        let before = &self.bytes[..offset.saturating_sub(self.base) as usize];
+        let escaped = || {
+            // A run would have to be looked for again behind the escape.
+            let by_literal = matches!(rule.way_in, WayIn::Literals(_));
+            by_literal && escaped::byte_before(before).is_some_and(|byte| rule.before.contains(byte))
+        };
+        before.last().is_none_or(|&byte| rule.before.contains(byte)) || escaped()
     }
 }
 
@@ -458,7 +465,7 @@ impl Pass {
         if start >= window.end() {
             return window.last;
         }
-        if window.byte_before(start).is_some_and(|byte| !rule.before.contains(byte)) {
+        if !window.may_start(rule, start) {
             self.note(index, start, || Tried::Before);
             return true;
         }
@@ -584,7 +591,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 let Some(start) = offset.checked_sub(min_before as u64) else { return };
                 let spec = &engine.rules[rule];
                 let fits = || {
-                    window.byte_before(start).is_none_or(|byte| spec.before.contains(byte))
+                    window.may_start(spec, start)
                         // A match that started before the window is not decided by what is left of it.
                         && start.checked_sub(window.base).is_none_or(|at| spec.head.fits(&window.bytes[at as usize..]))
                 };

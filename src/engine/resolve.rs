@@ -266,9 +266,10 @@ mod tests {
                 .collect();
             let resolved = resolve(&matches);
             proptest::prop_assert_eq!(&resolve_late(&matches, step), &resolved);
-            let kept = kept(&mut matches.clone());
+            let mut all = matches.clone();
+            let kept = kept(&mut all);
             let mut at_once: Vec<Match> =
-                matches.iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found.clone()).collect();
+                all.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found).collect();
             at_once.sort_by_key(|found| found.secret.start);
             proptest::prop_assert_eq!(at_once, resolved);
         }

@@ -13,9 +13,9 @@ use super::trees::Edge;
 use crate::source::git::walk::Forest;
 use crate::source::git::{ObjectNumber, Store};
 
-/// Trees within trees make more paths than anyone can count; a repository made to do so has its objects named by one
-/// path each when there are more than this.
-const MAX_PLACES: usize = 20_000_000;
+/// Trees within trees can make more paths than anyone can count. When more than this lead to objects with secrets, each
+/// tree is entered at one more path at most.
+const MAX_PATHS: usize = 200_000;
 
 /// A path, as the number of a folder and of a name in it. The root has no number.
 pub(super) type PathNumber = u32;
@@ -192,7 +192,7 @@ impl<'t> Attribution<'t> {
         let mut stack = vec![(root, None)];
         while let Some((tree, folder)) = stack.pop() {
             let Some(entries) = self.trees.children.get(&tree) else { continue };
-            self.overflowed |= self.seen_trees.len() > MAX_PLACES;
+            self.overflowed |= self.paths.paths.len() > MAX_PATHS;
             let key = if self.overflowed { (tree, None) } else { (tree, folder) };
             if !self.seen_trees.insert(key) {
                 continue;
@@ -209,16 +209,15 @@ impl<'t> Attribution<'t> {
 
     /// What stands where in a tree.
     pub(super) fn listed(&mut self, root: ObjectNumber) -> HashSet<(ObjectNumber, PathNumber)> {
-        let (mut listed, mut stack, mut steps) = (HashSet::new(), vec![(root, None)], 0);
+        let (mut listed, mut stack, mut seen) = (HashSet::new(), vec![(root, None)], HashSet::new());
         while let Some((tree, folder)) = stack.pop() {
             let Some(entries) = self.trees.children.get(&tree) else { continue };
+            if self.overflowed && !seen.insert(tree) {
+                continue;
+            }
             for &(name, child) in entries {
-                steps += 1;
-                if steps > MAX_PLACES {
-                    self.overflowed = true;
-                    return listed;
-                }
                 let path = self.paths.number(folder, name);
+                self.overflowed |= self.paths.paths.len() > MAX_PATHS;
                 if self.trees.is_wanted(name, child) {
                     listed.insert((child, path));
                 }

@@ -87,7 +87,8 @@ impl Locator<'_> {
         for group in groups {
             let path = self.path(group, &mut thread);
             let is_file = matches!(group.place, Place::Path(_) | Place::Name(_));
-            if is_file && exclude.matches(&path) || !settings.paths.is_empty() && !(is_file && only.matches(&path)) {
+            let is_wanted = settings.paths.is_empty() || is_file && only.matches(&path);
+            if !is_wanted || is_file && exclude.matches(&path) {
                 continue;
             }
             let commit = group.commit.and_then(|commit| {

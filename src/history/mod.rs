@@ -103,7 +103,7 @@ impl Run<'_> {
             names: Names::default(),
             hasher: RandomState::new(),
         };
-        let mut found = walk::walk(&store, &forests, &scan, threads, self.interrupted);
+        let mut found = walk::walk(&store, &forests, &scan, threads, walk::MAX_HELD, self.interrupted);
         let mut outcome = Outcome::default();
         note_failures(&repository, &store, &found, &mut outcome);
         for found in &found {
@@ -171,7 +171,9 @@ fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcom
     let missing: HashSet<&[u8]> = found.iter().flat_map(|found| &found.trees.missing).map(|id| &**id).collect();
     if !missing.is_empty() {
         let why = if repository.is_partial { "the clone is partial" } else { "the repository is damaged" };
-        note("<objects>".to_owned(), format!("{} objects that trees name are not there: {why}", missing.len()));
+        let count = missing.len();
+        let first = missing.iter().min().map(|id| data_encoding::HEXLOWER.encode(id)).unwrap_or_default();
+        note("<objects>".to_owned(), format!("{count} objects that trees name are not there, {first} first: {why}"));
     }
     let shallow = repository.shallow.len();
     let absent: u64 =

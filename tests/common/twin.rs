@@ -102,9 +102,13 @@ impl Twin {
         let (before, after) = testing::neighbours(rule);
         let mut matches = Vec::new();
         let mut from = 0;
+        let by_literal = rule.way_in().starts_with("one of \"");
         while let Some(start) = next_start(rule, regex.as_ref(), text, from) {
             from = start + 1;
-            if start > 0 && !before.contains(text[start - 1]) {
+            let stands_free = start == 0
+                || before.contains(text[start - 1])
+                || by_literal && escape_before(&text[..start]).is_some_and(|byte| before.contains(byte));
+            if !stands_free {
                 continue;
             }
             if rule.keywords().len() > 0 && !has_keyword(rule, text, start) {
@@ -156,6 +160,29 @@ fn match_at(rule: &Rule, regex: Option<&Regex>, text: &[u8], start: usize) -> Op
     let matched = captures.get_match()?.range();
     let secret = captures.get_group_by_name("secret").map_or(matched.clone(), |group| group.range());
     Some((matched, secret))
+}
+
+/// The byte that an escape at the end of the text stands for.
+fn escape_before(text: &[u8]) -> Option<u8> {
+    let ends = |what: &str| text.ends_with(what.as_bytes());
+    if ends("\\n") || ends("\\r") || ends("\\t") {
+        return Some(b'\n');
+    }
+    if let Some(rest) = text.strip_suffix(b"m") {
+        let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+        if digits <= 17 && rest[..rest.len() - digits].ends_with(b"\x1b[") {
+            return Some(0x1b);
+        }
+    }
+    (0..=255).find(|byte| {
+        let spelt = [
+            format!("{byte:02x}"),
+            format!("{byte:02X}"),
+            format!("{:x}{:X}", byte >> 4, byte & 15),
+            format!("{:X}{:x}", byte >> 4, byte & 15),
+        ];
+        spelt.iter().any(|hex| ends(&format!("%{hex}")) || ends(&format!("\\x{hex}")) || ends(&format!("\\u00{hex}")))
+    })
 }
 
 /// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.

@@ -21,7 +21,6 @@ pub(crate) fn run(args: &GitArgs, stdout: &mut dyn Write) -> Result<Exit> {
             paths: args.paths.clone(),
             exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
             all_occurrences: args.all_occurrences,
-            ..HistorySettings::default()
         };
         let watched = || run.history(&args.repository, &settings);
         let outcome = progress::show(args.common.output_args.progress, run.progress, watched)?;

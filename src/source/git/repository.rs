@@ -108,7 +108,7 @@ impl Repository {
     fn heads(&self) -> Vec<(PathBuf, String)> {
         let mut heads = vec![(self.git_dir.clone(), "HEAD".to_owned())];
         let others =
-            fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().filter_map(|entry| entry.ok());
+            fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().filter_map(std::io::Result::ok);
         heads.extend(
             others.map(|entry| (entry.path(), format!("worktrees/{}/HEAD", entry.file_name().to_string_lossy()))),
         );
@@ -117,7 +117,7 @@ impl Repository {
 
     fn read_ref_folder(&mut self, root: &Path, name: &str, depth: usize) {
         let Ok(entries) = fs::read_dir(root.join(name)) else { return };
-        for entry in entries.filter_map(|entry| entry.ok()) {
+        for entry in entries.filter_map(std::io::Result::ok) {
             let Ok(file) = entry.file_name().into_string() else { continue };
             let name = format!("{name}/{file}");
             let Ok(kind) = entry.file_type() else { continue };
@@ -184,7 +184,7 @@ impl Repository {
         let worktrees = fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten();
         folders.extend(
             worktrees
-                .filter_map(|entry| entry.ok())
+                .filter_map(std::io::Result::ok)
                 .map(|entry| (entry.path(), format!(".git/worktrees/{}", entry.file_name().to_string_lossy()))),
         );
         for (folder, name) in folders {
@@ -198,7 +198,7 @@ impl Repository {
 }
 
 fn list_files(folder: &Path, name: &str, depth: usize, files: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok()) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(std::io::Result::ok) {
         let name = format!("{name}/{}", entry.file_name().to_string_lossy());
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && depth < MAX_REF_DEPTH => list_files(&entry.path(), &name, depth + 1, files),

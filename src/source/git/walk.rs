@@ -17,7 +17,7 @@ use super::{MAX_OBJECT_LEN, ObjectError, ObjectKind, ObjectNumber, Store, delta}
 use crate::span::Copied;
 
 /// Bases that wait for their deltas are let go when all of them hold more than this.
-const MAX_HELD: u64 = 256 << 20;
+pub(crate) const MAX_HELD: u64 = 256 << 20;
 /// A buffer that is larger is not kept for the next object.
 const MAX_KEPT_BUFFER: usize = 16 << 20;
 const MAX_KEPT_BUFFERS: usize = 8;
@@ -183,14 +183,17 @@ struct Shared<'a, V: Visitor> {
     waiting: AtomicUsize,
     threads: usize,
     held: AtomicU64,
+    max_held: u64,
 }
 
-/// Shows all objects of a store to a visitor, and gives back what its threads had.
+/// Shows all objects of a store to a visitor, and gives back what its threads had. No more than `max_held` bytes of
+/// bases are held for long, [`MAX_HELD`] as a rule.
 pub(crate) fn walk<V: Visitor>(
     store: &Store,
     forests: &[Forest],
     visitor: &V,
     threads: usize,
+    max_held: u64,
     interrupted: &AtomicBool,
 ) -> Vec<V::Worker> {
     let shared = Shared {
@@ -206,6 +209,7 @@ pub(crate) fn walk<V: Visitor>(
         waiting: AtomicUsize::new(0),
         threads,
         held: AtomicU64::new(0),
+        max_held,
     };
     let mut first = Walker::new(&shared);
     for (pack, forest) in forests.iter().enumerate() {
@@ -252,6 +256,16 @@ fn ordered_roots(store: &Store, forests: &[Forest], threads: usize) -> Vec<(u32,
     large
 }
 
+/// Lets those that wait go when a worker stops, for whatever reason: nobody may wait for it.
+struct Leaving<'a, V: Visitor>(&'a Shared<'a, V>);
+
+impl<V: Visitor> Drop for Leaving<'_, V> {
+    fn drop(&mut self) {
+        self.0.offered.lock().unwrap_or_else(PoisonError::into_inner).1 = self.0.threads;
+        self.0.changed.notify_all();
+    }
+}
+
 struct Walker<'a, V: Visitor> {
     shared: &'a Shared<'a, V>,
     worker: V::Worker,
@@ -276,6 +290,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
     }
 
     fn run(&mut self) {
+        let leaving = Leaving(self.shared);
         while !self.shared.interrupted.load(Ordering::Relaxed) {
             let Some(task) = self.next_task() else { break };
             self.task(task);
@@ -283,11 +298,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
                 self.offer();
             }
         }
-        // Nobody waits for those that stop early.
-        let mut offered = self.shared.offered.lock().unwrap_or_else(PoisonError::into_inner);
-        offered.1 = self.shared.threads;
-        drop(offered);
-        self.shared.changed.notify_all();
+        drop(leaving);
         if !self.shared.interrupted.load(Ordering::Relaxed) {
             self.loose();
         }
@@ -401,7 +412,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         let Some((last, others)) = below.split_last() else { return self.recycle(content) };
         let state = Arc::new(state);
         let len = content.len() as u64;
-        let crowded = shared.held.fetch_add(len, Ordering::Relaxed) + len > MAX_HELD;
+        let crowded = shared.held.fetch_add(len, Ordering::Relaxed) + len > shared.max_held;
         let node = Arc::new(Node { content, state: Arc::clone(&state) });
         let task = |slot: u32, base: Base<V::State>| Task { pack, slot, kind: Some(kind), base };
         // What is pushed last comes first: the one with the least below it.

@@ -37,7 +37,7 @@ impl Job<'_> {
             .map_err(|error| Error::config(format!("signals cannot be caught: {error}")))?;
         let wants_terminal = !self.args.no_pty && io::stdout().is_terminal();
         let mut running = if wants_terminal { in_terminal(&self.args.command)? } else { in_pipes(&self.args.command)? };
-        let terminal = running.terminal.as_ref().map(|fd| fd.try_clone()).transpose();
+        let terminal = running.terminal.as_ref().map(OwnedFd::try_clone).transpose();
         let terminal = terminal.map_err(|error| Error::config(error.to_string()))?;
         pass_signals(signals, running.child.id(), terminal, self.args.clone(), self.known.clone());
         let raw = running.terminal.as_ref().and_then(|_| RawMode::enter());

@@ -4,9 +4,11 @@
 
 mod builtin;
 mod check;
+mod head;
 mod literal;
 mod load;
 mod model;
+mod remedy;
 mod sample;
 mod schema;
 mod text;
@@ -14,5 +16,6 @@ mod text;
 pub(crate) use self::check::MAX_DISTANCE;
 pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
 pub(crate) use self::model::{Pattern, WayIn};
+pub use self::remedy::Verify;
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

@@ -3,10 +3,13 @@
 mod args;
 mod exit;
 mod explain;
+mod git;
 mod progress;
+mod redact;
 mod rules;
 mod scan;
 mod settings;
+mod time;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(args, out),
+        Command::Git(args) => git::run(args, out),
+        Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

@@ -14,24 +14,29 @@ use keyscan::{
     Surroundings, WalkSettings, config,
 };
 
-use crate::args::{self, OutputArgs, ScanArgs, When};
+use crate::args::{self, CommonArgs, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
 use crate::progress;
 use crate::rules::broken;
 use crate::settings::{load_config, load_rules};
 
 /// The file of accepted secrets that is always read: the nearest one, going up from the target.
-const IGNORE_FILE: &str = ".keyscanignore";
+pub(crate) const IGNORE_FILE: &str = ".keyscanignore";
 /// How much text a finding's allow comment may stand away from it.
 const MARGIN: usize = 1024;
 
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
-    let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
-    let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
-    let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
+/// Looks for secrets with `gather`, and reports them. `target` is where configuration is looked for; `roots` are the
+/// folders that are scanned. `gather` also answers whether it has reported its findings already.
+pub(crate) fn find(
+    args: &CommonArgs,
+    target: &Path,
+    roots: &[PathBuf],
+    stdout: &mut dyn Write,
+    gather: impl FnOnce(&Run<'_>, &Config, &mut Sink<'_>) -> Result<(Outcome, bool)>,
+) -> Result<Exit> {
     let config = load_config(&args.rules, target)?;
     let scanner = Scanner::new(load_rules(&args.rules, &config)?).with_margin(MARGIN);
     let baselines = open_baselines(args, &config, target)?;
@@ -65,40 +70,14 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
         &mut file
     };
     let mut sink = Sink { out, args, options: options(args), scanner: &scanner, key: key.as_ref() };
-
-    let mut outcome = Outcome::default();
-    if !streams.is_empty() {
-        let live = roots.is_empty() && args.write_baseline.is_none();
-        let mut lost = Ok(());
-        let mut found = Vec::new();
-        let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
-            if live && lost.is_ok() {
-                lost = sink.one(&located);
-            }
-            found.push(located);
-        });
-        lost?;
-        outcome.merge(part);
-        outcome.findings.append(&mut found);
-    }
-    if !roots.is_empty() {
-        let walk = WalkSettings {
-            no_ignore: args.no_ignore,
-            exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
-            threads: args.threads,
-        };
-        let scanned =
-            progress::show(args.output_args.progress, &progress, || run.paths(&roots, &walk, args.max_file_size))?;
-        outcome.merge(scanned);
-    }
-
+    let (mut outcome, streamed) = gather(&run, &config, &mut sink)?;
     if let Some(path) = &args.write_baseline {
         return write_baseline(path, gate, &outcome, &scanner, &args.output_args);
     }
     let tally = gate.tally();
-    sink.rest(&mut outcome, (tally.allowed, tally.baselined), &roots, !streams.is_empty() && roots.is_empty())?;
+    sink.rest(&mut outcome, (tally.allowed, tally.baselined), roots, streamed)?;
     if !args.output_args.quiet && outcome.is_complete() {
-        report_stale(&gate, &roots);
+        report_stale(&gate, roots);
     }
     Ok(if outcome.interrupted {
         Exit::Interrupted
@@ -111,10 +90,43 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     })
 }
 
+pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
+    let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
+    let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
+    let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
+    find(&args.common, target, &roots, stdout, |run, config, sink| {
+        let mut outcome = Outcome::default();
+        if !streams.is_empty() {
+            let live = roots.is_empty() && args.common.write_baseline.is_none();
+            let mut lost = Ok(());
+            let mut found = Vec::new();
+            let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
+                if live && lost.is_ok() {
+                    lost = sink.one(&located);
+                }
+                found.push(located);
+            });
+            lost?;
+            outcome.merge(part);
+            outcome.findings.append(&mut found);
+        }
+        if !roots.is_empty() {
+            let walk = WalkSettings {
+                no_ignore: args.no_ignore,
+                exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
+                threads: args.common.threads,
+            };
+            let progress = args.common.output_args.progress;
+            outcome.merge(progress::show(progress, run.progress, || run.paths(&roots, &walk, args.max_file_size))?);
+        }
+        Ok((outcome, !streams.is_empty() && roots.is_empty()))
+    })
+}
+
 /// Where findings go.
-struct Sink<'a> {
+pub(crate) struct Sink<'a> {
     out: &'a mut dyn Write,
-    args: &'a ScanArgs,
+    args: &'a CommonArgs,
     options: Options,
     scanner: &'a Scanner,
     key: Option<&'a Key>,
@@ -212,7 +224,7 @@ fn quieted_paths(config: &Config, target: &Path) -> Result<Vec<Quieted>> {
     config.paths.iter().map(quieted).collect()
 }
 
-fn confidence(args: &ScanArgs, config: &Config) -> Result<f32> {
+fn confidence(args: &CommonArgs, config: &Config) -> Result<f32> {
     let confidence = args.min_confidence.or(config.min_confidence).unwrap_or(DOUBTFUL);
     if (0.0..=1.0).contains(&confidence) {
         Ok(confidence)
@@ -221,7 +233,7 @@ fn confidence(args: &ScanArgs, config: &Config) -> Result<f32> {
     }
 }
 
-fn options(args: &ScanArgs) -> Options {
+fn options(args: &CommonArgs) -> Options {
     let to_stdout = args.output == Path::new("-");
     Options {
         show_secrets: args.show_secrets,
@@ -243,7 +255,7 @@ fn use_colour(args: &OutputArgs, stream: &(impl anstream::stream::RawStream + Is
     }
 }
 
-fn open_baselines(args: &ScanArgs, config: &Config, target: &Path) -> Result<Vec<Baseline>> {
+fn open_baselines(args: &CommonArgs, config: &Config, target: &Path) -> Result<Vec<Baseline>> {
     let mut baselines = Vec::new();
     let mut key = None;
     let found = find_upward(target, &[IGNORE_FILE]);

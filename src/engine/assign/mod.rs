@@ -28,14 +28,15 @@ const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
 const MIN_VALUE: usize = 4;
 
 /// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
-/// were looked at.
+/// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty.
 pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
-    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start };
+    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start, value_from: None };
     let value = machine.assignment().filter(|value| !is_elided(&text[value.clone()]) && !is_badge(text, start));
     let looked_at = machine.seen_to - start;
     // Where the text ended under the machine, more text could have changed what it saw.
     if machine.ran_out && more {
-        return (Attempt::Incomplete, 0..0, 0);
+        let from = machine.value_from.unwrap_or(text.len());
+        return (Attempt::Incomplete, from..from, 0);
     }
     match value {
         Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value, looked_at),
@@ -58,6 +59,8 @@ struct Machine<'t> {
     ran_out: bool,
     /// Everything before this was looked at.
     seen_to: usize,
+    /// The value does not start before this; `None` where it has not come yet.
+    value_from: Option<usize>,
 }
 
 impl Machine<'_> {
@@ -96,6 +99,7 @@ impl Machine<'_> {
         let spaces = self.skip(MAX_SPACE, is_space);
         // `name "value"`: settings without an operator.
         if !closed && spaces > 0 && self.at_quote() {
+            self.value_from = Some(self.at);
             return self.value();
         }
         let mut operator = self.operator();
@@ -118,6 +122,7 @@ impl Machine<'_> {
         } else {
             self.skip(MAX_SPACE, is_space);
         }
+        self.value_from = Some(self.at);
         if !self.wrapper() {
             return None;
         }
@@ -134,6 +139,7 @@ impl Machine<'_> {
             return None;
         }
         self.at += 1;
+        self.value_from = Some(self.at);
         self.skip(1, |byte| byte == b'@');
         if self.at_quote() { self.value() } else { None }
     }
@@ -169,6 +175,8 @@ impl Machine<'_> {
     fn annotation(&mut self) {
         let back = self.at;
         self.skip(MAX_SPACE, is_space);
+        // What may be a type may be the value.
+        self.value_from = Some(self.at);
         if self.skip(MAX_WORD, is_type) > 0 {
             self.skip(MAX_SPACE, is_space);
             let equals = self.at;
@@ -213,6 +221,7 @@ impl Machine<'_> {
         // Three quotes are one long one.
         self.skip(3, |b| b == quote);
         let start = self.at;
+        self.value_from = Some(start);
         self.skip(MAX_VALUE, |b| b != quote && b != b'\n' && b != b'\r' && !(escaped && b == b'\\'));
         let end = self.at;
         (self.peek() == Some(quote) || self.peek() == Some(b'\\')).then_some(start..end)

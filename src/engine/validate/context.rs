@@ -24,6 +24,8 @@ const PUBLIC: &[&[u8]] = &[
     b"signature",
     b"h1:",
 ];
+/// Last words of a name to which a value is joined without an operator, in lower case.
+const TELLING: &[&[u8]] = &[b"key", b"token", b"secret", b"private", b"access", b"password"];
 /// Endings of these names that change nothing.
 const ENDINGS: &[&[u8]] = &[b"s", b"es", b"ed", b"sum", b"code", b"id", b"key", b"value"];
 /// How far back such a name is looked for.
@@ -59,7 +61,18 @@ pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
     // In lists of dependencies a path and a space stand before a commit.
     let word = rest.rsplit(u8::is_ascii_whitespace).next().unwrap_or(rest);
     let passed = spaced && rest.last().is_some_and(u8::is_ascii_alphanumeric) && !word.contains(&b'/');
-    (quoted || operator || passed) && !names_public(before)
+    (quoted || operator || passed || is_joined(before)) && !names_public(before)
+}
+
+/// Whether the value goes on a name, or stands on the line below it: `vendor-secret-VALUE`, `vendorKey.VALUE`.
+fn is_joined(before: &[u8]) -> bool {
+    let name = match before.split_last() {
+        Some((b'-' | b'_' | b'.', name)) => name,
+        Some((b'\n', name)) => name.strip_suffix(b"\r").unwrap_or(name),
+        _ => return false,
+    };
+    let lower = name.to_ascii_lowercase();
+    TELLING.iter().any(|word| lower.ends_with(word))
 }
 
 /// Whether the name before the value at `text[start]` ends in the word `id`.
@@ -128,6 +141,9 @@ mod tests {
             "f(a, \"",
             "<token>\n    ",
             "hashicorp_token = \"",
+            "vendor-secret-",
+            "vendorAccessKey.",
+            "vendor access token\r\n",
         ] {
             assert!(assigned(text), "{text}");
         }
@@ -160,6 +176,8 @@ mod tests {
             "github.com/some/module ",
             "h1:q7Rz=,",
             "fileHash = \"",
+            "release-",
+            "key cafe\n",
         ] {
             assert!(!assigned(text), "{text}");
         }

@@ -68,7 +68,7 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
     // Some values are text in base64, and it is the text that was chosen.
     let chosen = rule.structure == Some(Structure::BasicAuth) || !structured && rule.kind != Kind::Distinctive;
     let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
-    if placeholder::is_placeholder(secret, &rule.placeholders)
+    if placeholder::is_placeholder_of(rule, secret)
         || !structured && is_made_up(rule.kind, secret)
         || decoded.as_deref().is_some_and(|text| is_made_up_text(rule, text))
     {

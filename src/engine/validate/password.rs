@@ -34,7 +34,7 @@ fn is_name(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let named = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
     let called = value.get(named) == Some(&b'(');
-    let markup = matches!(value[0], b'{' | b'<') || called || value.ends_with(b":") || value.starts_with(b"--");
+    let markup = matches!(value[0], b'{' | b'<' | b'+') || called || value.ends_with(b":") || value.starts_with(b"--");
     markup
         || value[0] == b'/'
         || NAMES.iter().any(|word| memchr::memmem::find(&lower, word).is_some())

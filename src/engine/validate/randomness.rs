@@ -62,6 +62,8 @@ struct Shape {
     signs: usize,
     /// How often the class changes from one byte to the next, other than from a capital into lower case.
     changes: usize,
+    /// How often a letter follows a digit or a digit a letter.
+    switches: usize,
     /// All bytes are hexadecimal digits of one case.
     hex: bool,
 }
@@ -81,7 +83,8 @@ impl Shape {
             lower: count(u8::is_ascii_lowercase),
             upper: count(u8::is_ascii_uppercase),
             signs: count(|byte| !byte.is_ascii_alphanumeric()),
-            changes: classes.filter(|(a, b)| a != b && (*a, *b) != (2, 1)).count(),
+            changes: classes.clone().filter(|(a, b)| a != b && (*a, *b) != (2, 1)).count(),
+            switches: classes.filter(|(a, b)| (*a == 0) != (*b == 0) && *a != 3 && *b != 3).count(),
             hex: value.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
                 || value.iter().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(b)),
         }
@@ -145,7 +148,9 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
             (Bar::High, _) if shape.signs > 0 => 4.5,
             (Bar::High, _) => 4.25,
         };
-        mixed && shape.digits < value.len() && surprise >= least
+        // Names hardly ever go to and fro between letters and digits, however little their letters surprise.
+        let restless = bar == Bar::Low && shape.switches * 4 >= value.len();
+        mixed && shape.digits < value.len() && (restless || surprise >= least)
     };
     let tolerance = if bar == Bar::Low { 0.3 } else { 0.0 };
     varied && entropy(value) + tolerance >= least_entropy(value.len())
@@ -189,6 +194,12 @@ mod tests {
             let share = share_random(template);
             assert!(share >= 970, "{template}: {share} of 1000");
         }
+    }
+
+    #[test]
+    fn letters_and_digits_in_turn_are_no_name() {
+        let text = b"abc123def456ghi789jkl012mno34567";
+        assert!(is_random(text, Bar::Low) && !is_random(text, Bar::High));
     }
 
     #[test]

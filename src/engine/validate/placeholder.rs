@@ -101,9 +101,11 @@ fn holds_template(secret: &[u8]) -> bool {
             let rest = &secret[at + open.len()..];
             let end = memchr::memmem::find(rest, close);
             let inside = &rest[..end.unwrap_or(rest.len())];
-            let nests = end.is_none() || *close == b")";
+            // A parenthesis that stays open is chance.
+            let parenthesis = *close == b")";
+            let nests = end.is_none() || parenthesis;
             let balanced = count(inside, b'(') == count(inside, b')') && count(inside, b'[') == count(inside, b']');
-            inside.iter().all(says) && (nests || balanced)
+            inside.iter().all(says) && (nests || balanced) && !(parenthesis && end.is_none())
         })
     })
 }

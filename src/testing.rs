@@ -22,10 +22,10 @@ use crate::{
 #[cfg(feature = "git")]
 use std::sync::atomic::AtomicBool;
 
-/// What the validators say about a match: its confidence and why.
+/// What the validators say about a match that starts at `text[start]`: its confidence and why.
 #[must_use]
-pub fn judge(rule: &Rule, text: &[u8], secret: Range<usize>) -> (f32, Vec<Verdict>) {
-    let judgement = validate::judge(&Candidate { rule, text, secret });
+pub fn judge(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f32, Vec<Verdict>) {
+    let judgement = validate::judge(&Candidate { rule, text, start, secret });
     (judgement.confidence, judgement.verdicts)
 }
 

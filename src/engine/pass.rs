@@ -542,7 +542,8 @@ impl Pass {
         secret: std::ops::Range<usize>,
     ) {
         let rule = &engine.rules[index];
-        let judgement = validate::judge(&Candidate { rule, text: window.bytes, secret: secret.clone() });
+        let judgement =
+            validate::judge(&Candidate { rule, text: window.bytes, start: matched.start, secret: secret.clone() });
         let span = |range: std::ops::Range<usize>| Span {
             start: window.base + range.start as u64,
             end: window.base + range.end as u64,

@@ -118,7 +118,7 @@ impl Twin {
             if regex.is_some() && matched.end < text.len() && !after.contains(text[matched.end]) {
                 continue;
             }
-            let (confidence, verdicts) = testing::judge(rule, text, secret.clone());
+            let (confidence, verdicts) = testing::judge(rule, text, start, secret.clone());
             let believed = confidence >= DOUBTFUL;
             if believed {
                 from = matched.end;

@@ -3,6 +3,7 @@
 mod context;
 mod json;
 mod naming;
+mod password;
 mod pem;
 mod placeholder;
 mod randomness;
@@ -11,6 +12,7 @@ pub(crate) mod structure;
 use std::ops::Range;
 
 use self::randomness::Bar;
+use super::assign;
 use crate::finding::Verdict;
 use crate::rule::{Kind, Rule, Structure};
 
@@ -19,11 +21,16 @@ const REFUTED: f32 = 0.05;
 /// The confidence of a match that a validator has proven.
 const PROVEN: f32 = 0.99;
 
+/// The shortest value that can look random.
+const MIN_DRAWN: usize = 8;
+
 /// A match that is not judged yet, in the text around it.
 pub(crate) struct Candidate<'t> {
     pub(crate) rule: &'t Rule,
     /// The text; validators look at no more than [`crate::rule::MAX_DISTANCE`] bytes before the match.
     pub(crate) text: &'t [u8],
+    /// Where the match starts.
+    pub(crate) start: usize,
     pub(crate) secret: Range<usize>,
 }
 
@@ -103,14 +110,27 @@ fn is_drawn(candidate: &Candidate<'_>) -> bool {
     if candidate.rule.kind == Kind::Contextual {
         return randomness::is_random(secret, Bar::Low);
     }
-    let before = candidate.secret.start.checked_sub(1).map(|at| candidate.text[at]);
-    let quoted = before.is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    let quoted = is_quoted(candidate);
+    if assign::names_password(candidate.text, candidate.start, &candidate.secret)
+        && (quoted || ends_word(candidate))
+        && password::is_chosen(secret, quoted)
+    {
+        return true;
+    }
+    if secret.len() < MIN_DRAWN {
+        return false;
+    }
     // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
     let named = randomness::is_uuid(secret)
         || naming::is_member_path(secret)
         || naming::is_path(secret)
         || naming::is_slug(secret)
-        || !quoted && naming::is_reference(secret);
+        || naming::is_phrase(secret)
+        || naming::is_variable(secret)
+        || naming::is_constant(secret)
+        || naming::is_hash(secret)
+        || !quoted && naming::is_reference(secret)
+        || !quoted && !ends_word(candidate) && naming::is_short_name(secret);
     !named && randomness::is_random(secret, Bar::High) && !structure::is_public_key(secret)
 }
 
@@ -129,4 +149,15 @@ fn is_made_up(kind: Kind, secret: &[u8]) -> bool {
 fn is_made_up_text(rule: &Rule, text: &[u8]) -> bool {
     let framed = rule.kind == Kind::Structural && rule.structure.is_none();
     if framed { placeholder::is_one_word_again(text) } else { placeholder::is_conventional_text(text) }
+}
+
+fn is_quoted(candidate: &Candidate<'_>) -> bool {
+    let before = candidate.secret.start.checked_sub(1).map(|at| candidate.text[at]);
+    before.is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`'))
+}
+
+/// Whether what follows a value that is not quoted ends it as it ends in a file of settings, a command or a URL.
+fn ends_word(candidate: &Candidate<'_>) -> bool {
+    let next = candidate.text.get(candidate.secret.end);
+    next.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'&' | b'<' | b'\\'))
 }

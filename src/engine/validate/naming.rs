@@ -37,7 +37,9 @@ pub(super) fn names_secret(value: &[u8]) -> bool {
     for word in value[start..end].split(|byte| matches!(byte, b'-' | b'_')) {
         let len = word.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
         let (letters, number) = word.split_at(len);
-        if number.len() > 2 || letters.len() > MAX_WORD || !letters.iter().all(u8::is_ascii_alphabetic) {
+        let is_word = number.len() <= 2 && letters.len() <= MAX_WORD && letters.iter().all(u8::is_ascii_alphabetic);
+        let is_short = word.len() <= 4 && word.iter().all(u8::is_ascii_alphanumeric);
+        if !is_word && !is_short {
             return false;
         }
         words += 1;
@@ -57,6 +59,22 @@ pub(super) fn is_reference(value: &[u8]) -> bool {
         && !value[0].is_ascii_digit()
         && randomness::surprise(value) < 5.0
         && words.any(|word| SECRETS.iter().any(|secret| word.eq_ignore_ascii_case(secret)))
+}
+
+/// Whether it is a name so short that code may call something so.
+pub(super) fn is_short_name(value: &[u8]) -> bool {
+    value.len() < 16
+        && value[0].is_ascii_alphabetic()
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// Whether it is several words with spaces between them; the name of a scheme and a space may stand before a token.
+pub(super) fn is_phrase(value: &[u8]) -> bool {
+    let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (first, second, third) = (words.next(), words.next(), words.next());
+    let schemed = first.is_some_and(|first| first.len() <= 8 && first.iter().all(u8::is_ascii_alphabetic))
+        && second.is_some_and(|second| second.len() >= 16);
+    second.is_some() && !(schemed && third.is_none())
 }
 
 /// Whether it is words and small numbers with hyphens between them: `eu-west-1`.
@@ -85,14 +103,42 @@ pub(super) fn ends_sentence(value: &[u8]) -> bool {
     (1..12).contains(&letters) && letters < value.len() && rest.all(|byte| b".,:;!?)".contains(byte))
 }
 
-/// Whether it reads like code that names a member of something: `config.tokenSource`.
+/// Whether it reads like code that names a member of something: `config.tokenSource`, `rsa::PrivateKey`, `Hash\Pbkdf2`.
 pub(super) fn is_member_path(value: &[u8]) -> bool {
     let is_name = |part: &[u8]| {
         part.len() < 24
             && part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
             && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
     };
-    value.contains(&b'.') && value.split(|b| *b == b'.').all(is_name)
+    if value.contains(&b'.') {
+        return value.split(|b| *b == b'.').all(is_name);
+    }
+    let is_joint = |byte: &u8| matches!(byte, b':' | b'\\');
+    let parts = || value.split(is_joint).filter(|part| !part.is_empty());
+    let joined = value.windows(2).any(|pair| pair == b"::") || value.contains(&b'\\');
+    joined && parts().count() >= 2 && parts().all(is_name) && randomness::surprise(value) < 5.3
+}
+
+/// Whether it is the name of a constant: capitals with underscores between them.
+pub(super) fn is_constant(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    value.contains(&b'_')
+        && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && digits * 4 < value.len()
+}
+
+/// Whether it is a hash of a password with its scheme before it: `$6$salt$hash`.
+pub(super) fn is_hash(value: &[u8]) -> bool {
+    value[0] == b'$' && value.iter().filter(|byte| **byte == b'$').count() >= 3
+}
+
+/// Whether it is the name of a variable, with the sign that shells and templates put before it.
+pub(super) fn is_variable(value: &[u8]) -> bool {
+    value.split_first().is_some_and(|(sign, name)| {
+        matches!(sign, b'$' | b'@' | b'!' | b'#' | b'&' | b':')
+            && !name.is_empty()
+            && name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    })
 }
 
 /// Whether it is words with slashes between them: a path, a list of choices, an algorithm (`AES/CBC/PKCS5Padding`).
@@ -100,7 +146,7 @@ pub(super) fn is_path(value: &[u8]) -> bool {
     let is_word = |part: &[u8]| {
         part.first().is_none_or(u8::is_ascii_alphabetic)
             && part.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-            && !randomness::is_random(part, Bar::High)
+            && (!randomness::is_random(part, Bar::High) || part.len() < 16 && randomness::surprise(part) < 4.9)
     };
     value.contains(&b'/') && value.split(|b| *b == b'/').all(is_word)
 }
@@ -111,13 +157,20 @@ mod tests {
 
     #[test]
     fn names_of_secrets() {
-        for text in ["MY_SECRET_KEY", "private-reg-token2", "@HOST1_PASSWORD@", "CURLOPT_XOAUTH2_BEARER"] {
+        for text in ["MY_SECRET_KEY", "private-reg-token2", "@HOST1_PASSWORD@", "CURLOPT_XOAUTH2_BEARER", "S2A_TOKEN"] {
             assert!(names_secret(text.as_bytes()), "{text}");
         }
         for text in ["", "secret", "horse-battery", "token=x_y", "key-q7Zt0vKxP3mW9sLd", "Pa55-word", "$$", "pass word"]
         {
             assert!(!names_secret(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn short_names_and_phrases() {
+        assert!(is_short_name(b"awsS3Config") && !is_short_name(b"q7Zt0vKxP3mW9sLd") && !is_short_name(b"7up"));
+        assert!(is_phrase(b"2FA Kode") && is_phrase(b"Token of q7Zt0vKxP3mW9sLd") && is_phrase(b"a b"));
+        assert!(!is_phrase(b"Token q7Zt0vKxP3mW9sLd") && !is_phrase(b"q7Zt0vKxP3mW9sLd ") && !is_phrase(b""));
     }
 
     #[test]
@@ -139,6 +192,8 @@ mod tests {
 
     #[test]
     fn members_and_paths() {
+        assert!(is_member_path(b"rsa::pkcs1::PrivateKey") && is_member_path(b"Hash\\Pbkdf2"));
+        assert!(is_variable(b"$db_password") && !is_variable(b"$3cr3t") && !is_variable(b"$"));
         assert!(is_member_path(b"config.tokenSource") && !is_member_path(b"config") && !is_member_path(b"a.b!c"));
         assert!(is_path(b"AES/CBC/PKCS5Padding") && is_path(b"//host/api/v1") && !is_path(b"AES"));
         assert!(!is_path(b"lAYYSFmLs4bTjf+lTZ1/LCHR") && !is_path(b"q7Zt0vKxP3mW9sLd/B2cN8rT5yH4jF6gA"));

@@ -37,14 +37,11 @@ const WORDS: &[&[u8]] = &[
     b"****",
     b"%%%%",
     b"...",
-    // Templates, references and calls: brackets that hold a name.
-    b"${",
-    b"{{",
-    b"<%",
-    b"#{",
-    b"$(",
-    b"%(",
 ];
+
+/// Templates, references and calls: brackets around a name or an expression.
+const BRACKETS: &[(&[u8], &[u8])] =
+    &[(b"${", b"}"), (b"{{", b"}}"), (b"<%", b"%>"), (b"#{", b"}"), (b"$(", b")"), (b"%(", b")")];
 
 /// For each byte the words that start with it, as bits: most bytes start none, and one look says so.
 static STARTS: [u64; 256] = {
@@ -90,8 +87,27 @@ pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
 fn looks_made_up(secret: &[u8], own: &[Text], sequence_share: usize) -> bool {
     let lower = secret.to_ascii_lowercase();
     holds_word(&lower)
+        || holds_template(secret)
         || own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
         || is_repetitive(&lower, sequence_share)
+}
+
+/// Whether brackets of a template stand in it, and between them what a template says; the end may be missing.
+fn holds_template(secret: &[u8]) -> bool {
+    let says = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:,|/$\"'()[]<>=?&@+*!#%\\".contains(byte);
+    let count = |text: &[u8], byte: u8| text.iter().filter(|other| **other == byte).count();
+    BRACKETS.iter().any(|(open, close)| {
+        memchr::memmem::find_iter(secret, open).any(|at| {
+            let rest = &secret[at + open.len()..];
+            let end = memchr::memmem::find(rest, close);
+            let inside = &rest[..end.unwrap_or(rest.len())];
+            // A parenthesis that stays open is chance.
+            let parenthesis = *close == b")";
+            let nests = end.is_none() || parenthesis;
+            let balanced = count(inside, b'(') == count(inside, b')') && count(inside, b'[') == count(inside, b']');
+            inside.iter().all(says) && (nests || balanced) && !(parenthesis && end.is_none())
+        })
+    })
 }
 
 fn holds_word(lower: &[u8]) -> bool {
@@ -208,6 +224,9 @@ mod tests {
             "9876543210zq",
             "ab12ab12ab12ab12",
             "${TOKEN}",
+            "q7{{ .Values.token | quote }}",
+            "%(token)s",
+            "q7${token",
             "changeme",
         ] {
             assert!(placeholder(text), "{text}");
@@ -216,7 +235,7 @@ mod tests {
 
     #[test]
     fn random_values_are_none() {
-        for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3"] {
+        for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3", "q{{7}t)p${e]nob(ody[x>-_$#a}}"] {
             assert!(!placeholder(text), "{text}");
         }
         assert!(looks_made_up(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())], MIN_SHARE));

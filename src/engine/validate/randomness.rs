@@ -58,6 +58,8 @@ struct Shape {
     digits: usize,
     lower: usize,
     upper: usize,
+    /// Neither letters nor digits.
+    signs: usize,
     /// How often the class changes from one byte to the next, other than from a capital into lower case.
     changes: usize,
     /// How often a letter follows a digit or a digit a letter.
@@ -80,6 +82,7 @@ impl Shape {
             digits: count(u8::is_ascii_digit),
             lower: count(u8::is_ascii_lowercase),
             upper: count(u8::is_ascii_uppercase),
+            signs: count(|byte| !byte.is_ascii_alphanumeric()),
             changes: classes.clone().filter(|(a, b)| a != b && (*a, *b) != (2, 1)).count(),
             switches: classes.filter(|(a, b)| (*a == 0) != (*b == 0) && *a != 3 && *b != 3).count(),
             hex: value.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
@@ -121,17 +124,18 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
     }
     let surprise = surprise(value);
     let least_changes = match bar {
-        Bar::Low => 2,
-        Bar::High if value.len() < 20 => 3,
-        Bar::High => 4,
+        Bar::High if value.len() >= 20 => 4,
+        Bar::High if value.len() < 12 || shape.digits == 0 || shape.signs > 0 => 3,
+        Bar::High | Bar::Low => 2,
     };
     let mixed = shape.changes >= least_changes;
     let varied = if shape.digits == 0 {
         // Without a digit it may be a name in mixed case; with twenty letters hardly any random value is.
-        let letters_of_one_case = shape.lower == 0 || shape.upper == 0;
-        (mixed && !letters_of_one_case && surprise >= 4.9)
-            || (letters_of_one_case && value.len() >= 20 && surprise >= 5.2)
-            || (bar == Bar::Low && letters_of_one_case && value.len() >= 16 && surprise >= 5.6)
+        let both_cases = shape.lower > 0 && shape.upper > 0;
+        let letters_of_one_case = shape.signs == 0 && !both_cases;
+        (mixed && both_cases && surprise >= 4.9)
+            || (letters_of_one_case && value.len() >= 20 && surprise >= 4.9)
+            || (letters_of_one_case && value.len() >= 12 && surprise >= 5.2)
     } else {
         // Short values vary more by chance, so that the bar is a little lower.
         // Of long names few bytes are digits.
@@ -140,8 +144,9 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
             (Bar::Low, 24..) if few_digits => 4.5,
             (Bar::Low, _) => 3.7,
             (Bar::High, 0..=11) => 4.4,
-            (Bar::High, 12..=31) => 4.5,
-            (Bar::High, _) => 4.6,
+            (Bar::High, 32..) if shape.signs > 0 => 4.6,
+            (Bar::High, _) if shape.signs > 0 => 4.5,
+            (Bar::High, _) => 4.25,
         };
         // Names hardly ever go to and fro between letters and digits, however little their letters surprise.
         let restless = bar == Bar::Low && shape.switches * 4 >= value.len();

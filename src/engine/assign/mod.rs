@@ -5,111 +5,17 @@
 //! and a wrapper (`b"`, `String(`, `[]byte(`), and takes what stands in quotes, or a bare word up to a delimiter. Each
 //! step has a bound, so that an attempt looks at no more than [`crate::rule::MAX_ASSIGNMENT_LEN`] bytes.
 
+mod name;
+
 use std::ops::Range;
 
+use self::name::{MAX_NAME, is_name};
 use super::matcher::Attempt;
 
-const MAX_NAME: usize = 48;
 const MAX_SPACE: usize = 24;
 const MAX_OPERATOR: usize = 4;
 const MAX_WORD: usize = 24;
 const MAX_VALUE: usize = 400;
-
-/// Names that end with one of these words hold something about a secret, not the secret.
-const ABOUT: &[&str] = &[
-    "id",
-    "ids",
-    "name",
-    "names",
-    "url",
-    "uri",
-    "path",
-    "file",
-    "filename",
-    "type",
-    "count",
-    "size",
-    "len",
-    "length",
-    "limit",
-    "expiry",
-    "expires",
-    "expiration",
-    "timeout",
-    "ttl",
-    "endpoint",
-    "version",
-    "prefix",
-    "suffix",
-    "format",
-    "header",
-    "label",
-    "description",
-    "pattern",
-    "regex",
-    "schema",
-    "class",
-    "index",
-    "policy",
-    "hash",
-    "arn",
-    "ref",
-    "user",
-    "username",
-    "login",
-    "email",
-    "host",
-    "hostname",
-    "domain",
-    "region",
-    "issuer",
-    "audience",
-    "algorithm",
-    "alg",
-    "status",
-    "spec",
-    "env",
-    "algorithms",
-    "default",
-    "doc",
-    "docs",
-    "message",
-    "msg",
-    "error",
-    "title",
-    "hint",
-    "placeholder",
-    "field",
-];
-
-/// Names that hold one of these, in lower case, hold what is no credential: guards of forms, cursors of lists, keys of
-/// requests, and what only begins like a stem.
-const NO_CREDENTIAL: &[&str] = &[
-    "csrf",
-    "xsrf",
-    "continuation",
-    "nextpage",
-    "next_page",
-    "next-page",
-    "pagetoken",
-    "page_token",
-    "page-token",
-    "nexttoken",
-    "next_token",
-    "cancellation",
-    "canceltoken",
-    "idempotency",
-    "publishable",
-    "tokeniz",
-    "tokenis",
-    "secretar",
-    "credentialspec",
-    "publickey",
-    "public_key",
-    "public-key",
-    "authenticity",
-    "algorithm",
-];
 
 /// How far before a name the URL of a badge is looked for: its token is there for all to see.
 const MAX_URL: usize = 160;
@@ -119,7 +25,7 @@ const BADGES: &[&[u8]] = &[b"badge", b"shields.io"];
 const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
 
 /// The shortest value that is worth judging.
-const MIN_VALUE: usize = 8;
+const MIN_VALUE: usize = 4;
 
 /// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
 /// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty.
@@ -135,6 +41,15 @@ pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<
     match value {
         Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value, looked_at),
         _ => (Attempt::NoMatch, 0..0, looked_at),
+    }
+}
+
+/// Whether the value is assigned to what is called a password; an argument that follows it is not.
+pub(crate) fn names_password(text: &[u8], stem: usize, value: &Range<usize>) -> bool {
+    let name = name::around(text, stem);
+    name.end <= value.start && name::is_password(&text[name.clone()]) && {
+        let between = &text[name.end..value.start];
+        !between.contains(&b',') && !between.starts_with(b"(")
     }
 }
 
@@ -168,13 +83,25 @@ impl Machine<'_> {
     fn assignment(&mut self) -> Option<Range<usize>> {
         let stem = self.at;
         self.skip(MAX_NAME, is_name);
-        let head =
-            self.text[stem.saturating_sub(MAX_NAME)..stem].iter().rev().take_while(|byte| is_name(**byte)).count();
-        if is_about(&self.text[stem..self.at]) || is_no_credential(&self.text[stem - head..self.at]) {
+        // The hyphen of an arrow is no part of a name.
+        if self.at > stem && self.text[self.at - 1] == b'-' && self.peek() == Some(b'>') {
+            self.at -= 1;
+        }
+        let name = name::around(self.text, stem);
+        if name::is_about(&self.text[stem..self.at]) || name::is_no_credential(&self.text[name]) {
             return None;
         }
-        self.closers();
+        let named = stem..self.at;
+        let closed = self.closers();
+        if !closed && self.peek() == Some(b'(') {
+            return self.argument(named);
+        }
         let spaces = self.skip(MAX_SPACE, is_space);
+        // `name "value"`: settings without an operator.
+        if !closed && spaces > 0 && self.at_quote() {
+            self.value_from = Some(self.at);
+            return self.value();
+        }
         let mut operator = self.operator();
         if operator.is_empty() {
             // `name string = `, `name String := `: a type between the name and the operator.
@@ -196,15 +123,42 @@ impl Machine<'_> {
             self.skip(MAX_SPACE, is_space);
         }
         self.value_from = Some(self.at);
-        self.wrapper();
-        // Behind a comma, a bare word is an argument: a name.
-        let quoted = matches!(self.peek(), Some(b'"' | b'\'' | b'`' | b'\\'));
-        if operator.ends_with(b",") && !quoted { None } else { self.value() }
+        if !self.wrapper() {
+            return None;
+        }
+        // Behind a comma, a bare word is an argument: a name. Behind an arrow it is a member, in a comparison a variable.
+        let names = operator.ends_with(b",") || operator == b"->" || operator.starts_with(b"!");
+        let quoted = self.at_quote() || self.peek() == Some(b'\\');
+        if names && !quoted { None } else { self.value() }
     }
 
-    /// Quotes and brackets that end the name: `"name"`, `name]`, `\"name\"`.
-    fn closers(&mut self) {
+    /// `set_name("value")`, `string name("value")`, `name.assign("value")`.
+    fn argument(&mut self, name: Range<usize>) -> Option<Range<usize>> {
+        let called = name::around(self.text, name.start);
+        if name::looks_up(&self.text[called.start..name.end]) {
+            return None;
+        }
+        self.at += 1;
+        self.value_from = Some(self.at);
+        self.skip(1, |byte| byte == b'@');
+        if self.at_quote() { self.value() } else { None }
+    }
+
+    fn at_quote(&mut self) -> bool {
+        matches!(self.peek(), Some(b'"' | b'\'' | b'`'))
+    }
+
+    /// Quotes and brackets that end the name: `"name"`, `name]`, `\"name\"`, `name[25]`; answers whether there were any.
+    fn closers(&mut self) -> bool {
+        let back = self.at;
+        if self.skip(1, |byte| byte == b'[') > 0 {
+            self.skip(4, |byte| byte.is_ascii_digit());
+            if self.peek() != Some(b']') {
+                self.at = back;
+            }
+        }
         self.skip(4, |b| matches!(b, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'}'));
+        self.at > back
     }
 
     fn operator(&mut self) -> Vec<u8> {
@@ -213,8 +167,8 @@ impl Machine<'_> {
             .skip(MAX_OPERATOR, |b| matches!(b, b'=' | b':' | b'>' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b','));
         let operator = &self.text[start..start + len];
         let assigns = operator.iter().any(|b| matches!(b, b'=' | b':' | b'>' | b','));
-        // A comparison says nothing about what is stored, and what follows a path is its next name.
-        if assigns && !operator.starts_with(b"!") && operator != b"::" { operator.to_vec() } else { Vec::new() }
+        // What follows a path is its next name.
+        if assigns && operator != b"::" { operator.to_vec() } else { Vec::new() }
     }
 
     /// After `name:` a type may stand before the operator proper: `name: &str = `, `name: string = `.
@@ -235,12 +189,17 @@ impl Machine<'_> {
     }
 
     /// What may stand between the operator and the value: `b"`, `@"`, `String(`, `[]byte(`, `new X(`, `[`.
-    fn wrapper(&mut self) {
+    /// Answers whether a value may follow: what is looked up by a name is not that name.
+    fn wrapper(&mut self) -> bool {
         let back = self.at;
         self.skip(MAX_WORD, |b| {
             b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'@' | b'$' | b':')
         });
+        let called = back..self.at;
         let opened = self.skip(2, |b| matches!(b, b'(' | b'[')) > 0;
+        if opened && name::looks_up(&self.text[called]) {
+            return false;
+        }
         if !(opened && matches!(self.peek(), Some(b'"' | b'\'' | b'`'))) {
             self.at = back;
             let prefix = self.skip(2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'['));
@@ -248,13 +207,11 @@ impl Machine<'_> {
                 self.at = back;
             }
         }
+        true
     }
 
     fn value(&mut self) -> Option<Range<usize>> {
-        let escaped = self.peek() == Some(b'\\');
-        if escaped {
-            self.at += 1;
-        }
+        let escaped = self.skip(3, |byte| byte == b'\\') > 0;
         let quote = match self.peek() {
             Some(quote @ (b'"' | b'\'' | b'`')) => Some(quote),
             _ if escaped => return None,
@@ -283,27 +240,6 @@ impl Machine<'_> {
     }
 }
 
-/// Whether the last word of a name says that it holds something about a secret: `token_id`, `tokenId`.
-fn is_about(name: &[u8]) -> bool {
-    ABOUT.iter().any(|word| {
-        let Some(start) = name.len().checked_sub(word.len()) else { return false };
-        let (head, last) = name.split_at(start);
-        let starts_word = match (head.last(), last.first()) {
-            (Some(before), Some(first)) => {
-                !before.is_ascii_alphanumeric() || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
-            }
-            _ => true,
-        };
-        starts_word && last.eq_ignore_ascii_case(word.as_bytes())
-    })
-}
-
-/// Whether a name says that it holds no credential.
-fn is_no_credential(name: &[u8]) -> bool {
-    let lower = name.to_ascii_lowercase();
-    NO_CREDENTIAL.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
-}
-
 /// Whether a value was cut short for its readers, or is a URL: what is secret in one has a name or a frame of its own.
 fn is_elided(value: &[u8]) -> bool {
     value.ends_with(b"...") || value.ends_with("…".as_bytes()) || memchr::memmem::find(value, b"://").is_some()
@@ -317,10 +253,6 @@ fn is_badge(text: &[u8], start: usize) -> bool {
     is_parameter && BADGES.iter().any(|badge| memchr::memmem::find(word, badge).is_some())
 }
 
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -330,73 +262,4 @@ fn is_type(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(text: &str) -> Option<&str> {
-        let (attempt, value, _) = attempt(text.as_bytes(), text.find("token").unwrap(), false);
-        (attempt != Attempt::NoMatch).then(|| &text[value])
-    }
-
-    #[test]
-    fn values_are_found_in_many_syntaxes() {
-        for text in [
-            "token=quartz-0123",
-            "my_token_1 = \"quartz-0123\"",
-            "\"token\": \"quartz-0123\"",
-            "'token' => 'quartz-0123'",
-            "token := `quartz-0123`",
-            "token: quartz-0123\n",
-            "token ::= quartz-0123",
-            "<token>quartz-0123</token>",
-            "let token: &str = \"quartz-0123\";",
-            "var token string = \"quartz-0123\"",
-            "token = []byte(\"quartz-0123\")",
-            "token = String::from(\"quartz-0123\")",
-            "token = b'quartz-0123'",
-            "{\\\"token\\\": \\\"quartz-0123\\\"}",
-            "token = \"\"\"quartz-0123\"\"\"",
-            "--token=quartz-0123 run",
-            "(\"token\", \"quartz-0123\")",
-            "env['token'] = 'quartz-0123'",
-            "token ?= quartz-0123",
-            "<token>\n    quartz-0123\n</token>",
-        ] {
-            assert_eq!(value(text), Some("quartz-0123"), "{text}");
-        }
-    }
-
-    #[test]
-    fn no_value_is_made_up() {
-        for text in [
-            "token",
-            "token = get_token(1)",
-            "token != \"quartz-0123\"",
-            "the token is there",
-            "token = \"short\"",
-            "token = items[0]",
-            "check(token, quartz0123)",
-            "token::quartz0123",
-            "token_username = \"quartz-0123\"",
-            "csrf-token = \"quartz-0123\"",
-            "tokenizer = \"quartz-0123\"",
-            "nextPage_token: quartz-0123",
-            "token = \"quartz-0123...\"",
-            "token = \"https://example.com/quartz\"",
-            "https://example.com/graph/badge.svg?token=quartz-0123",
-            "token=quartz=0123",
-        ] {
-            assert_eq!(value(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_answer_that_more_text_could_change_is_withheld() {
-        let text = "token = \"quartz-0123\";";
-        let whole = attempt(text.as_bytes(), 0, false);
-        for cut in 0..text.len() {
-            let (cut, value, _) = attempt(&text.as_bytes()[..cut], 0, true);
-            assert!(cut == Attempt::Incomplete || (cut, value) == (whole.0.clone(), whole.1.clone()));
-        }
-    }
-}
+mod tests;

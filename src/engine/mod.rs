@@ -1,6 +1,7 @@
 //! The engine: one set of rules, one pass.
 
 pub(crate) mod assign;
+mod foreign;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
@@ -13,6 +14,7 @@ pub(crate) mod validate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::foreign::ForeignRules;
 use self::keyword::KeywordIndex;
 use self::lists::Lists;
 use self::matcher::{Matcher, MatcherCache};
@@ -34,6 +36,10 @@ enum Target {
     Literal { rule: usize, min_before: usize, max_before: usize },
     /// A run with which the matches of some rules start.
     Run { run: usize },
+    /// The same, of a rule of another tool; its number among these.
+    Foreign { number: usize, min_before: usize, max_before: usize },
+    /// A word that such a rule asks for.
+    Nearby { number: usize },
     /// A keyword of `len` bytes before the match.
     Keyword { rule: usize, len: usize, distance: usize },
 }
@@ -47,7 +53,8 @@ struct Engine {
     /// By the id of the anchor: literals first, then runs.
     targets: Lists<Target>,
     keywords: KeywordIndex,
-    /// No match starts farther than this before its anchor.
+    foreign: ForeignRules,
+    /// No match of a rule of our own starts farther than this before its anchor.
     max_before: usize,
 }
 
@@ -58,7 +65,18 @@ impl Engine {
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
         let mut max_before = 0;
+        let foreign = ForeignRules::new(&rules);
         for (rule, spec) in rules.iter().enumerate() {
+            if let Some(asks) = spec.foreign.as_deref() {
+                let number = foreign.number(rule);
+                anchored.extend(asks.nearby.iter().map(|word| (word.as_slice(), true, Target::Nearby { number })));
+                let anchors = if let WayIn::Literals(anchors) = &spec.way_in { anchors.as_slice() } else { &[] };
+                anchored.extend(anchors.iter().map(|anchor| {
+                    let (min_before, max_before) = (anchor.min_before, anchor.max_before);
+                    (&*anchor.bytes, anchor.ignore_case, Target::Foreign { number, min_before, max_before })
+                }));
+                continue;
+            }
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
@@ -80,6 +98,8 @@ impl Engine {
                         anchored.push((word.as_bytes(), true, target));
                     }
                 }
+                // For rules of other tools only.
+                WayIn::Everywhere => {}
             }
         }
         anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
@@ -93,7 +113,7 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, keywords, max_before })
+        Some(Engine { rules, matchers, prefilter, targets, keywords, foreign, max_before })
     }
 }
 
@@ -157,7 +177,7 @@ impl Scanner {
         scratch.prepare(self);
         let window = Window { bytes, base: 0, last: true };
         scratch.state.advance(self, &mut scratch.caches, window, &mut sink);
-        Coverage { skipped_attempts: scratch.state.plain.skipped + scratch.state.wide.skipped }
+        scratch.state.coverage()
     }
 
     /// The findings of a whole unit, in the order of their places.
@@ -214,6 +234,6 @@ impl Scratch {
             self.caches.clear();
             self.caches.resize_with(scanner.engine.rules.len(), || None);
         }
-        self.state.clear(scanner.engine.rules.len());
+        self.state.clear(&scanner.engine);
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
+use super::foreign::ForeignPass;
 use super::keyword::Nearby;
 use super::matcher::{Attempt, MatcherCache};
 use super::prefilter::Buffers;
@@ -36,7 +37,7 @@ pub(super) struct Window<'t> {
 }
 
 impl Window<'_> {
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.base + self.bytes.len() as u64
     }
 
@@ -99,39 +100,46 @@ pub(super) struct Pass {
     states: Vec<RuleState>,
     touched: Vec<usize>,
     resolver: Resolver,
+    foreign: ForeignPass,
     buffers: Buffers,
     /// Runs of a block, by offset.
     runs: Vec<(u64, usize)>,
     nearby: Nearby,
     /// Attempts that were not made because their rule had looked at too many bytes.
-    pub(super) skipped: u64,
+    skipped: u64,
     /// Filled when there.
     pub(super) trace: Option<Vec<Trace>>,
 }
 
 impl Pass {
-    pub(super) fn clear(&mut self, rules: usize) {
+    pub(super) fn clear(&mut self, engine: &Engine) {
         self.anchored_to = 0;
         self.queue.clear();
         self.nearby.clear();
         for rule in self.touched.drain(..) {
             self.states[rule] = RuleState::default();
         }
-        self.states.resize(rules, RuleState::default());
+        self.states.resize(engine.rules.len(), RuleState::default());
+        self.foreign.clear(&engine.foreign);
         self.resolver.clear();
         self.skipped = 0;
     }
 
     /// Starts another view of the same unit.
-    pub(super) fn restart(&mut self) {
-        let skipped = self.skipped;
-        self.clear(self.states.len());
+    pub(super) fn restart(&mut self, engine: &Engine) {
+        let skipped = self.skipped_attempts();
+        self.clear(engine);
         self.skipped = skipped;
+    }
+
+    /// Attempts that were not made because their rule had looked at too many bytes.
+    pub(super) fn skipped_attempts(&self) -> u64 {
+        self.skipped + self.foreign.skipped
     }
 
     /// Nothing before this offset will be part of a match that is not known yet.
     pub(super) fn final_to(&self, engine: &Engine) -> u64 {
-        self.resolver.decided_to(self.tried_to(engine))
+        self.resolver.decided_to(self.tried_to(engine)).min(self.foreign.undecided_from(&engine.foreign, self.anchored_to))
     }
 
     /// All starts before this offset were tried.
@@ -155,10 +163,17 @@ impl Pass {
             let from = self.anchored_to;
             let (near, far) = ((from - window.base) as usize, (to - window.base) as usize);
             let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+            let foreign = &mut self.foreign;
             engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
                 for target in engine.targets.get(id as usize) {
                     match *target {
                         Target::Run { run } => runs.push((window.base + at as u64, run)),
+                        Target::Nearby { number } => foreign.near(number, window.base + at as u64),
+                        Target::Foreign { number, min_before, max_before } => {
+                            let offset = window.base + at as u64;
+                            let Some(last) = offset.checked_sub(min_before as u64) else { continue };
+                            foreign.anchored(number, offset.saturating_sub(max_before as u64), last);
+                        }
                         _ => enqueue(engine, target, window, at, traced, queue),
                     }
                 }
@@ -173,6 +188,7 @@ impl Pass {
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
             self.try_queued(engine, caches, window, known);
+            self.foreign.advance(engine, caches, window, (to, done), &mut self.trace, &mut keep);
             let tried = if done && self.queue.is_empty() { u64::MAX } else { self.tried_to(engine) };
             self.resolver.settle(tried, &mut keep);
             if to == stop {
@@ -347,7 +363,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 push(rule, offset.saturating_sub(max_before as u64), last);
             }
         }
-        Target::Run { .. } => {}
+        Target::Run { .. } | Target::Foreign { .. } | Target::Nearby { .. } => {}
         Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::pass::{Pass, Window};
 use super::resolve::Match;
-use super::{Scanner, Scratch};
+use super::{Engine, Scanner, Scratch};
 use crate::decode::wide::WideText;
 use crate::finding::{Encoding, Finding};
 use crate::rule::MAX_DISTANCE;
@@ -60,15 +60,19 @@ struct Pending {
 }
 
 impl State {
-    pub(super) fn clear(&mut self, rules: usize) {
-        self.plain.clear(rules);
-        self.wide.clear(rules);
+    pub(super) fn clear(&mut self, engine: &Engine) {
+        self.plain.clear(engine);
+        self.wide.clear(engine);
         self.wide_text.clear();
         self.derived.clear();
         self.derived_base = 0;
         self.waiting.clear();
         self.lines = Lines::default();
         self.wide_lines = None;
+    }
+
+    pub(super) fn coverage(&self) -> Coverage {
+        Coverage { skipped_attempts: self.plain.skipped_attempts() + self.wide.skipped_attempts() }
     }
 
     /// Goes on as far as `window` allows and gives the findings that are complete.
@@ -90,7 +94,7 @@ impl State {
         }
         while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
             self.advance_wide(scanner, caches, window, true);
-            self.wide.restart();
+            self.wide.restart(&scanner.engine);
             self.wide_text.next_view();
             self.derived.clear();
             self.derived_base = 0;
@@ -231,8 +235,7 @@ impl<'s> Session<'s> {
     /// Ends the unit and gives the rest of the findings.
     pub fn finish(mut self, mut sink: impl FnMut(Finding, Surroundings<'_>)) -> Coverage {
         self.advance(true, &mut sink);
-        let state = &self.scratch.state;
-        Coverage { skipped_attempts: state.plain.skipped + state.wide.skipped }
+        self.scratch.state.coverage()
     }
 
     fn advance(&mut self, last: bool, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {

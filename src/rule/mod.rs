@@ -4,6 +4,7 @@
 
 mod builtin;
 mod check;
+mod foreign;
 mod literal;
 mod load;
 mod model;
@@ -12,7 +13,8 @@ mod schema;
 mod text;
 
 pub(crate) use self::check::MAX_DISTANCE;
+pub(crate) use self::foreign::{ForeignSpec, NEARBY};
 pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
-pub(crate) use self::model::{Pattern, WayIn};
+pub(crate) use self::model::{EntropyBar, Foreign, Needs, Pattern, SecretPart, WayIn};
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

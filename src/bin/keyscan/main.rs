@@ -3,6 +3,8 @@
 mod args;
 mod exit;
 mod explain;
+mod gitleaks;
+mod others;
 mod progress;
 mod rules;
 mod scan;
@@ -36,6 +38,10 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(args, out),
+        Command::Detect(args) => gitleaks::detect(args, out),
+        Command::Protect(args) => gitleaks::protect(args, out),
+        Command::Dir(args) => gitleaks::dir(args, out),
+        Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

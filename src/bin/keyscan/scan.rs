@@ -18,7 +18,8 @@ use crate::args::{self, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
 use crate::progress;
 use crate::rules::broken;
-use crate::settings::{load_config, load_rules};
+use crate::others::Others;
+use crate::settings::{self, Settings};
 
 /// The file of accepted secrets that is always read: the nearest one, going up from the target.
 const IGNORE_FILE: &str = ".keyscanignore";
@@ -32,9 +33,12 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
     let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
     let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
-    let config = load_config(&args.rules, target)?;
-    let scanner = Scanner::new(load_rules(&args.rules, &config)?).with_margin(MARGIN);
-    let baselines = open_baselines(args, &config, target)?;
+    let Settings { config, rules, mut others } = settings::load(&args.rules, target, args.as_gitleaks.is_some())?;
+    let scanner = Scanner::new(rules).with_margin(MARGIN);
+    let baselines = open_baselines(args, &config, target, &mut others)?;
+    // Units of one folder are named below it, all others as they were given.
+    others.at(if roots.len() == 1 && target.is_dir() { target } else { Path::new(".") });
+    others.tell(args.output_args.quiet, args.output_args.verbose > 0);
     let key = baselines.iter().find_map(|baseline| baseline.key().cloned());
     let mut gate = Gate::new(baselines, today()).with_comments(!args.no_allow);
     if let Some(least) = args.min_severity.map(Into::into).or(config.min_severity) {
@@ -44,7 +48,9 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     let inspect = |located: &Located, around: Surroundings<'_>| {
         let rule = &scanner.rules()[located.finding.rule];
         let elsewhere = !quieted.iter().any(|quieted| quieted.holds(&located.path, rule.id()));
-        elsewhere && gate.decide(located, rule, around) == Decision::Reported
+        elsewhere
+            && gate.decide(located, rule, around) == Decision::Reported
+            && others.leave(located, rule, around).is_none()
     };
     let progress = Progress::default();
     let run = Run {
@@ -72,7 +78,8 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
         let mut lost = Ok(());
         let mut found = Vec::new();
         let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
-            if live && lost.is_ok() {
+            let waits = others.waits(&scanner.rules()[located.finding.rule]);
+            if live && lost.is_ok() && !waits {
                 lost = sink.one(&located);
             }
             found.push(located);
@@ -92,11 +99,18 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
         outcome.merge(scanned);
     }
 
+    let streamed = !streams.is_empty() && roots.is_empty();
+    others.settle(&mut outcome.findings, scanner.rules());
+    if streamed && args.write_baseline.is_none() {
+        // What had to wait for the end.
+        let waited = outcome.findings.iter().filter(|located| others.waits(&scanner.rules()[located.finding.rule]));
+        waited.cloned().collect::<Vec<_>>().iter().try_for_each(|located| sink.one(located))?;
+    }
     if let Some(path) = &args.write_baseline {
         return write_baseline(path, gate, &outcome, &scanner, &args.output_args);
     }
-    let tally = gate.tally();
-    sink.rest(&mut outcome, (tally.allowed, tally.baselined), &roots, !streams.is_empty() && roots.is_empty())?;
+    let (tally, (allowed, accepted)) = (gate.tally(), others.tally());
+    sink.rest(&mut outcome, (tally.allowed + allowed, tally.baselined + accepted), &roots, streamed)?;
     if !args.output_args.quiet && outcome.is_complete() {
         report_stale(&gate, &roots);
     }
@@ -128,6 +142,7 @@ impl Sink<'_> {
             args::Format::Jsonl => Format::Jsonl,
             args::Format::Sarif => Format::Sarif,
             args::Format::Csv => Format::Csv,
+            args::Format::Gitleaks => Format::Gitleaks,
         }
     }
 
@@ -243,15 +258,21 @@ fn use_colour(args: &OutputArgs, stream: &(impl anstream::stream::RawStream + Is
     }
 }
 
-fn open_baselines(args: &ScanArgs, config: &Config, target: &Path) -> Result<Vec<Baseline>> {
+fn open_baselines(args: &ScanArgs, config: &Config, target: &Path, others: &mut Others) -> Result<Vec<Baseline>> {
     let mut baselines = Vec::new();
     let mut key = None;
     let found = find_upward(target, &[IGNORE_FILE]);
     let named = args.baseline.as_ref().or(config.baseline.as_ref());
+    for list in args.as_gitleaks.iter().flat_map(|as_gitleaks| &as_gitleaks.ignore_lists) {
+        others.accept(list)?;
+    }
     for path in found.iter().chain(named) {
         if Some(path) == named && !path.exists() {
             let message = "no such baseline; --write-baseline makes one";
             return Err(Error::config(message).with_path(path));
+        }
+        if Some(path) == named && others.accept(path)? {
+            continue;
         }
         let baseline = Baseline::open(path, key.as_ref())?;
         key = key.or_else(|| baseline.key().cloned());

@@ -1,0 +1,116 @@
+//! `detect`, `protect`, `dir` and `stdin`, spelled as those of gitleaks.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use keyscan::{Error, Result};
+
+use crate::args::{
+    AsGitleaks, DetectArgs, DirArgs, Format, GitleaksArgs, OutputArgs, ProtectArgs, RuleArgs, ScanArgs, When,
+};
+use crate::exit::Exit;
+use crate::scan;
+
+pub(crate) fn detect(args: &DetectArgs, out: &mut dyn Write) -> Result<Exit> {
+    if args.pipe {
+        return scan(Path::new("-"), &args.common, out);
+    }
+    if !args.no_git {
+        return history("detect", &args.source);
+    }
+    if args.follow_symlinks {
+        unread("--follow-symlinks", "links are not followed");
+    }
+    scan(&args.source, &args.common, out)
+}
+
+pub(crate) fn protect(args: &ProtectArgs, _: &mut dyn Write) -> Result<Exit> {
+    history("protect", &args.source)
+}
+
+pub(crate) fn dir(args: &DirArgs, out: &mut dyn Write) -> Result<Exit> {
+    if args.follow_symlinks {
+        unread("--follow-symlinks", "links are not followed");
+    }
+    scan(&args.path, &args.common, out)
+}
+
+pub(crate) fn stdin(args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit> {
+    scan(Path::new("-"), args, out)
+}
+
+/// What looks at commits.
+fn history(command: &str, source: &Path) -> Result<Exit> {
+    let instead = format!("`keyscan detect --no-git --source {}` scans the files", source.display());
+    Err(Error::config(format!("`{command}` looks at commits, which is not there yet; {instead}")))
+}
+
+fn scan(target: &Path, args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit> {
+    say_unread(args);
+    let list = |path: &Path| if path.is_dir() { path.join(".gitleaksignore") } else { path.to_owned() };
+    let ignore_lists: Vec<PathBuf> = Some(list(&args.gitleaks_ignore_path)).filter(|path| path.is_file()).into_iter().collect();
+    let quiet = !matches!(args.log_level.as_str(), "trace" | "debug" | "info");
+    scan::run(
+        &ScanArgs {
+            paths: vec![target.to_owned()],
+            rules: RuleArgs {
+                config: args.config.clone(),
+                rule_files: Vec::new(),
+                only: args.enable_rule.clone(),
+                exclude: Vec::new(),
+            },
+            format: format(args)?,
+            output: args.report_path.clone().unwrap_or_else(|| PathBuf::from("-")),
+            baseline: args.baseline_path.clone(),
+            write_baseline: None,
+            min_severity: None,
+            min_confidence: None,
+            show_secrets: args.show_secrets,
+            no_allow: args.ignore_gitleaks_allow,
+            // gitleaks knows nothing of ignore files.
+            no_ignore: true,
+            max_file_size: Some(args.max_target_megabytes * 1_000_000).filter(|most| *most > 0),
+            exit_code: args.exit_code,
+            threads: 0,
+            stats: false,
+            output_args: OutputArgs {
+                quiet,
+                verbose: u8::from(args.verbose),
+                color: if args.no_color { When::Never } else { When::Auto },
+                progress: When::Auto,
+            },
+            as_gitleaks: Some(AsGitleaks { ignore_lists }),
+        },
+        out,
+    )
+}
+
+fn format(args: &GitleaksArgs) -> Result<Format> {
+    let Some(path) = &args.report_path else { return Ok(Format::Human) };
+    let named = args.report_format.as_deref().map(|name| name.trim().to_ascii_lowercase());
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match named.as_deref().filter(|name| !name.is_empty()).unwrap_or(&extension) {
+        "json" => Ok(Format::Gitleaks),
+        "csv" => Ok(Format::Csv),
+        "sarif" => Ok(Format::Sarif),
+        other => Err(Error::config(format!("`{other}` is no format of a report here; there are json, csv and sarif"))),
+    }
+}
+
+fn say_unread(args: &GitleaksArgs) {
+    let unread_args = &args.unread;
+    let asked = [
+        (unread_args.max_decode_depth.is_some_and(|depth| depth != 0), "--max-decode-depth", "text in UTF-16 is decoded, and no other"),
+        (unread_args.max_archive_depth.is_some_and(|depth| depth != 0), "--max-archive-depth", "archives are not opened"),
+        (unread_args.timeout.is_some_and(|seconds| seconds != 0), "--timeout", "a scan ends when it is done or interrupted"),
+        (unread_args.report_template.is_some(), "--report-template", "there are no templates"),
+        (unread_args.diagnostics.is_some() || unread_args.diagnostics_dir.is_some(), "--diagnostics", "there are none"),
+        (args.redact.is_some_and(|percent| percent != 100), "--redact", "secrets are masked as always"),
+        (std::env::var_os("GITLEAKS_CONFIG_TOML").is_some(), "GITLEAKS_CONFIG_TOML", "write it to a file, for --config"),
+    ];
+    asked.iter().filter(|(asked, ..)| *asked).for_each(|(_, flag, why)| unread(flag, why));
+}
+
+fn unread(flag: &str, why: &str) {
+    let _ = writeln!(io::stderr(), "keyscan: {flag} is not read: {why}");
+}

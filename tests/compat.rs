@@ -42,11 +42,7 @@ regex = '''"[^"\s]{3,5}"'''
 /// The regexes, in our syntax and with the same meaning; and the keyword beside.
 const TWINS: &[(&str, &str, Option<&str>)] = &[
     ("first", "zk_[a-c]{4}", None),
-    (
-        "short",
-        r#"(?i)[\w.-]{0,5}?(?:quartz)(?:[ \t]{0,2})[=:]{1,2}['" ]{0,2}([a-c0-9]{6})(?:['"\s;]|$)"#,
-        None,
-    ),
+    ("short", r#"(?i)[\w.-]{0,5}?(?:quartz)(?:[ \t]{0,2})[=:]{1,2}['" ]{0,2}([a-c0-9]{6})(?:['"\s;]|$)"#, None),
     ("long", r"(?i)[\w ]{0,60}quartz[0-9]+", None),
     ("endless", r"[a-c_]+onyx(\d+)", None),
     ("anywhere", r"\b[0-9]{8}\b", None),
@@ -112,8 +108,35 @@ fn in_pieces(scanner: &Scanner, text: &[u8], cuts: &[usize]) -> Found {
 
 fn texts() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "zk_", "abca", "quartz", "QUARTZ", "Quartz9", "onyx", "onyx7", "a", "b_", "c", " ", "=", ":", "\"", "\n", "k=",
-        "12345678", "1234567", "abcabcabc", "abcabc", "a1b2c3", "; ", "\u{e9}", "\u{20ac}", "'", "_", "0", ".", "\t",
+        "zk_",
+        "abca",
+        "quartz",
+        "QUARTZ",
+        "Quartz9",
+        "onyx",
+        "onyx7",
+        "a",
+        "b_",
+        "c",
+        " ",
+        "=",
+        ":",
+        "\"",
+        "\n",
+        "k=",
+        "12345678",
+        "1234567",
+        "abcabcabc",
+        "abcabc",
+        "a1b2c3",
+        "; ",
+        "\u{e9}",
+        "\u{20ac}",
+        "'",
+        "_",
+        "0",
+        ".",
+        "\t",
     ]);
     prop::collection::vec(piece, 0..120).prop_map(|pieces| pieces.concat())
 }

@@ -152,7 +152,12 @@ pub(super) fn detect_secrets(path: &Path, text: &str) -> Result<Imported> {
         let name = used.path.rsplit('.').next().unwrap_or_default();
         if used.path.starts_with("detect_secrets.filters.regex.should_exclude_") {
             patterns.iter().for_each(|pattern| exclude(&mut imported, path, name, pattern));
-        } else if name.starts_with("is_line_allowlisted") || used.path.starts_with("detect_secrets.filters.heuristic.") || name == "is_invalid_file" || name == "is_verified_by_plugin" || used.path.contains(".common.") {
+        } else if name.starts_with("is_line_allowlisted")
+            || used.path.starts_with("detect_secrets.filters.heuristic.")
+            || name == "is_invalid_file"
+            || name == "is_verified_by_plugin"
+            || used.path.contains(".common.")
+        {
             // Ours: allow comments are read, and what looks like no secret is judged.
         } else {
             let text = format!("the filter `{}` is not run", used.path);
@@ -239,7 +244,9 @@ pub(super) fn ggshield(path: &Path, text: &str) -> Result<Imported> {
         imported.policy.global.push(Filter::Allowlist(Allowlist { paths: vec![regex], ..Allowlist::default() }));
     }
     for detector in file.secret.detectors {
-        let text = format!("`ignored_detectors`: `{detector}` is a detector of the service; use `exclude-rules` of keyscan.toml");
+        let text = format!(
+            "`ignored_detectors`: `{detector}` is a detector of the service; use `exclude-rules` of keyscan.toml"
+        );
         imported.notes.push(note(path, None, Weight::Refused, text));
     }
     Ok(imported)

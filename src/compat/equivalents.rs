@@ -78,7 +78,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("planetscale-api-token", &["planetscale-token"]),
     ("postman-api-token", &["postman-api-key"]),
     ("prefect-api-token", &["prefect-api-key"]),
-    ("private-key", &["private-key-pem", "private-key-pem-encrypted", "private-key-pgp", "private-key-putty", "private-key-ssh2", "private-key-truncated"]),
+    (
+        "private-key",
+        &[
+            "private-key-pem",
+            "private-key-pem-encrypted",
+            "private-key-pgp",
+            "private-key-putty",
+            "private-key-ssh2",
+            "private-key-truncated",
+        ],
+    ),
     ("privateai-api-token", &["privateai-api-key"]),
     ("pulumi-api-token", &["pulumi-access-token"]),
     ("pypi-upload-token", &["pypi-api-token"]),

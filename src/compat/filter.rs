@@ -28,6 +28,8 @@ pub(super) struct Subject<'a> {
 pub(super) enum Filter {
     Allowlist(Allowlist),
     Expr(Expr),
+    /// Lets pass what is nothing but the name of a variable.
+    References,
 }
 
 impl Filter {
@@ -37,6 +39,7 @@ impl Filter {
         match self {
             Filter::Allowlist(list) => list.passes(subject, folders),
             Filter::Expr(expr) => expr.holds(subject),
+            Filter::References => is_reference(subject.secret),
         }
     }
 }
@@ -97,6 +100,18 @@ impl Allowlist {
         let is = |path: &str| self.paths.iter().any(|regex| regex.is_match(path.as_bytes()));
         is(path) || (folders && path.match_indices('/').any(|(at, _)| at > 0 && is(&path[..at])))
     }
+}
+
+/// Whether a text is nothing but the name of a variable, as shells and templates write it: `${NAME}`, `{{ name }}`.
+fn is_reference(text: &[u8]) -> bool {
+    let inside = |open: &[u8], close: &[u8]| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let is_name = |text: &[u8]| !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let plain: [(&[u8], &[u8]); 4] = [(b"${", b"}"), (b"$", b""), (b"%", b"%"), (b"@", b"@")];
+    let templates: [(&[u8], &[u8]); 2] = [(b"{{", b"}}"), (b"${{", b"}}")];
+    let of_template =
+        |inner: &[u8]| is_name(inner.trim_ascii().split(|b| *b == b'.').collect::<Vec<_>>().concat().as_slice());
+    plain.iter().any(|(open, close)| inside(open, close).is_some_and(is_name))
+        || templates.iter().any(|(open, close)| inside(open, close).is_some_and(of_template))
 }
 
 /// Whether a text holds one of these words, which are in lower case, in any case.
@@ -162,6 +177,16 @@ mod tests {
         assert!(!allow.passes(&subject("", "secret", "key = secret"), false));
         allow.target = RegexTarget::Line;
         assert!(allow.passes(&subject("", "secret", "key = secret"), false));
+    }
+
+    #[test]
+    fn names_of_variables_are_no_secrets() {
+        for text in ["${API_KEY}", "$token", "%PASSWORD%", "@secret@", "{{ secret_key }}", "${{ secrets.TOKEN }}"] {
+            assert!(is_reference(text.as_bytes()), "{text}");
+        }
+        for text in ["$", "${}", "a${KEY}", "$a-b", "{{ a | b }}", "quartz", "%a", "{{}}"] {
+            assert!(!is_reference(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::rule::{EntropyBar, Foreign, ForeignSpec, Needs, SecretPart, Severity}
 /// How many files may build on one another; gitleaks reads no more.
 const MAX_FILES: usize = 3;
 /// The keys that make a TOML file one of these; `rules` is one where it holds tables.
-const KEYS: &[&str] = &["extend", "allowlist", "allowlists", "title", "minversion", "betterleaksminversion", "prefilter", "filter"];
+const KEYS: &[&str] =
+    &["extend", "allowlist", "allowlists", "title", "minversion", "betterleaksminversion", "prefilter", "filter"];
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -108,7 +109,7 @@ pub(super) fn import(path: &Path, text: &str) -> Result<Imported> {
         }
     }
     for (id, filter) in targeted {
-        imported.target(path, &id, filter, &own);
+        imported.target(path, &id, &filter, &own);
     }
     imported.check_required(path);
     Ok(imported)
@@ -171,11 +172,18 @@ impl Reader<'_> {
 
     fn extend(&mut self, path: &Path, extend: Extend, depth: usize) -> Result<()> {
         if !extend.url.is_empty() {
-            self.note(path, Weight::Refused, None, "`extend.url` is not read: nothing is fetched while secrets are looked for");
+            self.note(
+                path,
+                Weight::Refused,
+                None,
+                "`extend.url` is not read: nothing is fetched while secrets are looked for",
+            );
         }
         if extend.usedefault {
             self.imported.builtin = Some(true);
-            let text = "`useDefault`: the rules that come with keyscan stand in for those of the other tool";
+            let text = "`useDefault`: the rules that come with keyscan stand in for those of the other tool, and that names of \
+                        variables are no secrets for what it lets pass";
+            self.imported.policy.global.push(Filter::References);
             self.note(path, Weight::Differs, None, text);
             for id in extend.disabledrules {
                 let ours = equivalents::of(&id);
@@ -187,7 +195,12 @@ impl Reader<'_> {
             }
         } else if !extend.path.is_empty() {
             if depth == MAX_FILES {
-                self.note(path, Weight::Refused, None, format!("`extend.path`: more than {MAX_FILES} files are not read"));
+                self.note(
+                    path,
+                    Weight::Refused,
+                    None,
+                    format!("`extend.path`: more than {MAX_FILES} files are not read"),
+                );
                 return Ok(());
             }
             let beside = path.parent().unwrap_or(Path::new("")).join(&extend.path);
@@ -293,7 +306,9 @@ impl Imported {
             "" | "high" => 0.9,
             "medium" => 0.75,
             "low" => 0.5,
-            other => return Err(of_rule(format!("the confidence `{other}` is not known; there are low, medium and high"))),
+            other => {
+                return Err(of_rule(format!("the confidence `{other}` is not known; there are low, medium and high")));
+            }
         };
         let ours = equivalents::of(&spec.id);
         let ours = ours.as_slice();
@@ -323,7 +338,8 @@ impl Imported {
             0 => SecretPart::FirstGroup,
             group => SecretPart::Group(group),
         };
-        let description = if spec.description.is_empty() { spec.id.clone() } else { std::mem::take(&mut spec.description) };
+        let description =
+            if spec.description.is_empty() { spec.id.clone() } else { std::mem::take(&mut spec.description) };
         let foreign = ForeignSpec {
             id: spec.id.clone(),
             description,
@@ -363,7 +379,7 @@ impl Imported {
     }
 
     /// Hangs an allowlist on the rule that it names.
-    fn target(&mut self, path: &Path, id: &str, filter: Filter, own: &[String]) {
+    fn target(&mut self, path: &Path, id: &str, filter: &Filter, own: &[String]) {
         let ours = equivalents::of(id);
         let targets: Vec<&str> = if own.iter().any(|known| known == id) { vec![id] } else { ours.to_vec() };
         if targets.is_empty() {
@@ -403,15 +419,45 @@ fn parse(text: &str) -> Result<Parsed> {
     let table: Table = toml::from_str(text).map_err(syntax)?;
     let table = lower_keys(Value::Table(table));
     let mut unknown = Vec::new();
-    let top = ["title", "description", "extend", "rules", "allowlist", "allowlists", "minversion", "betterleaksminversion", "prefilter", "filter"];
-    let rule_keys = [
-        "id", "description", "regex", "path", "secretgroup", "entropy", "keywords", "tags", "allowlist", "allowlists",
-        "required", "skipreport", "tokenefficiency", "filter", "validate", "specificity", "confidence", "components",
+    let top = [
+        "title",
+        "description",
+        "extend",
+        "rules",
+        "allowlist",
+        "allowlists",
+        "minversion",
+        "betterleaksminversion",
+        "prefilter",
+        "filter",
     ];
-    let list_keys = ["description", "targetrules", "condition", "commits", "paths", "regextarget", "regexes", "stopwords"];
+    let rule_keys = [
+        "id",
+        "description",
+        "regex",
+        "path",
+        "secretgroup",
+        "entropy",
+        "keywords",
+        "tags",
+        "allowlist",
+        "allowlists",
+        "required",
+        "skipreport",
+        "tokenefficiency",
+        "filter",
+        "validate",
+        "specificity",
+        "confidence",
+        "components",
+    ];
+    let list_keys =
+        ["description", "targetrules", "condition", "commits", "paths", "regextarget", "regexes", "stopwords"];
     let mut look = |rule: Option<&str>, value: Option<&Value>, known: &[&str]| {
         let keys = value.and_then(Value::as_table).into_iter().flat_map(Table::keys);
-        unknown.extend(keys.filter(|key| !known.contains(&key.as_str())).map(|key| (rule.map(str::to_owned), key.clone())));
+        unknown.extend(
+            keys.filter(|key| !known.contains(&key.as_str())).map(|key| (rule.map(str::to_owned), key.clone())),
+        );
     };
     let each = |value: Option<&Value>| -> Vec<Value> { value.and_then(Value::as_array).cloned().unwrap_or_default() };
     look(None, Some(&table), &top);

@@ -16,7 +16,8 @@ const MAX_REPEAT: u32 = 1000;
 
 /// The same regex in our syntax, or why there is none.
 pub(crate) fn translate(source: &str) -> Result<String, String> {
-    let mut translator = Translator { rest: source, out: String::with_capacity(source.len() * 2), dot_all: vec![false] };
+    let mut translator =
+        Translator { rest: source, out: String::with_capacity(source.len() * 2), dot_all: vec![false] };
     translator.run()?;
     Ok(translator.out)
 }
@@ -41,7 +42,8 @@ impl Translator<'_> {
                 '\\' => self.escape()?,
                 '[' => self.class()?,
                 '.' => {
-                    let ascii = if self.dot_all.last() == Some(&true) { r"[\x00-\x7F]" } else { r"[\x00-\x09\x0B-\x7F]" };
+                    let ascii =
+                        if self.dot_all.last() == Some(&true) { r"[\x00-\x7F]" } else { r"[\x00-\x09\x0B-\x7F]" };
                     let _ = write!(self.out, "(?:{ascii}|{WIDE})");
                 }
                 '(' => self.group()?,
@@ -73,7 +75,11 @@ impl Translator<'_> {
         let mut dot_all = *self.dot_all.last().unwrap_or(&false);
         let flags = self.rest.strip_prefix('?').filter(|rest| !rest.starts_with(['P', '<', '=', '!']));
         let Some(flags) = flags else {
-            if self.rest.starts_with("?=") || self.rest.starts_with("?!") || self.rest.starts_with("?<=") || self.rest.starts_with("?<!") {
+            if self.rest.starts_with("?=")
+                || self.rest.starts_with("?!")
+                || self.rest.starts_with("?<=")
+                || self.rest.starts_with("?<!")
+            {
                 return Err("look-around is no part of this syntax".to_owned());
             }
             self.dot_all.push(dot_all);
@@ -216,7 +222,10 @@ impl Translator<'_> {
             }
             if low.is_ascii() {
                 let end = (high as u32).min(0x7F);
-                let _ = write!(ascii, r"\x{:02X}-\x{end:02X}", low as u32);
+                push_literal(&mut ascii, low);
+                if end > low as u32 {
+                    let _ = write!(ascii, r"-\x{end:02X}");
+                }
             }
             if !high.is_ascii() {
                 let start = (low as u32).max(0x80);

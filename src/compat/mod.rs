@@ -11,6 +11,7 @@ mod gitleaks;
 mod go;
 mod nosey;
 mod policy;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod trufflehog;
@@ -19,11 +20,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use self::policy::{Left, Policy};
+use crate::engine::check_regex;
 use crate::error::{Error, ErrorKind, Result};
-use crate::rule::{ForeignSpec, Rule, RuleSet};
+use crate::rule::{ForeignSpec, Rule};
 
 /// The names of files that are read where they lie beside what is scanned. Of the first two, one is.
-pub const FOUND: &[&str] = &[".betterleaks.toml", ".gitleaks.toml", ".betterleaksignore", ".gitleaksignore", ".secrets.baseline"];
+pub const FOUND: &[&str] =
+    &[".betterleaks.toml", ".gitleaks.toml", ".betterleaksignore", ".gitleaksignore", ".secrets.baseline"];
 /// A larger file is no configuration.
 const MAX_LEN: u64 = 64 << 20;
 
@@ -179,20 +182,25 @@ impl Imported {
     fn admit(&mut self, spec: ForeignSpec, path: &Path, line: Option<usize>) -> bool {
         let id = spec.id.clone();
         let note = |text: String, weight| Note { path: path.to_owned(), line, rule: Some(id.clone()), weight, text };
-        let admitted = spec.admit().and_then(|(rule, notes)| {
-            let mut alone = RuleSet::new();
-            alone.extend([rule.clone()]);
-            crate::engine::Scanner::new(alone).compile().map(|()| (rule, notes))
-        });
+        let admitted = spec.admit().and_then(|(rule, notes)| check_regex(&rule).map(|()| (rule, notes)));
         match admitted {
             Ok((rule, notes)) => {
                 self.notes.extend(notes.into_iter().map(|text| note(text, Weight::Differs)));
-                self.rules.retain(|known| known.id() != rule.id());
-                self.rules.push(rule);
+                if let Some(known) = self.rules.iter_mut().find(|known| known.id() == rule.id()) {
+                    let text = "its id is used twice: the later rule counts".to_owned();
+                    self.notes.push(note(text, Weight::Refused));
+                    *known = rule;
+                } else {
+                    self.rules.push(rule);
+                }
                 true
             }
             Err(error) => {
-                self.notes.push(note(format!("it is not run: {}", error.message()), Weight::Refused));
+                // Of a regex that does not parse the picture is left out, and the reason stays.
+                let why = error.message();
+                let why =
+                    why.rsplit_once("\nerror: ").map_or_else(|| why.to_owned(), |(_, why)| format!("its regex: {why}"));
+                self.notes.push(note(format!("it is not run: {why}"), Weight::Refused));
                 false
             }
         }

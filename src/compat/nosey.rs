@@ -96,7 +96,10 @@ pub(super) fn import(path: &Path, text: &str) -> Result<Imported> {
             notes.push(note("`validation` is not run: nothing leaves the machine".to_owned()));
         }
         for dependency in rule.depends_on_rule.iter().flatten().flatten() {
-            notes.push(note(format!("`depends_on_rule` only feeds validation: `{}` is not waited for", dependency.rule_id)));
+            notes.push(note(format!(
+                "`depends_on_rule` only feeds validation: `{}` is not waited for",
+                dependency.rule_id
+            )));
         }
         if let Some(asked) = &rule.pattern_requirements {
             needs = Needs {
@@ -105,7 +108,12 @@ pub(super) fn import(path: &Path, text: &str) -> Result<Imported> {
                 lower: asked.min_lowercase,
                 special: asked.min_special_chars,
                 special_set: asked.special_chars.as_ref().map(|set| set.clone().into_bytes()),
-                without: asked.ignore_if_contains.iter().flatten().map(|word| word.to_lowercase().into_bytes()).collect(),
+                without: asked
+                    .ignore_if_contains
+                    .iter()
+                    .flatten()
+                    .map(|word| word.to_lowercase().into_bytes())
+                    .collect(),
             };
             if asked.checksum.is_some() {
                 notes.push(note("`checksum` is not computed: matches with a wrong one are found as well".to_owned()));

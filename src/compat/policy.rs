@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use regex::bytes::Regex;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
 use super::filter::{Filter, Subject};
+use super::settle::settle;
 use crate::engine::Surroundings;
 use crate::finding::Located;
 use crate::rule::Rule;
@@ -40,6 +42,13 @@ pub(super) struct RulePolicy {
     pub(super) required: Vec<Required>,
     /// It finds for others only.
     pub(super) silent: bool,
+}
+
+impl RulePolicy {
+    /// Whether its findings can be told only when all of their unit are known.
+    pub(super) fn waits(&self) -> bool {
+        self.silent || !self.required.is_empty()
+    }
 }
 
 /// Findings that a list accepts.
@@ -91,6 +100,8 @@ pub struct Policy {
     root: Option<PathBuf>,
     allowed: AtomicU64,
     accepted_count: AtomicU64,
+    /// The lines on which matches start whose secret starts on a later one, by unit, start of the secret and rule.
+    starts: Mutex<HashMap<(String, u64, usize), u64>>,
 }
 
 impl std::fmt::Debug for Policy {
@@ -181,6 +192,9 @@ impl Policy {
         if self.accepted.len() > 0 && self.accepted.has(&subject, text.start_line) {
             return self.count(Left::Accepted);
         }
+        if text.start_line != located.finding.start.line && rule.is_foreign() {
+            self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(key(located), text.start_line);
+        }
         None
     }
 
@@ -199,7 +213,7 @@ impl Policy {
     /// Whether findings of this rule can be told only when all of their unit are known.
     #[must_use]
     pub fn waits(&self, rule: &Rule) -> bool {
-        self.rules.get(rule.id()).is_some_and(|own| own.silent || !own.required.is_empty())
+        self.rules.get(rule.id()).is_some_and(RulePolicy::waits)
     }
 
     /// Takes out what counts only with others that are not there, what was looked for on behalf of others, and what
@@ -213,47 +227,19 @@ impl Policy {
             units.entry(located.path.clone()).or_default().push(located);
         }
         for (_, unit) in units {
-            let kept: Vec<bool> = unit.iter().map(|located| self.counts(located, &unit, rules)).collect();
-            let kept: Vec<Located> = unit.into_iter().zip(kept).filter_map(|(l, kept)| kept.then_some(l)).collect();
-            let told: Vec<bool> = kept.iter().map(|located| is_told(located, &kept, rules)).collect();
-            findings.extend(kept.into_iter().zip(told).filter_map(|(located, told)| (!told).then_some(located)));
+            findings.extend(settle(unit, rules, &self.rules, |located| self.line(located)));
         }
     }
 
-    fn counts(&self, located: &Located, unit: &[Located], rules: &[Rule]) -> bool {
-        let Some(own) = self.rules.get(rules[located.finding.rule].id()) else { return true };
-        let within = |required: &Required| {
-            unit.iter().any(|other| {
-                let (here, there) = (located.finding.start, other.finding.start);
-                rules[other.finding.rule].id() == required.rule
-                    && required.within_lines.is_none_or(|most| here.line.abs_diff(there.line) <= most)
-                    && required.within_columns.is_none_or(|most| here.column.abs_diff(there.column) <= most)
-            })
-        };
-        !own.silent && own.required.iter().all(within)
+    /// The line on which a match starts.
+    fn line(&self, located: &Located) -> u64 {
+        let starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+        starts.get(&key(located)).copied().unwrap_or(located.finding.start.line)
     }
 }
 
-/// Whether another finding says the same and more: a rule of another tool tells its secret instead of ours, and a
-/// rule that calls itself generic gives way to one that does not.
-fn is_told(located: &Located, unit: &[Located], rules: &[Rule]) -> bool {
-    let rule = &rules[located.finding.rule];
-    let is_generic = |rule: &Rule| rule.id().to_ascii_lowercase().contains("generic");
-    unit.iter().any(|other| {
-        let theirs = &rules[other.finding.rule];
-        if rule.id() == theirs.id() || !theirs.is_foreign() {
-            return false;
-        }
-        let (span, other_span) = (located.finding.span, other.finding.span);
-        if rule.is_foreign() {
-            is_generic(rule)
-                && !is_generic(theirs)
-                && located.finding.start.line == other.finding.start.line
-                && memchr::memmem::find(other.finding.secret.expose(), located.finding.secret.expose()).is_some()
-        } else {
-            span.overlaps(other_span)
-        }
-    })
+fn key(located: &Located) -> (String, u64, usize) {
+    (located.path.clone(), located.finding.span.start, located.finding.rule)
 }
 
 /// The match and its lines, put together from a finding and the text around it.

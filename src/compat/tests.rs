@@ -22,8 +22,10 @@ fn reported(rules: Imported, lists: Vec<Imported>, files: &[(&str, &str)]) -> Ve
     set.extend(rules.rules);
     let scanner = Scanner::new(set).with_margin(1024);
     let base = std::env::current_dir().unwrap();
-    let policies: Vec<_> =
-        std::iter::once(rules.policy).chain(lists.into_iter().map(|list| list.policy)).map(|p| p.at(&base, &base)).collect();
+    let policies: Vec<_> = std::iter::once(rules.policy)
+        .chain(lists.into_iter().map(|list| list.policy))
+        .map(|p| p.at(&base, &base))
+        .collect();
     let mut found = Vec::new();
     for (path, text) in files {
         let _complete = scanner.scan_with(text.as_bytes(), &mut Scratch::new(), |finding, around| {
@@ -38,7 +40,12 @@ fn reported(rules: Imported, lists: Vec<Imported>, files: &[(&str, &str)]) -> Ve
     policies.iter().for_each(|policy| policy.settle(&mut found, scanner.rules()));
     let one = |located: &Located| {
         let secret = String::from_utf8_lossy(located.finding.secret.expose()).into_owned();
-        format!("{}:{} {} {secret}", located.path, located.finding.start.line, scanner.rules()[located.finding.rule].id())
+        format!(
+            "{}:{} {} {secret}",
+            located.path,
+            located.finding.start.line,
+            scanner.rules()[located.finding.rule].id()
+        )
     };
     let mut lines: Vec<String> = found.iter().map(one).collect();
     lines.sort();
@@ -66,10 +73,17 @@ fn the_group_is_the_secret_and_has_to_have_the_entropy() {
 
 #[test]
 fn allowlists_of_all_kinds() {
-    let with = |list: &str, files: &[(&str, &str)]| reported(import("a.toml", &format!("{ACME}{list}")).unwrap(), vec![], files);
+    let with = |list: &str, files: &[(&str, &str)]| {
+        reported(import("a.toml", &format!("{ACME}{list}")).unwrap(), vec![], files)
+    };
     let text = "acme = ab12cd34 # one\nacme = zx98yw76 # two";
     let files = [("src/a.py", text), ("tests/b.py", text)];
-    let all = ["src/a.py:1 acme-key ab12cd34", "src/a.py:2 acme-key zx98yw76", "tests/b.py:1 acme-key ab12cd34", "tests/b.py:2 acme-key zx98yw76"];
+    let all = [
+        "src/a.py:1 acme-key ab12cd34",
+        "src/a.py:2 acme-key zx98yw76",
+        "tests/b.py:1 acme-key ab12cd34",
+        "tests/b.py:2 acme-key zx98yw76",
+    ];
     let only = |numbers: &[usize]| -> Vec<String> { numbers.iter().map(|&at| all[at].to_owned()).collect() };
     assert_eq!(with("", &files), only(&[0, 1, 2, 3]));
     for (list, left) in [
@@ -102,7 +116,8 @@ fn a_rule_may_hold_for_some_paths_only() {
 fn required_rules_have_to_be_near() {
     let text = "[[rules]]\nid = 'secret'\nregex = 'zk_[a-z]{6}'\n[[rules.required]]\nid = 'name'\nwithinLines = 2\n\
                 [[rules]]\nid = 'name'\nregex = 'zn_[a-z]{4}'\nskipReport = true\n";
-    let files = [("a", "zn_opal\nx\nzk_quartz"), ("b", "zn_opal\nx\ny\nzk_quartz"), ("c", "zk_quartz"), ("d", "zn_opal")];
+    let files =
+        [("a", "zn_opal\nx\nzk_quartz"), ("b", "zn_opal\nx\ny\nzk_quartz"), ("c", "zk_quartz"), ("d", "zn_opal")];
     assert_eq!(reported(import("a.toml", text).unwrap(), vec![], &files), ["a:3 secret zk_quartz"]);
     let lonely = text.replace("id = 'name'\nregex = 'zn_", "id = 'name'\nregex = '(?=zn_");
     let imported = import("a.toml", &lonely).unwrap();
@@ -188,7 +203,8 @@ fn rules_of_nosey_parker_and_kingfisher() {
     assert_eq!(imported.rules.len(), 3, "{:?}", imported.notes);
     let file = "acme = ab12cd34\nACME: aabbaabb\nacme=abcdefg1\nacme=opal1234\nzk_quartz zd_quartz\n";
     assert_eq!(reported(imported, vec![], &[("a", file)]), ["a:1 acme.1 ab12cd34"]);
-    let wrong = Imported::from_text(Path::new("r.yml"), "rules:\n- name: x\n  id: y\n  patern: z\n", Format::NoseyParker);
+    let wrong =
+        Imported::from_text(Path::new("r.yml"), "rules:\n- name: x\n  id: y\n  patern: z\n", Format::NoseyParker);
     assert!(wrong.unwrap_err().to_string().contains("patern"));
 }
 
@@ -196,11 +212,7 @@ fn rules_of_nosey_parker_and_kingfisher() {
 fn detectors_of_trufflehog() {
     let text = "detectors:\n- name: Acme\n  keywords: [acme]\n  regex:\n    id: '\\b(AC[0-9]{6})\\b'\n    token: '\\b(zt[a-z]{6})\\b'\n\
                 \x20 primary_regex_name: token\n  exclude_words: [opal]\n  exclude_regexes_match: ['^ztq']\n  verify:\n  - endpoint: https://example.com\n";
-    let files = [
-        ("a", "acme AC123456 ztonyxon ztopalop ztquartz"),
-        ("b", "acme ztonyxon"),
-        ("c", "AC123456 ztonyxon"),
-    ];
+    let files = [("a", "acme AC123456 ztonyxon ztopalop ztquartz"), ("b", "acme ztonyxon"), ("c", "AC123456 ztonyxon")];
     let imported = import("hog.yaml", text).unwrap();
     assert!(imported.notes.iter().any(|note| note.text.contains("`verify`")));
     assert_eq!(reported(imported, vec![], &files), ["a:1 Acme.token ztonyxon"]);
@@ -232,7 +244,9 @@ fn accepted_findings_of_all_forms() {
     );
     assert_eq!(left(".secrets.baseline", &baseline), [third]);
     let sha256 = hex(&sha2::Sha256::digest(b"ab12cd34"));
-    let ggshield = format!("version: 2\nsecret:\n  ignored_matches:\n  - name: one\n    match: {sha256}\n  ignored_paths:\n  - '*.none'\n");
+    let ggshield = format!(
+        "version: 2\nsecret:\n  ignored_matches:\n  - name: one\n    match: {sha256}\n  ignored_paths:\n  - '*.none'\n"
+    );
     assert_eq!(left(".gitguardian.yaml", &ggshield), [second]);
     assert_eq!(left(".gitguardian.yml", "matches-ignore:\n- ab12cd34\npaths-ignore:\n- src/\n"), [second]);
 }

@@ -74,7 +74,8 @@ fn one(imported: &mut Imported, path: &Path, text: &str, detector: &Detector) ->
         imported.notes.push(note(Weight::Differs, "`validations` are not asked for: more may be found"));
     }
     let compiled = |sources: &[String], key: &str| {
-        let one = |source: &String| compile(source).map_err(|why| syntax(format!("`{key}`: the regex `{source}`: {why}")));
+        let one =
+            |source: &String| compile(source).map_err(|why| syntax(format!("`{key}`: the regex `{source}`: {why}")));
         sources.iter().map(one).collect::<Result<Vec<_>>>()
     };
     let list = |target, regexes| Filter::Allowlist(Allowlist { target, regexes, ..Allowlist::default() });
@@ -98,23 +99,26 @@ fn one(imported: &mut Imported, path: &Path, text: &str, detector: &Detector) ->
             }
         };
         let description = if detector.description.is_empty() { &detector.name } else { &detector.description };
-        specs.push((name, ForeignSpec {
-            id: id(name),
-            description: description.clone(),
-            tool: ("trufflehog", "TruffleHog detector"),
-            severity: Severity::High,
-            confidence: 0.9,
-            regex,
-            foreign: Foreign {
-                secret: SecretPart::FirstGroup,
-                entropy: (detector.entropy > 0.0).then_some(EntropyBar { bar: detector.entropy, inclusive: true }),
-                nearby: detector.keywords.iter().map(|word| word.to_lowercase().into_bytes()).collect(),
-                needs: Needs {
-                    without: detector.exclude_words.iter().map(|word| word.to_lowercase().into_bytes()).collect(),
-                    ..Needs::default()
+        specs.push((
+            name,
+            ForeignSpec {
+                id: id(name),
+                description: description.clone(),
+                tool: ("trufflehog", "TruffleHog detector"),
+                severity: Severity::High,
+                confidence: 0.9,
+                regex,
+                foreign: Foreign {
+                    secret: SecretPart::FirstGroup,
+                    entropy: (detector.entropy > 0.0).then_some(EntropyBar { bar: detector.entropy, inclusive: true }),
+                    nearby: detector.keywords.iter().map(|word| word.to_lowercase().into_bytes()).collect(),
+                    needs: Needs {
+                        without: detector.exclude_words.iter().map(|word| word.to_lowercase().into_bytes()).collect(),
+                        ..Needs::default()
+                    },
                 },
             },
-        }));
+        ));
     }
     let all: Vec<String> = detector.regex.keys().map(|name| id(name)).collect();
     let mut admitted = true;
@@ -124,12 +128,8 @@ fn one(imported: &mut Imported, path: &Path, text: &str, detector: &Detector) ->
         let is_primary = Some(name) == primary;
         let others = all.iter().filter(|other| is_primary && **other != own);
         let required = others.map(|rule| Required { rule: rule.clone(), within_lines: None, within_columns: None });
-        let policy = RulePolicy {
-            path: None,
-            filters: filters.to_vec(),
-            required: required.collect(),
-            silent: !is_primary,
-        };
+        let policy =
+            RulePolicy { path: None, filters: filters.to_vec(), required: required.collect(), silent: !is_primary };
         imported.policy.rules.insert(own, policy);
     }
     if !admitted {

@@ -10,11 +10,11 @@
 
 use std::collections::VecDeque;
 
+use super::Engine;
 use super::matcher::{Attempt, MatcherCache, Sought};
 use super::pass::{Trace, Tried, Window};
 use super::resolve::Match;
 use super::validate::{self, Judgement};
-use super::Engine;
 use crate::rule::{Foreign, NEARBY, Pattern, Rule, WayIn};
 use crate::span::Span;
 
@@ -22,8 +22,9 @@ use crate::span::Span;
 const CREDIT: u64 = 4 << 20;
 /// ... and at so many more for each byte of text.
 const CREDIT_PER_BYTE: u64 = 32;
-/// So many neighbouring starts are tried one by one. Among more, one search tells first whether any of them matches.
-const FEW: u64 = 32;
+/// Where one search looks at no more than so many bytes for each start, it tells first whether any of them matches.
+/// Otherwise starts are tried one by one: most attempts end after a few bytes, which a search never does.
+const WORTH: u64 = 24;
 /// At most so many starts are searched at once.
 const MANY: u64 = 16 * 1024;
 
@@ -264,9 +265,9 @@ impl Search<'_, '_> {
         }
         let Some(cache) = self.cache else { return Found::None };
         let text = window.bytes;
-        if last - first >= FEW {
-            let from = ((first - window.base) as usize).min(text.len());
-            let to = text.len().min((last - window.base) as usize + rule.max_len);
+        let from = ((first - window.base) as usize).min(text.len());
+        let to = text.len().min((last - window.base) as usize + rule.max_len);
+        if (to - from.min(to)) as u64 <= WORTH * (last - first) {
             let (sought, looked) = matcher.seek(cache, text, from..to, !window.last);
             *looked_at += looked as u64;
             match sought {

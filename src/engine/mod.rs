@@ -151,14 +151,7 @@ impl Scanner {
     /// # Errors
     /// When a regex takes more memory than a rule may.
     pub fn compile(&self) -> Result<()> {
-        for (rule, matcher) in self.engine.rules.iter().zip(&self.engine.matchers) {
-            if let Pattern::Regex { source, secret_group } = &rule.pattern {
-                matcher.compile(source, *secret_group).map_err(|why| {
-                    Error::new(ErrorKind::Rule, format!("the regex cannot be compiled: {why}")).in_rule(&rule.id)
-                })?;
-            }
-        }
-        Ok(())
+        self.engine.rules.iter().zip(&self.engine.matchers).try_for_each(|(rule, matcher)| compile(rule, matcher))
     }
 
     /// The rules, by id; [`Finding::rule`] is an index into them.
@@ -202,6 +195,19 @@ impl Scanner {
         let _complete = self.scan_with(bytes, &mut scratch, |_, _| ());
         scratch.state.plain.trace.unwrap_or_default()
     }
+}
+
+fn compile(rule: &Rule, matcher: &Matcher) -> Result<()> {
+    let Pattern::Regex { source, secret_group } = &rule.pattern else { return Ok(()) };
+    matcher
+        .compile(source, *secret_group)
+        .map_err(|why| Error::new(ErrorKind::Rule, format!("the regex cannot be compiled: {why}")).in_rule(&rule.id))
+}
+
+/// Whether a rule's regex can be compiled, and why not.
+#[cfg_attr(not(feature = "compat"), expect(dead_code, reason = "for rules of other tools"))]
+pub(crate) fn check_regex(rule: &Rule) -> Result<()> {
+    compile(rule, &Matcher::default())
 }
 
 /// What one thread needs to scan: buffers and caches, reused from unit to unit.

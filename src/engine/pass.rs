@@ -139,7 +139,9 @@ impl Pass {
 
     /// Nothing before this offset will be part of a match that is not known yet.
     pub(super) fn final_to(&self, engine: &Engine) -> u64 {
-        self.resolver.decided_to(self.tried_to(engine)).min(self.foreign.undecided_from(&engine.foreign, self.anchored_to))
+        self.resolver
+            .decided_to(self.tried_to(engine))
+            .min(self.foreign.undecided_from(&engine.foreign, self.anchored_to))
     }
 
     /// All starts before this offset were tried.

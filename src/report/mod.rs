@@ -43,7 +43,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which they are listed for people.
-    pub const ALL: &'static [Format] = 
+    pub const ALL: &'static [Format] =
         &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv, Format::Gitleaks];
 
     /// The name by which it is asked for.

@@ -13,7 +13,7 @@ use crate::error::Result;
 /// No match is longer than this; longer secrets are found by their head.
 pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
 /// Repetitions are unrolled; a regex that spells out more states than this belongs into `max_len`.
-pub(super) const MAX_REPEAT: u32 = 2048;
+const MAX_REPEAT: u32 = 2048;
 /// A shorter run of one class is too common to be a way in.
 const MIN_RUN_LEN: usize = 16;
 /// Names of programs are seldom longer. A shorter run of what names are made of stands in every other line of code,
@@ -233,7 +233,7 @@ fn has_secret_group(hir: &Hir) -> bool {
     }
 }
 
-pub(super) fn largest_repeat(hir: &Hir) -> Option<u32> {
+fn largest_repeat(hir: &Hir) -> Option<u32> {
     match hir.kind() {
         HirKind::Capture(c) => largest_repeat(&c.sub),
         HirKind::Repetition(r) => {

@@ -17,8 +17,6 @@ const UNBOUNDED_LEN: usize = 16 * 1024;
 pub(crate) const NEARBY: u64 = 128 * 1024;
 /// Shorter words stand in all text, and are not asked for.
 const MIN_WORD_LEN: usize = 3;
-/// Repetitions are unrolled. More than this is more than any of those tools allows.
-const MAX_REPEAT: u32 = 1_000_000;
 
 /// A rule of another tool, its regex in our syntax.
 #[derive(Debug, Clone)]
@@ -41,9 +39,6 @@ impl ForeignSpec {
         if properties.minimum_len().unwrap_or(0) == 0 {
             return Err(refused("its regex matches the empty text, which is no secret"));
         }
-        if check::largest_repeat(&hir).is_some_and(|n| n > MAX_REPEAT) {
-            return Err(refused("its repetitions are too large"));
-        }
         if let SecretPart::Group(group) = self.foreign.secret
             && group > properties.explicit_captures_len()
         {
@@ -57,7 +52,9 @@ impl ForeignSpec {
                 MAX_MATCH_LEN
             }
             None => {
-                notes.push(format!("its regex has no longest match: one ends after {UNBOUNDED_LEN} bytes at the latest"));
+                notes.push(format!(
+                    "its regex has no longest match: one ends after {UNBOUNDED_LEN} bytes at the latest"
+                ));
                 UNBOUNDED_LEN
             }
         };

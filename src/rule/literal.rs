@@ -389,7 +389,10 @@ mod tests {
         let hir = parse(r"[a-z]+QXQX[0-9]{4}");
         assert_eq!(anchors(&hir), None);
         let found = anchors_within_reach(&hir).unwrap();
-        assert_eq!((found[0].bytes.as_slice(), found[0].min_before, found[0].max_before), (&b"QXQX"[..], 1, MAX_OFFSET));
+        assert_eq!(
+            (found[0].bytes.as_slice(), found[0].min_before, found[0].max_before),
+            (&b"QXQX"[..], 1, MAX_OFFSET)
+        );
         assert_eq!(anchors_within_reach(&parse("[a-z]{4}QXQX")), anchors(&parse("[a-z]{4}QXQX")));
     }
 

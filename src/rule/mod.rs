@@ -14,7 +14,7 @@ mod text;
 
 pub(crate) use self::check::MAX_DISTANCE;
 pub(crate) use self::foreign::{ForeignSpec, NEARBY};
-pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
 pub(crate) use self::model::{EntropyBar, Foreign, Needs, Pattern, SecretPart, WayIn};
+pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

@@ -48,7 +48,8 @@ fn history(command: &str, source: &Path) -> Result<Exit> {
 fn scan(target: &Path, args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit> {
     say_unread(args);
     let list = |path: &Path| if path.is_dir() { path.join(".gitleaksignore") } else { path.to_owned() };
-    let ignore_lists: Vec<PathBuf> = Some(list(&args.gitleaks_ignore_path)).filter(|path| path.is_file()).into_iter().collect();
+    let ignore_lists: Vec<PathBuf> =
+        Some(list(&args.gitleaks_ignore_path)).filter(|path| path.is_file()).into_iter().collect();
     let quiet = !matches!(args.log_level.as_str(), "trace" | "debug" | "info");
     scan::run(
         &ScanArgs {
@@ -100,13 +101,29 @@ fn format(args: &GitleaksArgs) -> Result<Format> {
 fn say_unread(args: &GitleaksArgs) {
     let unread_args = &args.unread;
     let asked = [
-        (unread_args.max_decode_depth.is_some_and(|depth| depth != 0), "--max-decode-depth", "text in UTF-16 is decoded, and no other"),
-        (unread_args.max_archive_depth.is_some_and(|depth| depth != 0), "--max-archive-depth", "archives are not opened"),
-        (unread_args.timeout.is_some_and(|seconds| seconds != 0), "--timeout", "a scan ends when it is done or interrupted"),
+        (
+            unread_args.max_decode_depth.is_some_and(|depth| depth != 0),
+            "--max-decode-depth",
+            "text in UTF-16 is decoded, and no other",
+        ),
+        (
+            unread_args.max_archive_depth.is_some_and(|depth| depth != 0),
+            "--max-archive-depth",
+            "archives are not opened",
+        ),
+        (
+            unread_args.timeout.is_some_and(|seconds| seconds != 0),
+            "--timeout",
+            "a scan ends when it is done or interrupted",
+        ),
         (unread_args.report_template.is_some(), "--report-template", "there are no templates"),
         (unread_args.diagnostics.is_some() || unread_args.diagnostics_dir.is_some(), "--diagnostics", "there are none"),
         (args.redact.is_some_and(|percent| percent != 100), "--redact", "secrets are masked as always"),
-        (std::env::var_os("GITLEAKS_CONFIG_TOML").is_some(), "GITLEAKS_CONFIG_TOML", "write it to a file, for --config"),
+        (
+            std::env::var_os("GITLEAKS_CONFIG_TOML").is_some(),
+            "GITLEAKS_CONFIG_TOML",
+            "write it to a file, for --config",
+        ),
     ];
     asked.iter().filter(|(asked, ..)| *asked).for_each(|(_, flag, why)| unread(flag, why));
 }

@@ -44,13 +44,18 @@ impl Others {
         }
         let refused = notes.iter().filter(|note| note.weight == Weight::Refused).count();
         let (allowlists, accepted) = policy.sizes();
-        let counts = [(rules.len(), "rule"), (allowlists, "allowlist"), (accepted, "accepted finding"), (refused, "refusal")];
+        let counts =
+            [(rules.len(), "rule"), (allowlists, "allowlist"), (accepted, "accepted finding"), (refused, "refusal")];
         let counts: Vec<String> = counts
             .into_iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
             .collect();
-        self.read.push(format!("{} ({})", path.display(), if counts.is_empty() { "empty".to_owned() } else { counts.join(", ") }));
+        self.read.push(format!(
+            "{} ({})",
+            path.display(),
+            if counts.is_empty() { "empty".to_owned() } else { counts.join(", ") }
+        ));
         self.rules.extend(rules);
         self.notes.extend(notes);
         // Paths in a file that lies there are relative to its folder, those of a named one to where the user is.
@@ -103,7 +108,6 @@ impl Others {
 
     /// Whether one of the files lets a finding pass.
     pub(crate) fn leave(&self, located: &Located, rule: &Rule, around: Surroundings<'_>) -> Option<Left> {
-        // All are asked where none is there to be asked: most scans.
         self.policies.iter().find_map(|(_, policy)| policy.leaves(located, rule, around, None))
     }
 
@@ -117,10 +121,14 @@ impl Others {
         self.policies.iter().for_each(|(_, policy)| policy.settle(findings, rules));
     }
 
-    /// How many findings allowlists let pass, and how many lists accept.
-    pub(crate) fn tally(&self) -> (u64, u64) {
+    /// Says how many findings were left out.
+    pub(crate) fn tell_tally(&self) {
         let tallies = self.policies.iter().map(|(_, policy)| policy.tally());
-        tallies.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        let (allowed, accepted) = tallies.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        if allowed + accepted > 0 {
+            let text = format!("left out by files of other tools: {allowed} allowed, {accepted} accepted");
+            let _ = writeln!(io::stderr(), "keyscan: {text}");
+        }
     }
 
     /// Says, once, what is not run and, on demand, what is not as it would be with the other tool.
@@ -149,6 +157,8 @@ fn beside(target: &Path, name: &str) -> Option<PathBuf> {
         return Some(shown(&here));
     }
     let whole = std::path::absolute(&first).ok()?;
+    let current = std::env::current_dir().unwrap_or_default();
     let top = whole.ancestors().position(|folder| folder.join(".git").exists())?;
-    whole.ancestors().take(top + 1).skip(1).map(|folder| folder.join(name)).find(|path| path.is_file())
+    let found = whole.ancestors().take(top + 1).skip(1).map(|folder| folder.join(name)).find(|path| path.is_file())?;
+    Some(found.strip_prefix(&current).map_or_else(|_| found.clone(), Path::to_owned))
 }

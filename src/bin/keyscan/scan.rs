@@ -16,9 +16,9 @@ use keyscan::{
 
 use crate::args::{self, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
+use crate::others::Others;
 use crate::progress;
 use crate::rules::broken;
-use crate::others::Others;
 use crate::settings::{self, Settings};
 
 /// The file of accepted secrets that is always read: the nearest one, going up from the target.
@@ -109,8 +109,11 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     if let Some(path) = &args.write_baseline {
         return write_baseline(path, gate, &outcome, &scanner, &args.output_args);
     }
-    let (tally, (allowed, accepted)) = (gate.tally(), others.tally());
-    sink.rest(&mut outcome, (tally.allowed + allowed, tally.baselined + accepted), &roots, streamed)?;
+    let tally = gate.tally();
+    sink.rest(&mut outcome, (tally.allowed, tally.baselined), &roots, streamed)?;
+    if !args.output_args.quiet {
+        others.tell_tally();
+    }
     if !args.output_args.quiet && outcome.is_complete() {
         report_stale(&gate, &roots);
     }

@@ -219,7 +219,9 @@ impl Parser {
             "findMatch" => {
                 let subject = text(self)?;
                 self.expect(",")?;
-                let Node::Text(source) = self.expression()? else { return Err(format!("`{name}` is read with a string")) };
+                let Node::Text(source) = self.expression()? else {
+                    return Err(format!("`{name}` is read with a string"));
+                };
                 let regex = regexes(&[source])?.remove(0);
                 Node::FindMatch(subject, regex)
             }
@@ -251,15 +253,13 @@ impl Parser {
 
     /// `get(attributes, "path", "")`, after its parenthesis.
     fn get(&mut self) -> Result<Node, String> {
-        let Some(Token::Word(map)) = self.next() else { return Err("`get` asks for `attributes` or `finding`".to_owned()) };
+        let Some(Token::Word(map)) = self.next() else {
+            return Err("`get` asks for `attributes` or `finding`".to_owned());
+        };
         self.expect(",")?;
         let Some(Token::Text(key)) = self.next() else { return Err("`get` is read with a string as key".to_owned()) };
         let field = Node::Field(field(&map, &key)?);
-        let node = if self.takes(",") {
-            Node::OrElse(Box::new(field), Box::new(self.expression()?))
-        } else {
-            field
-        };
+        let node = if self.takes(",") { Node::OrElse(Box::new(field), Box::new(self.expression()?)) } else { field };
         self.expect(")")?;
         Ok(node)
     }
@@ -302,8 +302,8 @@ fn regexes(sources: &[Vec<u8>]) -> Result<Vec<regex::bytes::Regex>, String> {
 
 fn tokens(source: &str) -> Result<Vec<Token>, String> {
     const SIGNS: &[&str] = &[
-        "||", "&&", "==", "!=", "<=", ">=", "??", "?.", "<", ">", "!", "+", "(", ")", "[", "]", ",", ";", "=", "?", ":",
-        // Not read, but what stands before them may say more.
+        "||", "&&", "==", "!=", "<=", ">=", "??", "?.", "<", ">", "!", "+", "(", ")", "[", "]", ",", ";", "=", "?",
+        ":", // Not read, but what stands before them may say more.
         ".", "{", "}", "-", "*", "%", "|",
     ];
     let mut tokens = Vec::new();

@@ -12,9 +12,6 @@ use crate::error::Result;
 
 /// The longest match of a regex that has none of its own, in bytes.
 const UNBOUNDED_LEN: usize = 16 * 1024;
-/// How far from the start of a match a word may stand that a rule asks for, in bytes. The tools that ask look at pieces
-/// of a file, none of which is longer.
-pub(crate) const NEARBY: u64 = 128 * 1024;
 /// Shorter words stand in all text, and are not asked for.
 const MIN_WORD_LEN: usize = 3;
 

@@ -48,12 +48,14 @@ pub(super) fn anchors(hir: &Hir) -> Option<Vec<Anchor>> {
 
 /// The same, where a literal may also stand behind a part that has no longest match. That part then counts as
 /// [`MAX_OFFSET`] bytes: matches that start farther before the literal are not proposed.
+#[cfg_attr(not(feature = "compat"), allow(dead_code, reason = "for rules of other tools"))]
 pub(super) fn anchors_within_reach(hir: &Hir) -> Option<Vec<Anchor>> {
     best(hir, Reach::Bounded).map(|choice| choice.anchors)
 }
 
 /// What is done about literals that can stand any number of bytes after the start of their match.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "compat"), allow(dead_code, reason = "for rules of other tools"))]
 enum Reach {
     /// They are no way in.
     Proven,

@@ -4,6 +4,7 @@
 
 mod builtin;
 mod check;
+#[cfg(feature = "compat")]
 mod foreign;
 mod literal;
 mod load;
@@ -13,8 +14,9 @@ mod schema;
 mod text;
 
 pub(crate) use self::check::MAX_DISTANCE;
-pub(crate) use self::foreign::{ForeignSpec, NEARBY};
-pub(crate) use self::model::{EntropyBar, Foreign, Needs, Pattern, SecretPart, WayIn};
+#[cfg(feature = "compat")]
+pub(crate) use self::foreign::ForeignSpec;
+pub(crate) use self::model::{EntropyBar, Foreign, NEARBY, Needs, Pattern, SecretPart, WayIn};
 pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

@@ -121,6 +121,10 @@ pub(crate) enum WayIn {
     Everywhere,
 }
 
+/// How far from the start of a match a word may stand that a rule asks for, in bytes. The tools that ask look at pieces
+/// of a file, none of which is longer.
+pub(crate) const NEARBY: u64 = 128 * 1024;
+
 /// What a rule of another tool asks of its matches, by the definitions of that tool, whose verdicts stand in for ours.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Foreign {
@@ -136,6 +140,7 @@ pub(crate) struct Foreign {
 
 /// Which part of a match is the secret. What takes no part in a match is no part of it: then it is the whole match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "compat"), allow(dead_code, reason = "made from files of other tools"))]
 pub(crate) enum SecretPart {
     /// The whole match, less line feeds at its ends.
     Whole,

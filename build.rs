@@ -22,12 +22,16 @@ mod error;
 mod rule {
     #[path = "check.rs"]
     pub(crate) mod check;
+    #[path = "head.rs"]
+    mod head;
     #[path = "literal.rs"]
     mod literal;
     #[path = "load.rs"]
     mod load;
     #[path = "model.rs"]
     pub(crate) mod model;
+    #[path = "remedy.rs"]
+    mod remedy;
     #[path = "sample.rs"]
     mod sample;
     #[path = "schema.rs"]

@@ -100,6 +100,8 @@ pub struct Finding {
     pub verdicts: Vec<Verdict>,
     /// How it had been encoded; `None` when it stands there as it is.
     pub decoded: Option<Encoding>,
+    /// Other rules that believe the same bytes to be theirs, ascending: formats of several providers may be alike.
+    pub candidates: Vec<usize>,
 }
 
 /// A finding and the unit it stands in.
@@ -109,4 +111,43 @@ pub struct Located {
     pub path: String,
     /// What was found there.
     pub finding: Finding,
+    /// Where it comes from, when it was found in the history of a repository.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// How a secret came into a repository. Texts have secrets in them masked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The id of the object that holds it.
+    pub object: String,
+    /// The commit that brought it to its path; `None` when no commit leads to the object.
+    pub commit: Option<CommitInfo>,
+    /// Whether the secret stands at this path in HEAD.
+    pub in_head: bool,
+    /// Refs that reach the commit: branches first, at most [`Origin::MAX_REFS`].
+    pub refs: Vec<String>,
+    /// How many refs reach the commit.
+    pub ref_count: u64,
+    /// How many versions of the path hold it.
+    pub versions: u64,
+}
+
+impl Origin {
+    /// So many refs are named; a repository may have tens of thousands.
+    pub const MAX_REFS: usize = 10;
+}
+
+/// What a commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommitInfo {
+    /// Its id.
+    pub id: String,
+    /// The author's name.
+    pub author: String,
+    /// The author's address.
+    pub email: String,
+    /// When it was written: `2026-01-31T10:20:30+01:00`.
+    pub date: String,
+    /// The first line of its message.
+    pub subject: String,
 }

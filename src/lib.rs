@@ -13,6 +13,9 @@ mod explain;
 mod finding;
 mod fingerprint;
 pub mod gate;
+#[cfg(feature = "git")]
+mod history;
+pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
 mod rule;
@@ -26,17 +29,19 @@ mod trial;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
-pub use crate::engine::{Coverage, DOUBTFUL, Scanner, Scratch, Session, Surroundings};
+pub use crate::engine::{Coverage, DOUBTFUL, Scanned, Scanner, Scratch, Session, Spot, Surroundings};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::escape::Escaped;
 pub use crate::explain::Explanation;
-pub use crate::finding::{Encoding, Finding, Located, Verdict};
+pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Verdict};
 pub use crate::fingerprint::{Fingerprint, Key};
-pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure};
+#[cfg(feature = "git")]
+pub use crate::history::HistorySettings;
+pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
 pub use crate::source::fs::{PathGlobs, WalkSettings};
 pub use crate::source::stream::Interruptible;
-pub use crate::span::{Position, Span};
+pub use crate::span::{Copied, Position, Span};
 pub use crate::trial::{Failure, try_templates};

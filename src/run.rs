@@ -89,6 +89,13 @@ impl Outcome {
 }
 
 impl Progress {
+    /// Another unit of so many bytes was examined.
+    #[cfg(feature = "git")]
+    pub(crate) fn unit(&self, bytes: u64) {
+        self.units.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Units examined, bytes examined, findings so far.
     #[must_use]
     pub fn so_far(&self) -> (u64, u64, u64) {
@@ -113,6 +120,11 @@ impl Run<'_> {
         outcome.stats.elapsed = started.elapsed();
         outcome
     }
+}
+
+/// In words: that so many attempts were given up.
+pub(crate) fn skipped_places(skipped: u64) -> String {
+    format!("{skipped} places were passed over: the text makes rules look at the same bytes again and again")
 }
 
 /// What one thread does: it scans units one after the other and gathers what comes of them.
@@ -156,13 +168,7 @@ impl<'a> Worker<'a> {
         self.outcome.stats.bytes += bytes;
         self.run.progress.units.fetch_add(1, Ordering::Relaxed);
         if !coverage.is_complete() {
-            let skipped = coverage.skipped_attempts;
-            self.failed(
-                name,
-                format!(
-                    "{skipped} places were passed over: the text makes rules look at the same bytes again and again"
-                ),
-            );
+            self.failed(name, skipped_places(coverage.skipped_attempts));
         }
     }
 
@@ -176,7 +182,12 @@ impl Run<'_> {
         if finding.confidence < self.min_confidence {
             return;
         }
-        let located = Located { path: name.to_owned(), finding };
+        let located = Located { path: name.to_owned(), finding, origin: None };
+        self.inspect_located(located, around, found);
+    }
+
+    /// Gives a finding to `found` if whoever inspects findings keeps it.
+    pub(crate) fn inspect_located(&self, located: Located, around: Surroundings<'_>, found: &mut dyn FnMut(Located)) {
         if (self.inspect)(&located, around) {
             self.progress.findings.fetch_add(1, Ordering::Relaxed);
             found(located);
@@ -203,7 +214,7 @@ mod files {
 
     impl Outcome {
         /// Brings everything into an order that does not depend on threads.
-        fn sort(&mut self) {
+        pub(crate) fn sort(&mut self) {
             self.findings.sort_by(|a, b| {
                 let key = |l: &Located| (l.finding.span, l.finding.rule);
                 a.path.cmp(&b.path).then_with(|| key(a).cmp(&key(b)))
@@ -234,6 +245,18 @@ mod files {
             outcome.sort();
             outcome.stats.elapsed = started.elapsed();
             Ok(outcome)
+        }
+    }
+
+    impl Run<'_> {
+        /// Scans these files, each under its name.
+        #[cfg(feature = "git")]
+        pub(crate) fn files(&self, files: &[(PathBuf, String)]) -> Outcome {
+            let mut worker = Worker::new(*self);
+            for (path, name) in files.iter().take_while(|_| !self.interrupted.load(Ordering::Relaxed)) {
+                worker.file(path, name, None);
+            }
+            worker.outcome
         }
     }
 

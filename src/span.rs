@@ -29,6 +29,17 @@ impl Span {
     }
 }
 
+/// A part of a text that is a copy of a part of its base. Parts are given in the order of `to`, and do not overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// Where it stands in the base.
+    pub from: u64,
+    /// Where it stands in the text.
+    pub to: u64,
+    /// How many bytes it has.
+    pub len: u64,
+}
+
 /// A place as people count it: lines and columns from 1, columns in Unicode scalar values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {

@@ -7,9 +7,20 @@ use crate::engine::assign;
 use crate::engine::matcher::Attempt;
 use crate::engine::prefilter::Tier;
 use crate::engine::validate::{self, Candidate};
-use crate::engine::{Scanner, Session};
-use crate::finding::Verdict;
+use crate::engine::{Scanner, Session, Surroundings};
+use crate::finding::{Finding, Verdict};
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
+#[cfg(feature = "git")]
+use crate::{
+    engine::{Scanned, Scratch},
+    secret::Secret,
+    source::git::repository::Repository,
+    source::git::walk::{self, Object, Visitor},
+    source::git::{ObjectError, ObjectKind, ObjectNumber, Store},
+    span::Copied,
+};
+#[cfg(feature = "git")]
+use std::sync::atomic::AtomicBool;
 
 /// What the validators say about a match: its confidence and why.
 #[must_use]
@@ -65,4 +76,89 @@ pub fn tried(scanner: &Scanner, text: &[u8]) -> Vec<(usize, u64)> {
 #[must_use]
 pub fn held_len(session: &Session<'_>) -> usize {
     session.held_len()
+}
+
+/// Gives what is complete already at the end of what a session was fed.
+pub fn settle(session: &mut Session<'_>, sink: impl FnMut(Finding, Surroundings<'_>)) {
+    session.settle(sink);
+}
+
+/// The offset before which no secret starts that a session has still to give.
+#[must_use]
+pub fn horizon(session: &Session<'_>) -> u64 {
+    session.horizon()
+}
+
+/// Scans every blob of a repository along the deltas, and in full: how many blobs were made from others, and those of
+/// which the two say something different. When more than `max_held` bytes of bases wait for their deltas, some are let
+/// go and made again.
+///
+/// # Errors
+/// When there is no repository, or its objects cannot be listed.
+#[cfg(feature = "git")]
+pub fn history_differences(
+    scanner: &Scanner,
+    path: &std::path::Path,
+    threads: usize,
+    max_held: u64,
+) -> crate::error::Result<(u64, Vec<String>)> {
+    let repository = Repository::discover(path)?;
+    let store = Store::open(&repository.objects(), repository.hash_len)?;
+    let forests = walk::forests(&store, threads);
+    let check = DeltaCheck { scanner, store: &store };
+    let workers = walk::walk(&store, &forests, &check, threads, max_held, &AtomicBool::new(false));
+    let deltas = workers.iter().map(|worker| worker.deltas).sum();
+    Ok((deltas, workers.into_iter().flat_map(|worker| worker.differences).collect()))
+}
+
+#[cfg(feature = "git")]
+struct DeltaCheck<'a> {
+    scanner: &'a Scanner,
+    store: &'a Store,
+}
+
+#[cfg(feature = "git")]
+#[derive(Default)]
+struct Differences {
+    scratch: Scratch,
+    deltas: u64,
+    differences: Vec<String>,
+}
+
+#[cfg(feature = "git")]
+impl Visitor for DeltaCheck<'_> {
+    type State = Option<Scanned>;
+    type Worker = Differences;
+
+    fn worker(&self) -> Differences {
+        Differences::default()
+    }
+
+    fn visit(
+        &self,
+        worker: &mut Differences,
+        object: Object<'_>,
+        base: Option<(&Option<Scanned>, &[Copied])>,
+    ) -> Option<Scanned> {
+        if object.kind != ObjectKind::Blob {
+            return None;
+        }
+        let whole = self.scanner.scan_base(object.content, &mut worker.scratch);
+        let Some((Some(base), copies)) = base else { return Some(whole) };
+        let scanned = self.scanner.scan_delta(base, object.content, copies, &mut worker.scratch);
+        worker.deltas += 1;
+        let tell = |scanned: &Scanned| -> Vec<String> {
+            let spots = scanned.spots();
+            spots.map(|spot| format!("{spot:?} {:?}", Secret::new(spot.secret(object.content)))).collect()
+        };
+        if tell(&scanned) != tell(&whole) {
+            let id = self.store.id(object.number).map(|id| id.to_string()).unwrap_or_default();
+            worker.differences.push(format!("{id}: {:?}, in full {:?}", tell(&scanned), tell(&whole)));
+        }
+        Some(scanned)
+    }
+
+    fn failed(&self, worker: &mut Differences, number: ObjectNumber, error: ObjectError) {
+        worker.differences.push(format!("object {number}: {error}"));
+    }
 }

@@ -29,6 +29,30 @@ fn types_cross_threads() {
     sent::<Session<'_>>();
 }
 
+/// A regex as large as admission lets through compiles on its first candidate: a scanner that could not compile one
+/// would miss its secrets in silence.
+#[test]
+fn what_is_admitted_can_be_compiled() {
+    let rules = |rounds: usize| {
+        let text = format!(
+            "provider = \"test\"\nname = \"Test\"\n[[rule]]\nid = \"test-key\"\ndescription = \"Key\"\n\
+             severity = \"low\"\nkind = \"distinctive\"\nregex = 'testkey_(?<secret>(?:[a-f][0-5Q-Z]|[x-z]9){{{rounds}}})'\n\
+             after = 'any'\nsamples = [\"testkey_|{{hex:9}}|\"]\nnear_misses = [\"testkey-\"]\n"
+        );
+        RuleSet::from_toml(Path::new("test.toml"), &text)
+    };
+    let (mut admitted, mut refused) = (1_usize, 65_536);
+    while refused - admitted > 1 {
+        let middle = admitted.midpoint(refused);
+        if rules(middle).is_ok() { admitted = middle } else { refused = middle }
+    }
+    assert!(admitted > 1000, "{admitted}");
+    let scanner = Scanner::new(rules(admitted).unwrap());
+    scanner.compile().unwrap();
+    let found = scanner.scan(format!("testkey_{}", "a5".repeat(admitted)).as_bytes());
+    assert_eq!(found.iter().map(|found| found.span.end - found.span.start).collect::<Vec<_>>(), [2 * admitted as u64]);
+}
+
 /// No four bytes of the secret that follow one another stand in the text.
 fn assert_silent(shown: &str, secret: &[u8], what: &str) {
     let numbers = secret.iter().map(u8::to_string).collect::<Vec<_>>();
@@ -67,7 +91,7 @@ fn nothing_public_shows_a_secret() {
         assert_eq!(finding.secret.expose(), secret);
         show(&finding, "a finding");
         show(&finding.secret, "a secret");
-        let located = Located { path: "file".into(), finding: finding.clone() };
+        let located = Located { path: "file".into(), finding: finding.clone(), origin: None };
         show(&located, "a located finding");
         show(&Outcome { findings: vec![located], ..Outcome::default() }, "an outcome");
         show(&scanner.explain(&text, 1), "an explanation");

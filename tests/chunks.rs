@@ -2,7 +2,7 @@
 
 mod common;
 
-use keyscan::{Finding, RuleSet, Scanner, Scratch, Session, testing};
+use keyscan::{Finding, RuleSet, Scanner, Scratch, Session, Surroundings, testing};
 use proptest::prelude::*;
 
 use common::texts::Texts;
@@ -68,6 +68,94 @@ fn assert_same(scanner: &Scanner, have: &[Found], want: &[Found], what: &str) {
     if have != want {
         let (pieces, whole) = (only_in(have, want), only_in(want, have));
         panic!("{what}:\nin pieces there are\n{pieces}and as a whole\n{whole}");
+    }
+}
+
+/// The same with the end of the text settled after each piece.
+fn settle_all<'t>(scanner: &Scanner, scratch: &mut Scratch, pieces: impl IntoIterator<Item = &'t [u8]>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut session = scanner.session(scratch);
+    let (mut checked, mut horizon) = (0, 0);
+    for piece in pieces {
+        let mut sink = |finding: Finding, around: Surroundings<'_>| {
+            found.push((finding, around.before.to_vec(), around.after.to_vec()));
+        };
+        session.feed(piece, &mut sink);
+        testing::settle(&mut session, &mut sink);
+        check_horizon(&found[checked..], horizon);
+        checked = found.len();
+        horizon = testing::horizon(&session);
+    }
+    let _coverage =
+        session.finish(|finding, around| found.push((finding, around.before.to_vec(), around.after.to_vec())));
+    check_horizon(&found[checked..], horizon);
+    found.sort_by_key(|(finding, ..)| (finding.span, finding.rule));
+    found
+}
+
+/// No secret starts before the horizon, but for the first character of one in UTF-16.
+fn check_horizon(found: &[Found], horizon: u64) {
+    for (finding, ..) in found {
+        let start = finding.span.start + if finding.decoded.is_some() { 3 } else { 0 };
+        assert!(start >= horizon, "{:?} of {} starts before the horizon {horizon}", finding.span, finding.rule);
+    }
+}
+
+#[test]
+fn settled_ends_give_the_same() {
+    let rules = RuleSet::builtin();
+    let scanner = Scanner::new(rules.clone());
+    let texts = Texts::new(&rules);
+    let mut scratch = Scratch::new();
+    for seed in 0..12 {
+        let mut random = Random(seed);
+        let text = texts.make(&mut random, 30);
+        let text = if seed % 4 == 3 { utf16(&text, seed % 8 == 3) } else { text };
+        let want = whole(&scanner, &mut scratch, &text);
+        let have = settle_all(&scanner, &mut scratch, text.chunks(1));
+        assert_same(&scanner, &have, &want, &format!("seed {seed}, byte by byte"));
+        for most in [7, 60, 700] {
+            let mut cuts = vec![0];
+            while cuts[cuts.len() - 1] < text.len() {
+                cuts.push(cuts[cuts.len() - 1] + 1 + random.below(most));
+            }
+            let have = settle_all(&scanner, &mut scratch, pieces(&text, &cuts));
+            assert_same(&scanner, &have, &want, &format!("seed {seed}, pieces of up to {most} bytes"));
+        }
+    }
+}
+
+/// How many bytes wait when the text is there up to its end, and no further.
+fn waiting(scanner: &Scanner, text: &str) -> usize {
+    let mut scratch = Scratch::new();
+    let mut session = scanner.session(&mut scratch);
+    session.feed(text.as_bytes(), |_, _| ());
+    testing::settle(&mut session, |_, _| ());
+    text.len() - testing::horizon(&session) as usize
+}
+
+#[test]
+fn nothing_waits_that_need_not() {
+    let scanner = Scanner::new(RuleSet::builtin());
+    for text in [
+        "Password: ",
+        "[sudo] password for user: ",
+        "Enter API token: ",
+        "$ ",
+        "user@host:~$ ",
+        ">>> ",
+        "(y/N) ",
+        "a line\n",
+        "half a line, ",
+        "\r[=====>    ]  45%",
+        "-----BEGIN CERTIFICATE-----\n",
+        "token = \"",
+        "https://user:",
+    ] {
+        assert_eq!(waiting(&scanner, text), 0, "{text:?}");
+    }
+    for (text, expected) in [("see gh", 2), ("see ghp_", 4), ("token = abc", 3), ("token = \"abc", 3)] {
+        assert_eq!(waiting(&scanner, text), expected, "{text:?}");
     }
 }
 
@@ -143,7 +231,7 @@ proptest! {
             b"d", b"aab", b"=", b"\"", b" ", b"\n", b"-", b"0123456789abcd01", b"93b1c7d02a48", b"x8y2z9a1", b"\0", b"\xC3\xA4",
         ]), 0..40),
         wide in prop::option::of(any::<bool>()),
-        margin in 0usize..50,
+        margin in prop_oneof![Just(0usize), 0usize..50],
         cuts in prop::collection::vec(0usize..300, 0..12),
     ) {
         thread_local!(static SCANNER: Scanner = Scanner::new(test_rules()));
@@ -153,6 +241,10 @@ proptest! {
         let want = whole(&scanner, &mut scratch, &text);
         assert_same(&scanner, &feed_all(&scanner, &mut scratch, pieces(&text, &cuts)), &want, "cut");
         assert_same(&scanner, &feed_all(&scanner, &mut scratch, text.chunks(1)), &want, "byte by byte");
+        if margin == 0 {
+            assert_same(&scanner, &settle_all(&scanner, &mut scratch, pieces(&text, &cuts)), &want, "settled");
+            assert_same(&scanner, &settle_all(&scanner, &mut scratch, text.chunks(1)), &want, "settled byte by byte");
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use keyscan::compat::{Format, Imported, Weight};
-use keyscan::{RuleSet, Scanner, Scratch};
+use keyscan::redact::{Redaction, Style};
+use keyscan::{Copied, RuleSet, Scanner, Scratch};
 use proptest::prelude::*;
 
 /// Rules of every way in: a literal first, behind a short part, behind a long one, behind one without end, none at all,
@@ -51,12 +52,16 @@ const TWINS: &[(&str, &str, Option<&str>)] = &[
     ("wide", r#""(?:[\x00-\x7F&&[^"\s]]|(?u-i:[\u{80}-\u{10FFFF}])){3,5}""#, None),
 ];
 
-fn scanner() -> Scanner {
+fn rules() -> RuleSet {
     let imported = Imported::from_text(Path::new("rules.toml"), RULES, Format::Gitleaks).unwrap();
     assert_eq!(imported.rules.len(), TWINS.len(), "{:?}", imported.notes);
     let mut rules = RuleSet::new();
     rules.extend(imported.rules);
-    Scanner::new(rules)
+    rules
+}
+
+fn scanner() -> Scanner {
+    Scanner::new(rules())
 }
 
 type Found = Vec<(u64, String, u64, u64, u64)>;
@@ -153,6 +158,67 @@ proptest! {
         let expected = plain(text.as_bytes());
         prop_assert_eq!(&of(&scanner, scanner.scan(text.as_bytes())), &expected);
         prop_assert_eq!(&in_pieces(&scanner, text.as_bytes(), &cuts), &expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_version_of_a_text_gives_what_it_gives_alone(base in texts(), new in texts(), cut in 0usize..200) {
+        let scanner = scanner();
+        let mut scratch = Scratch::new();
+        let base = base.as_bytes();
+        let (head, tail) = base.split_at(cut.min(base.len()));
+        let text = [head, new.as_bytes(), tail].concat();
+        let len = |part: &[u8]| part.len() as u64;
+        let copies = [
+            Copied { from: 0, to: 0, len: len(head) },
+            Copied { from: len(head), to: len(head) + new.len() as u64, len: len(tail) },
+        ];
+        let copies: Vec<Copied> = copies.into_iter().filter(|copied| copied.len > 0).collect();
+        let scanned = scanner.scan_base(base, &mut scratch);
+        let scanned = scanner.scan_delta(&scanned, &text, &copies, &mut scratch);
+        let one = |spot: keyscan::Spot<'_>| {
+            let id = scanner.rules()[spot.rule].id().to_owned();
+            (spot.span.start, id, spot.span.end, spot.matched.start, spot.matched.end)
+        };
+        let mut found: Found = scanned.spots().map(one).collect();
+        found.sort();
+        prop_assert_eq!(found, plain(&text));
+    }
+
+    #[test]
+    fn a_redactor_hides_overlapping_findings_however_the_text_is_cut(
+        text in texts(),
+        cuts in prop::collection::vec(0usize..1000, 1..8),
+    ) {
+        let redaction = Redaction::new(rules()).with_style(Style::Custom("\u{25a0}".to_owned()));
+        // What is left when everything that is found, from its first byte to its last, becomes one mark.
+        let mut expected = Vec::new();
+        let mut at = 0;
+        let mut marked = None::<usize>;
+        for (start, _, end, ..) in plain(text.as_bytes()) {
+            let (start, end) = (start as usize, end as usize);
+            if marked.is_none_or(|to| start >= to) {
+                expected.extend_from_slice(&text.as_bytes()[at..start]);
+                expected.extend_from_slice("\u{25a0}".as_bytes());
+            }
+            at = at.max(end);
+            marked = Some(at);
+        }
+        expected.extend_from_slice(&text.as_bytes()[at..]);
+        let (mut redactor, mut out) = (redaction.redactor(), Vec::new());
+        let (mut rest, mut cuts) = (text.as_bytes(), cuts.iter().cycle());
+        while !rest.is_empty() {
+            let len = cuts.next().map_or(rest.len(), |cut| 1 + cut % 97).min(rest.len());
+            redactor.push(&rest[..len], &mut out);
+            rest = &rest[len..];
+        }
+        redactor.finish(&mut out);
+        let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        prop_assert_eq!(shown(&out), shown(&expected));
+        prop_assert_eq!(shown(&redaction.redact(text.as_bytes())), shown(&expected));
     }
 }
 

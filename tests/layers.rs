@@ -53,7 +53,10 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
 /// The crates that the manifest names.
 fn dependencies() -> Vec<String> {
     let manifest: toml::Table = read(&root().join("Cargo.toml")).parse().expect("the manifest is TOML");
-    manifest["dependencies"].as_table().expect("it is a table").keys().map(|name| name.replace('-', "_")).collect()
+    let everywhere = manifest["dependencies"].as_table().expect("it is a table").keys();
+    let targets = manifest.get("target").and_then(|targets| targets.as_table()).into_iter().flat_map(|t| t.values());
+    let somewhere = targets.filter_map(|target| target["dependencies"].as_table()).flat_map(|table| table.keys());
+    everywhere.chain(somewhere).map(|name| name.replace('-', "_")).collect()
 }
 
 /// The code without comments and without its tests.

@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use keyscan::{DOUBTFUL, Finding, Kind, Rule, RuleSet, Sample, Scanner};
+use keyscan::{DOUBTFUL, Finding, Kind, Rule, RuleSet, Sample, Scanner, Verdict};
 
 const SAMPLE_SEEDS: u64 = 20;
 const NEAR_MISS_SEEDS: u64 = 10;
@@ -108,6 +108,49 @@ fn no_near_miss_is_found_by_any_rule() {
         }
     }
     complaints.check();
+}
+
+/// A right checksum makes a finding certain; with a wrong one it is still there, doubtful, and says why.
+#[test]
+fn checksums_decide() {
+    let rules = RuleSet::builtin();
+    let scanner = Scanner::new(rules.clone());
+    let with_checksum = rules.rules().iter().filter(|rule| rule.checksum().is_some());
+    let (mut tried, mut complaints) = (0, Complaints::default());
+    for rule in with_checksum {
+        for (template, seed) in rule.samples().iter().flat_map(|sample| (0..5).map(move |n| (sample, n))) {
+            let of_rule =
+                |text: &[u8]| scanner.scan(text).into_iter().find(|f| scanner.rules()[f.rule].id() == rule.id());
+            let right = of_rule(&template.fill(seed, rule.checksum()).text);
+            if right.is_none_or(|found| found.confidence < 0.99 || found.verdicts != [Verdict::ChecksumValid]) {
+                complaints.add(rule, template, seed, "bare", "a right checksum does not make it certain".to_owned());
+            }
+            let text = template.fill(seed, None).text;
+            let wrong = of_rule(&text).filter(|found| found.verdicts == [Verdict::ChecksumInvalid]);
+            let Some(wrong) = wrong else { continue };
+            tried += 1;
+            let told = scanner.explain(&text, wrong.start.line);
+            if wrong.confidence > 0.1 || !told.iter().any(|said| said.outcome.contains("invalid checksum")) {
+                complaints.add(rule, template, seed, "bare", "a wrong checksum is not told".to_owned());
+            }
+        }
+    }
+    complaints.check();
+    assert!(tried > 100, "only {tried} samples had a wrong checksum");
+}
+
+/// What looks like a placeholder, or like a word, is none when its checksum is right.
+#[test]
+fn a_right_checksum_goes_before_all_judges() {
+    let rules = RuleSet::builtin();
+    let (scanner, rule) = (Scanner::new(rules.clone()), rules.get("github-pat").unwrap());
+    for body in ["x".repeat(30), "example".repeat(4) + "ab"] {
+        let template = Sample::parse(&format!("ghp_{body}{{base62:6}}")).unwrap();
+        let found = scanner.scan(&template.fill(1, rule.checksum()).text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].confidence >= 0.99 && scanner.rules()[found[0].rule].id() == rule.id());
+        assert!(scanner.scan(&template.fill(1, None).text).iter().all(|found| found.confidence < 0.1));
+    }
 }
 
 #[test]

@@ -100,8 +100,8 @@ pub struct Policy {
     root: Option<PathBuf>,
     allowed: AtomicU64,
     accepted_count: AtomicU64,
-    /// The lines on which matches start whose secret starts on a later one, by unit, start of the secret and rule.
-    starts: Mutex<HashMap<(String, u64, usize), u64>>,
+    /// The lines on which matches start whose secret starts on a later one, by path, object, start of the secret and rule.
+    starts: Mutex<HashMap<(String, String, u64, usize), u64>>,
 }
 
 impl std::fmt::Debug for Policy {
@@ -160,14 +160,9 @@ impl Policy {
         if unit == crate::run::STDIN { String::new() } else { format!("{}{unit}", self.prefix) }
     }
 
-    /// Why a finding is left out; `None` where it stays. `commit` is set in a scan of history.
-    pub fn leaves(
-        &self,
-        located: &Located,
-        rule: &Rule,
-        around: Surroundings<'_>,
-        commit: Option<&str>,
-    ) -> Option<Left> {
+    /// Why a finding is left out; `None` where it stays.
+    pub fn leaves(&self, located: &Located, rule: &Rule, around: Surroundings<'_>) -> Option<Left> {
+        let commit = located.origin.as_ref().and_then(|origin| origin.commit.as_ref()).map(|commit| commit.id.as_str());
         if self.is_own(&located.path) {
             return self.count(Left::Allowed);
         }
@@ -238,8 +233,13 @@ impl Policy {
     }
 }
 
-fn key(located: &Located) -> (String, u64, usize) {
-    (located.path.clone(), located.finding.span.start, located.finding.rule)
+fn key(located: &Located) -> (String, String, u64, usize) {
+    (located.path.clone(), object(located).to_owned(), located.finding.span.start, located.finding.rule)
+}
+
+/// Which version of a file a finding of a scan of history is of.
+pub(super) fn object(located: &Located) -> &str {
+    located.origin.as_ref().map_or("", |origin| &origin.object)
 }
 
 /// The match and its lines, put together from a finding and the text around it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::policy::{Required, RulePolicy};
+use super::policy::{Required, RulePolicy, object};
 use crate::finding::Located;
 use crate::rule::Rule;
 
@@ -32,7 +32,7 @@ impl Places {
     }
 }
 
-/// The findings of one unit that count. `line` answers on which line a match starts.
+/// The findings of one unit, or of all versions of one file, that count. `line` answers on which line a match starts.
 pub(super) fn settle(
     unit: Vec<Located>,
     rules: &[Rule],
@@ -40,11 +40,16 @@ pub(super) fn settle(
     line: impl Fn(&Located) -> u64,
 ) -> Vec<Located> {
     let mut kept = with_all_required(unit, rules, policies, &line);
-    kept.sort_by_key(|located| (located.finding.span, located.finding.rule));
-    let told: Vec<bool> = {
-        let teller = Teller::new(&kept, rules, &line);
-        kept.iter().map(|located| teller.tells(located, line(located))).collect()
-    };
+    kept.sort_by(|a, b| {
+        let place = |located: &Located| (located.finding.span, located.finding.rule);
+        object(a).cmp(object(b)).then_with(|| place(a).cmp(&place(b)))
+    });
+    // Places in different versions of a file have nothing to do with one another.
+    let told: Vec<bool> = kept.chunk_by(|a, b| object(a) == object(b)).fold(Vec::new(), |mut told, version| {
+        let teller = Teller::new(version, rules, &line);
+        told.extend(version.iter().map(|located| teller.tells(located, line(located))));
+        told
+    });
     kept.into_iter().zip(told).filter_map(|(located, told)| (!told).then_some(located)).collect()
 }
 

@@ -29,9 +29,9 @@ fn reported(rules: Imported, lists: Vec<Imported>, files: &[(&str, &str)]) -> Ve
     let mut found = Vec::new();
     for (path, text) in files {
         let _complete = scanner.scan_with(text.as_bytes(), &mut Scratch::new(), |finding, around| {
-            let located = Located { path: (*path).to_owned(), finding };
+            let located = Located { path: (*path).to_owned(), finding, origin: None };
             let rule = &scanner.rules()[located.finding.rule];
-            let left = || policies.iter().any(|policy| policy.leaves(&located, rule, around, None).is_some());
+            let left = || policies.iter().any(|policy| policy.leaves(&located, rule, around).is_some());
             if located.finding.confidence >= DOUBTFUL && !left() {
                 found.push(located);
             }

@@ -136,6 +136,47 @@ impl WideText {
         known.min(self.derived_to()).saturating_sub(2)
     }
 
+    /// No secret starts before this offset of the unit that does not start in the derived text before `derived`. `text`
+    /// is the end of the unit so far, from the offset `base` on.
+    ///
+    /// A character may be the first of a run whose NULs are not there yet. Where narrow text stands right before it, it
+    /// is not taken for one: otherwise no end of a text would ever be settled. See [`WideText::clipped`].
+    pub(crate) fn horizon(&self, derived: u64, text: &[u8], base: u64) -> u64 {
+        let end = base + text.len() as u64;
+        let known = if derived < self.derived_len { self.code_unit(self.unit_offset(derived)) } else { end };
+        let nul_follows = text.last() == Some(&0);
+        let run = match &self.run {
+            Some((start, head)) if end <= self.last_nul + 2 + u64::from(nul_follows) => {
+                let big = !start.is_multiple_of(2);
+                match head.len() < MIN_RUN_LEN {
+                    true => Some(self.code_unit(*start)),
+                    // The NUL of a big-endian character comes before it.
+                    false => Some(end - u64::from(nul_follows && big)),
+                }
+            }
+            _ => None,
+        };
+        known.min(run.unwrap_or_else(|| base + first_of_run(text) as u64))
+    }
+
+    /// The span of a secret in UTF-16 without a first character that [`WideText::horizon`] has given up.
+    pub(crate) fn clipped(span: Span, byte_at: impl Fn(u64) -> Option<u8>) -> Span {
+        let narrow = |at: u64| at.checked_sub(1).and_then(&byte_at).is_some_and(is_text);
+        let character = match byte_at(span.start) {
+            Some(0) => return span,
+            _ if byte_at(span.start + 1) == Some(0) => span.start,
+            // The parity of the offset has told the wrong byte order.
+            _ => span.start + 1,
+        };
+        let start = if narrow(character) { character + 2 } else { character };
+        Span { start: start.min(span.end), end: span.end }
+    }
+
+    /// Where the code unit of the character at this offset starts.
+    fn code_unit(&self, character: u64) -> u64 {
+        if character.is_multiple_of(2) { character } else { character - 1 }
+    }
+
     fn push(&mut self, character: u8) {
         let Some((start, head)) = &mut self.run else { return };
         if head.len() + 1 < MIN_RUN_LEN {
@@ -187,6 +228,18 @@ impl WideText {
         while self.segments.get(1).is_some_and(|segment| segment.derived <= derived) {
             self.segments.pop_front();
         }
+    }
+}
+
+/// How much of `text`, which ends in no run so far, cannot be the start of one.
+fn first_of_run(text: &[u8]) -> usize {
+    let is_narrow = |byte: Option<&u8>| byte.is_some_and(|byte| is_text(*byte));
+    match *text {
+        [.., 0, last] if is_text(last) => text.len() - 2,
+        [ref before @ .., last] if is_text(last) => text.len() - usize::from(!is_narrow(before.last())),
+        [ref before @ .., character, 0] if is_text(character) && !is_narrow(before.last()) => text.len() - 2,
+        [.., 0] => text.len() - 1,
+        _ => text.len(),
     }
 }
 

@@ -68,6 +68,18 @@ const ABOUT: &[&str] = &[
     "alg",
     "status",
     "spec",
+    "env",
+    "algorithms",
+    "default",
+    "doc",
+    "docs",
+    "message",
+    "msg",
+    "error",
+    "title",
+    "hint",
+    "placeholder",
+    "field",
 ];
 
 /// Names that hold one of these, in lower case, hold what is no credential: guards of forms, cursors of lists, keys of
@@ -92,6 +104,11 @@ const NO_CREDENTIAL: &[&str] = &[
     "tokenis",
     "secretar",
     "credentialspec",
+    "publickey",
+    "public_key",
+    "public-key",
+    "authenticity",
+    "algorithm",
 ];
 
 /// How far before a name the URL of a badge is looked for: its token is there for all to see.
@@ -105,14 +122,15 @@ const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
 const MIN_VALUE: usize = 8;
 
 /// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
-/// were looked at.
+/// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty.
 pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
-    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start };
+    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start, value_from: None };
     let value = machine.assignment().filter(|value| !is_elided(&text[value.clone()]) && !is_badge(text, start));
     let looked_at = machine.seen_to - start;
     // Where the text ended under the machine, more text could have changed what it saw.
     if machine.ran_out && more {
-        return (Attempt::Incomplete, 0..0, 0);
+        let from = machine.value_from.unwrap_or(text.len());
+        return (Attempt::Incomplete, from..from, 0);
     }
     match value {
         Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value, looked_at),
@@ -126,6 +144,8 @@ struct Machine<'t> {
     ran_out: bool,
     /// Everything before this was looked at.
     seen_to: usize,
+    /// The value does not start before this; `None` where it has not come yet.
+    value_from: Option<usize>,
 }
 
 impl Machine<'_> {
@@ -175,6 +195,7 @@ impl Machine<'_> {
         } else {
             self.skip(MAX_SPACE, is_space);
         }
+        self.value_from = Some(self.at);
         self.wrapper();
         // Behind a comma, a bare word is an argument: a name.
         let quoted = matches!(self.peek(), Some(b'"' | b'\'' | b'`' | b'\\'));
@@ -200,6 +221,8 @@ impl Machine<'_> {
     fn annotation(&mut self) {
         let back = self.at;
         self.skip(MAX_SPACE, is_space);
+        // What may be a type may be the value.
+        self.value_from = Some(self.at);
         if self.skip(MAX_WORD, is_type) > 0 {
             self.skip(MAX_SPACE, is_space);
             let equals = self.at;
@@ -241,6 +264,7 @@ impl Machine<'_> {
         // Three quotes are one long one.
         self.skip(3, |b| b == quote);
         let start = self.at;
+        self.value_from = Some(start);
         self.skip(MAX_VALUE, |b| b != quote && b != b'\n' && b != b'\r' && !(escaped && b == b'\\'));
         let end = self.at;
         (self.peek() == Some(quote) || self.peek() == Some(b'\\')).then_some(start..end)

@@ -56,6 +56,10 @@ impl ForeignRules {
         ForeignRules(rules.iter().enumerate().filter_map(of).collect())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The number among foreign rules of the rule with this index.
     pub(super) fn number(&self, rule: usize) -> usize {
         self.0.binary_search_by_key(&rule, |foreign| foreign.rule).expect("the rule is foreign")
@@ -164,7 +168,8 @@ impl ForeignPass {
                 }
                 let Judgement { confidence, verdicts } = judgement;
                 if confidence > 0.0 {
-                    keep(Match { rule: foreign.rule, matched, secret, confidence, verdicts, kind: rule.kind });
+                    let (rule, kind, candidates) = (foreign.rule, rule.kind, Vec::new());
+                    keep(Match { rule, matched, secret, confidence, verdicts, kind, candidates });
                 }
             });
         }
@@ -281,11 +286,11 @@ impl Search<'_, '_> {
                 return if window.last { Found::None } else { Found::Incomplete { from: start } };
             }
             let at = (start - window.base) as usize;
-            if !rule.first.contains(text[at]) {
+            if !rule.head.fits(&text[at..]) {
                 continue;
             }
             let to = text.len().min(at + rule.max_len);
-            let (attempt, looked) = matcher.attempt(cache, text, at..to, !window.last);
+            let (attempt, looked) = matcher.attempt(cache, text, at..to, !window.last, &mut None);
             match attempt {
                 Attempt::Match(end) => {
                     *looked_at += looked as u64;

@@ -19,22 +19,33 @@ const CLOSE: u64 = 1024;
 
 /// The rules whose matches start with a run of one class.
 #[derive(Debug)]
-struct RunRules {
-    class: ByteSet,
+pub(super) struct RunRules {
+    pub(super) class: ByteSet,
     /// All of them.
     all: Vec<usize>,
     /// Those that need no word, and the least length of their runs.
-    free: Vec<(usize, usize)>,
-    /// The least length of a run that any of the others needs.
-    wordy_len: usize,
+    pub(super) free: Vec<(usize, usize)>,
+    /// The least length of a run that any of the others needs; `usize::MAX` without others.
+    pub(super) wordy_len: usize,
+}
+
+/// A run that the prefilter found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SeenRun {
+    /// The offset of its start.
+    pub(super) at: u64,
+    /// The number of its class.
+    pub(super) run: usize,
+    /// How much of it was seen.
+    pub(super) len: usize,
 }
 
 /// A rule that is tried when a word stands before a run.
 #[derive(Debug, Clone, Copy)]
-struct Wanted {
+pub(super) struct Wanted {
     /// The number of the run.
-    run: usize,
-    rule: usize,
+    pub(super) run: usize,
+    pub(super) rule: usize,
     min_len: usize,
     /// How far before the run the word may start.
     distance: u64,
@@ -44,20 +55,20 @@ struct Wanted {
 #[derive(Debug)]
 pub(super) struct KeywordIndex {
     /// By the number of the run.
-    runs: Vec<RunRules>,
+    pub(super) runs: Vec<RunRules>,
     /// Made for the first run: many a small scan comes to none.
     words: OnceLock<Words>,
     /// The farthest distance.
-    reach: u64,
+    pub(super) reach: u64,
     longest_len: usize,
 }
 
 /// The words of all rules of runs.
 #[derive(Debug)]
-struct Words {
-    prefilter: Prefilter,
+pub(super) struct Words {
+    pub(super) prefilter: Prefilter,
     /// By the id of the word, and for each word by the number of the run.
-    wanted: Lists<Wanted>,
+    pub(super) wanted: Lists<Wanted>,
 }
 
 /// The words that were seen last, and up to where they were looked for.
@@ -82,7 +93,7 @@ impl Nearby {
         let Nearby { seen_to, words: seen, buffers } = self;
         seen.retain(|&(start, _)| start >= first && start < from);
         let (start, end) = ((from - base) as usize, (last - base) as usize);
-        words.prefilter.scan(&text[..end], start, end, buffers, &mut |word, start| {
+        words.prefilter.scan(&text[..end], start, end, buffers, &mut |word, start, _| {
             if starts_word(text, start) {
                 seen.push((base + start as u64, word));
             }
@@ -129,6 +140,10 @@ impl KeywordIndex {
         KeywordIndex { runs, words: OnceLock::new(), reach, longest_len }
     }
 
+    pub(super) fn words(&self, rules: &[Rule]) -> &Words {
+        self.words.get_or_init(|| Words::new(rules, &self.runs))
+    }
+
     /// How many bytes from a run's start on must be visible to decide which rules to try.
     pub(super) fn longest_len(&self) -> usize {
         self.longest_len
@@ -142,35 +157,35 @@ impl KeywordIndex {
         rules: &[Rule],
         nearby: &mut Nearby,
         (text, base): (&[u8], u64),
-        runs: &mut Vec<(u64, usize)>,
+        runs: &mut Vec<SeenRun>,
         all: bool,
         mut found: impl FnMut(usize, u64),
     ) {
         if all {
-            return runs.iter().for_each(|&(at, run)| self.runs[run].all.iter().for_each(|&rule| found(rule, at)));
+            return runs.iter().for_each(|seen| self.runs[seen.run].all.iter().for_each(|&rule| found(rule, seen.at)));
         }
-        let run_at = |&(at, run): &(u64, usize)| {
-            let rules = &self.runs[run];
-            (rules, RunLen { rest: &text[(at - base) as usize..], class: &rules.class, known: 0 })
+        let run_at = |seen: &SeenRun| {
+            let rules = &self.runs[seen.run];
+            (rules, RunLen { rest: &text[(seen.at - base) as usize..], class: &rules.class, known: seen.len })
         };
-        runs.retain(|run| {
-            let (rules, mut len) = run_at(run);
+        runs.retain(|seen| {
+            let (rules, mut len) = run_at(seen);
             let free = rules.free.iter().filter(|(_, min_len)| len.is_at_least(*min_len));
-            free.for_each(|&(rule, _)| found(rule, run.0));
+            free.for_each(|&(rule, _)| found(rule, seen.at));
             len.is_at_least(rules.wordy_len)
         });
-        for close in runs.chunk_by(|a, b| b.0 - a.0 <= CLOSE) {
-            let words = self.words.get_or_init(|| Words::new(rules, &self.runs));
+        for close in runs.chunk_by(|a, b| b.at - a.at <= CLOSE) {
+            let words = self.words(rules);
             let first = |at: u64| at.saturating_sub(self.reach).max(base);
-            nearby.look(words, text, base, first(close[0].0), close[close.len() - 1].0);
+            nearby.look(words, text, base, first(close[0].at), close[close.len() - 1].at);
             let mut seen = &nearby.words[..];
-            for run in close {
-                let (at, mut len) = (run.0, run_at(run).1);
+            for seen_run in close {
+                let (at, mut len) = (seen_run.at, run_at(seen_run).1);
                 seen = &seen[seen.partition_point(|&(start, _)| start < first(at))..];
                 for &(start, word) in seen.iter().take_while(|&&(start, _)| start < at) {
                     let wanted = words.wanted.get(word as usize);
-                    let of_run = &wanted[wanted.partition_point(|wanted| wanted.run < run.1)..];
-                    for wanted in of_run.iter().take_while(|wanted| wanted.run == run.1) {
+                    let of_run = &wanted[wanted.partition_point(|wanted| wanted.run < seen_run.run)..];
+                    for wanted in of_run.iter().take_while(|wanted| wanted.run == seen_run.run) {
                         if at - start <= wanted.distance && len.is_at_least(wanted.min_len) {
                             found(wanted.rule, at);
                         }

@@ -14,12 +14,9 @@ use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
+use regex_automata::{Anchored, Input, PatternID};
 
 use crate::rule::SecretPart;
-
-/// The most memory that a compiled regex may take.
-const NFA_SIZE_LIMIT: usize = 4 << 20;
 
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +38,18 @@ pub(crate) enum Sought {
     Somewhere,
     /// It depends on bytes that are not there yet.
     Incomplete,
+}
+
+/// How far an attempt came that ended with the text: it goes on from there when there is more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resume {
+    state: LazyStateID,
+    /// How many bytes it has looked at.
+    len: usize,
+    /// The length of the match so far.
+    matched: Option<usize>,
+    /// A cache that was cleared since then has forgotten the state.
+    clears: usize,
 }
 
 /// A rule's regex, compiled on first use.
@@ -79,30 +88,39 @@ impl Matcher {
     pub(super) fn cache(&self, source: &str, secret_group: bool) -> Option<MatcherCache> {
         let compiled = self.compiled(source, secret_group).as_ref().ok()?;
         let captures = compiled.captures.as_ref().map(|vm| {
-            let group = vm.get_nfa().group_info().to_index(regex_automata::PatternID::ZERO, "secret");
+            let group = vm.get_nfa().group_info().to_index(PatternID::ZERO, "secret");
             (vm.create_cache(), group)
         });
         Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), captures })))
     }
 
     /// Tries the regex at `window.start`, seeing no further than `window.end`; `more` says that the text may go on
-    /// where it ends now. Also answers how many bytes were looked at.
+    /// where it ends now. Also answers how many bytes were looked at. `resume` is what an attempt at the same place
+    /// left that was incomplete.
     pub(super) fn attempt(
         &self,
         cache: &mut MatcherCache,
         text: &[u8],
         window: Range<usize>,
         more: bool,
+        resume: &mut Option<Resume>,
     ) -> (Attempt, usize) {
         let Some(Ok(compiled)) = self.0.get() else { return (Attempt::NoMatch, 0) };
         let (dfa, cache) = (&compiled.dfa, &mut cache.0.dfa);
-        let input = Input::new(text).span(window.clone()).anchored(Anchored::Yes);
-        // The DFA has neither quit bytes nor a limit on how often its cache is cleared, so no step can fail.
-        let Ok(mut state) = dfa.start_state_forward(cache, &input) else { return (Attempt::NoMatch, 0) };
-        let mut matched = None;
+        let (mut state, from, mut matched) = match resume.take() {
+            Some(left) if left.clears == cache.clear_count() => {
+                (left.state, window.start + left.len, left.matched.map(|len| window.start + len))
+            }
+            _ => {
+                let input = Input::new(text).span(window.clone()).anchored(Anchored::Yes);
+                // The DFA has neither quit bytes nor a limit on how often its cache is cleared, so no step can fail.
+                let Ok(state) = dfa.start_state_forward(cache, &input) else { return (Attempt::NoMatch, 0) };
+                (state, window.start, None)
+            }
+        };
         let result = |matched: Option<usize>| matched.map_or(Attempt::NoMatch, Attempt::Match);
-        for at in window.clone() {
-            let Ok(next) = dfa.next_state(cache, state, text[at]) else { return (Attempt::NoMatch, at - window.start) };
+        for (at, &byte) in (from..window.end).zip(&text[from..window.end]) {
+            let Ok(next) = dfa.next_state(cache, state, byte) else { return (Attempt::NoMatch, at - window.start) };
             state = next;
             if state.is_tagged() {
                 // A DFA reports a match one byte late.
@@ -115,8 +133,15 @@ impl Matcher {
         }
         let end = match text.get(window.end) {
             Some(&byte) => dfa.next_state(cache, state, byte),
-            None if more && !is_decided(dfa, cache, state) => return (Attempt::Incomplete, 0),
-            None if more => return (result(matched), window.len() + 1),
+            None if more => {
+                let clears = cache.clear_count();
+                if !is_decided(dfa, cache, state) {
+                    let (len, matched) = (window.len(), matched.map(|end| end - window.start));
+                    *resume = Some(Resume { state, len, matched, clears });
+                    return (Attempt::Incomplete, 0);
+                }
+                return (result(matched), window.len() + 1);
+            }
             None => dfa.next_eoi_state(cache, state),
         };
         if end.is_ok_and(|state| state.is_match()) {
@@ -153,6 +178,15 @@ impl Matcher {
         };
         let sought = if end.is_ok_and(|state| !state.is_match()) { Sought::None } else { Sought::Somewhere };
         (sought, window.len() + 1)
+    }
+
+    /// Where the secret of a match that starts at `window.start` starts at the earliest, given that the text goes on
+    /// behind the window: its end when that is where, or behind. `None` when nothing can match there any more.
+    pub(super) fn earliest_secret(&self, text: &[u8], window: Range<usize>) -> Option<usize> {
+        let vm = self.0.get().and_then(|compiled| compiled.as_ref().ok()?.captures.as_ref())?;
+        let nfa = vm.get_nfa();
+        let group = nfa.group_info().to_index(PatternID::ZERO, "secret")?;
+        super::partial::earliest_start(nfa, nfa.group_info().slot(PatternID::ZERO, group)?, text, window)
     }
 
     /// Where the secret stands in a match.
@@ -219,9 +253,8 @@ impl Compiled {
         let captures = if secret_group { thompson::WhichCaptures::All } else { thompson::WhichCaptures::None };
         let nfa: NFA = thompson::Compiler::new()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .configure(
-                thompson::Config::new().utf8(false).which_captures(captures).nfa_size_limit(Some(NFA_SIZE_LIMIT)),
-            )
+            // Admission has bounded its size.
+            .configure(thompson::Config::new().utf8(false).which_captures(captures))
             .build(source)
             .map_err(|error| error.to_string())?;
         let vm = match secret_group {
@@ -241,7 +274,7 @@ mod tests {
     fn attempt(regex: &str, text: &str, start: usize, more: bool) -> Attempt {
         let matcher = Matcher::default();
         let mut cache = matcher.cache(regex, false).unwrap();
-        matcher.attempt(&mut cache, text.as_bytes(), start..text.len(), more).0
+        matcher.attempt(&mut cache, text.as_bytes(), start..text.len(), more, &mut None).0
     }
 
     #[test]
@@ -268,7 +301,7 @@ mod tests {
         let source = "key=(?<secret>[a-z]+);";
         let mut cache = matcher.cache(source, true).unwrap();
         let text = b"key=abc;";
-        assert_eq!(matcher.attempt(&mut cache, text, 0..8, false).0, Attempt::Match(8));
+        assert_eq!(matcher.attempt(&mut cache, text, 0..8, false, &mut None).0, Attempt::Match(8));
         assert_eq!(matcher.secret(&mut cache, text, 0..8), 4..7);
     }
 }

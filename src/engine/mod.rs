@@ -1,18 +1,22 @@
 //! The engine: one set of rules, one pass.
 
 pub(crate) mod assign;
+mod escaped;
 mod foreign;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
+mod partial;
 mod pass;
 pub(crate) mod prefilter;
+mod rescan;
 pub(crate) mod resolve;
 mod session;
+mod tail;
 pub(crate) mod validate;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use self::foreign::ForeignRules;
 use self::keyword::KeywordIndex;
@@ -21,11 +25,15 @@ use self::matcher::{Matcher, MatcherCache};
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
+use self::tail::TailIndex;
+use crate::byteset::ByteSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 
+use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
+pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
 pub use self::session::{Coverage, Session, Surroundings};
 
@@ -56,7 +64,21 @@ struct Engine {
     foreign: ForeignRules,
     /// No match of a rule of our own starts farther than this before its anchor.
     max_before: usize,
+    /// The same, for anchors that are not [far](FAR).
+    near_before: usize,
+    /// No match starts farther than this after a keyword that is its anchor.
+    max_after: usize,
+    /// Bytes of runs whose least length is above [`SHORT_READ`](pass::SHORT_READ).
+    long_run: ByteSet,
+    /// Made for the first text whose end is settled.
+    tail: OnceLock<TailIndex>,
 }
+
+/// A match that starts farther than this before its anchor is rare, and so is the anchor.
+const FAR: usize = 192;
+
+/// Runs of one class are searched for when more rules than this need them.
+const FEW: usize = 2;
 
 impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
@@ -64,8 +86,8 @@ impl Engine {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
-        let mut max_before = 0;
         let foreign = ForeignRules::new(&rules);
+        let (mut max_before, mut near_before, mut max_after, mut by_keyword) = (0, 0, 0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
             if let Some(asks) = spec.foreign.as_deref() {
                 let number = foreign.number(rule);
@@ -82,6 +104,8 @@ impl Engine {
                     for anchor in anchors {
                         let (min_before, max_before_) = (anchor.min_before, anchor.max_before);
                         max_before = max_before.max(max_before_);
+                        debug_assert!(FAR + anchor.bytes.len() <= SHORT_READ as usize, "literals are short");
+                        near_before = near_before.max(Some(max_before_).filter(|before| *before <= FAR).unwrap_or(0));
                         let target = Target::Literal { rule, min_before, max_before: max_before_ };
                         anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
@@ -92,16 +116,31 @@ impl Engine {
                     shortest.min_len = shortest.min_len.min(*min_len);
                     rules.push(rule);
                 }
-                WayIn::Keywords => {
-                    for word in &spec.keywords {
-                        let target = Target::Keyword { rule, len: word.len(), distance: spec.distance };
-                        anchored.push((word.as_bytes(), true, target));
-                    }
-                }
+                WayIn::Keywords => by_keyword.push(rule),
                 // For rules of other tools only.
                 WayIn::Everywhere => {}
             }
         }
+        // A search for a class that hardly any rule has costs more than the words that these rules need anyway.
+        runs.retain(|_, (_, of_run)| {
+            let few = of_run.len() <= FEW && of_run.iter().all(|&rule| !rules[rule].keywords.is_empty());
+            if few {
+                by_keyword.append(of_run);
+            }
+            !few
+        });
+        for &rule in &by_keyword {
+            max_after = max_after.max(rules[rule].distance);
+            for word in &rules[rule].keywords {
+                let target = Target::Keyword { rule, len: word.len(), distance: rules[rule].distance };
+                anchored.push((word.as_bytes(), true, target));
+            }
+        }
+        let long = runs.values().flat_map(|(run, of_run)| of_run.iter().map(|rule| (run.class, &rules[*rule].way_in)));
+        let long_run = long.fold(ByteSet::EMPTY, |all, (class, way_in)| match way_in {
+            WayIn::Run { min_len, .. } if *min_len as u64 > SHORT_READ => all.union(class),
+            _ => all,
+        });
         anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
         let (mut literals, mut targets) = (Vec::new(), Lists::new());
         for same in anchored.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
@@ -113,7 +152,20 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        Some(Engine { rules, matchers, prefilter, targets, keywords, foreign, max_before })
+        let tail = OnceLock::new();
+        Some(Engine {
+            rules,
+            matchers,
+            prefilter,
+            targets,
+            keywords,
+            foreign,
+            max_before,
+            tail,
+            near_before,
+            max_after,
+            long_run,
+        })
     }
 }
 
@@ -215,7 +267,9 @@ pub(crate) fn check_regex(rule: &Rule) -> Result<()> {
 pub struct Scratch {
     state: State,
     caches: Vec<Option<MatcherCache>>,
+    /// The end of the unit that comes piece by piece, and the offset of its first byte.
     buffer: Vec<u8>,
+    base: u64,
     /// The engine for which the caches were made.
     engine: Option<Arc<Engine>>,
 }

@@ -9,13 +9,14 @@
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
 use super::foreign::ForeignPass;
-use super::keyword::Nearby;
-use super::matcher::{Attempt, MatcherCache};
+use super::keyword::{Nearby, SeenRun};
+use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver};
+use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
-use super::{Engine, Target, assign};
-use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
+use super::{Engine, FAR, Target, assign, escaped};
+use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule, WayIn};
 use crate::span::Span;
 
 /// Anchors are looked for in blocks that stay in the first-level cache while their candidates are tried.
@@ -24,7 +25,7 @@ const BLOCK_LEN: usize = 32 * 1024;
 /// Hostile text can make attempts of one rule overlap without bound. Each rule may look at this many bytes ...
 const CREDIT: u64 = 256 * 1024;
 /// ... and at so many more for each byte of text: in ordinary text it looks at a small part of one.
-const CREDIT_PER_BYTE: u64 = 2;
+const CREDIT_PER_BYTE: u64 = 4;
 
 /// The part of a view that is there.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +42,15 @@ impl Window<'_> {
         self.base + self.bytes.len() as u64
     }
 
-    fn byte_before(&self, offset: u64) -> Option<u8> {
-        (offset > self.base).then(|| self.bytes[(offset - self.base) as usize - 1])
+    /// Whether a match of the rule may start here, as far as what stands before it is concerned.
+    fn may_start(&self, rule: &Rule, offset: u64) -> bool {
+        let before = &self.bytes[..offset.saturating_sub(self.base) as usize];
+        let escaped = || {
+            // A run would have to be looked for again behind the escape.
+            let by_literal = matches!(rule.way_in, WayIn::Literals(_));
+            by_literal && escaped::byte_before(before).is_some_and(|byte| rule.before.contains(byte))
+        };
+        before.last().is_none_or(|&byte| rule.before.contains(byte)) || escaped()
     }
 }
 
@@ -52,8 +60,6 @@ struct Queued {
     rule: usize,
     first: u64,
     last: u64,
-    /// The first start was tried, and it is no use to try again before the view has come this far.
-    again_at: u64,
 }
 
 /// What a pass remembers of one rule.
@@ -65,6 +71,8 @@ struct RuleState {
     hidden_to: u64,
     /// How many bytes its attempts have looked at.
     looked_at: u64,
+    /// The start that waits for more text, and how far its attempt came.
+    waiting: Option<(u64, Resume)>,
     touched: bool,
 }
 
@@ -99,21 +107,58 @@ pub(super) struct Pass {
     queue: Vec<Queued>,
     states: Vec<RuleState>,
     touched: Vec<usize>,
-    resolver: Resolver,
+    pub(super) resolver: Resolver,
     foreign: ForeignPass,
     buffers: Buffers,
     /// Runs of a block, by offset.
-    runs: Vec<(u64, usize)>,
+    runs: Vec<SeenRun>,
     nearby: Nearby,
+    /// The same for the end of the text, from settling to settling.
+    tail_words: Nearby,
+    open: Vec<Open>,
+    /// What the last settling came to.
+    settled_to: u64,
     /// Attempts that were not made because their rule had looked at too many bytes.
     skipped: u64,
     /// Filled when there.
     pub(super) trace: Option<Vec<Trace>>,
+    /// Takes matches, instead of the resolver, when there.
+    pub(super) record: Option<Record>,
 }
+
+/// What a pass came to, before overlaps are resolved.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) matches: Vec<Match>,
+    /// The starts of attempts that looked at more than [`SHORT_READ`] bytes, and the ends of what they looked at; the
+    /// end of the text counts as a byte.
+    pub(super) long_reads: Vec<(u64, u64)>,
+    pub(super) far: Vec<FarAnchor>,
+}
+
+/// An anchor that may stand [far](super::FAR) behind the start of its match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FarAnchor {
+    pub(super) at: u64,
+    pub(super) rule: usize,
+    pub(super) min_before: u64,
+    pub(super) max_before: u64,
+}
+
+impl FarAnchor {
+    /// The starts that it makes possible.
+    pub(super) fn starts(&self) -> std::ops::Range<u64> {
+        self.at.saturating_sub(self.max_before)..(self.at + 1).saturating_sub(self.min_before)
+    }
+}
+
+/// Attempts that look at no more bytes than this are not recorded.
+pub(super) const SHORT_READ: u64 = 256;
 
 impl Pass {
     pub(super) fn clear(&mut self, engine: &Engine) {
         self.anchored_to = 0;
+        self.settled_to = 0;
         self.queue.clear();
         self.nearby.clear();
         for rule in self.touched.drain(..) {
@@ -123,6 +168,126 @@ impl Pass {
         self.foreign.clear(&engine.foreign);
         self.resolver.clear();
         self.skipped = 0;
+        self.record = None;
+    }
+
+    /// Decides what can be decided with the text that is there, to its very end; to be called after
+    /// [`Pass::advance`]. Changes no finding, only when it is given.
+    pub(super) fn settle(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        mut keep: impl FnMut(Match),
+    ) {
+        if window.last || window.bytes.is_empty() {
+            return;
+        }
+        let text = window.bytes;
+        let from = (self.anchored_to - window.base) as usize;
+        let (queue, runs) = (&mut self.queue, &mut self.runs);
+        engine.prefilter.scan(text, from, text.len(), &mut self.buffers, &mut |id, at, len| {
+            for target in engine.targets.get(id as usize) {
+                match *target {
+                    Target::Run { run } if engine.is_cut_run(run, text, at) => {}
+                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
+                    _ => enqueue(engine, target, window, at, false, queue),
+                }
+            }
+        });
+        runs.sort_unstable();
+        // What was looked through for this end of the text is looked through again for the next one.
+        self.tail_words.clear();
+        let place = (text, window.base);
+        engine.keywords.rules_at(&engine.rules, &mut self.tail_words, place, runs, false, |rule, at| {
+            queue.push(Queued { rule, first: at, last: at });
+        });
+        runs.clear();
+        let mut open = std::mem::take(&mut self.open);
+        engine.open_starts(text, from, &mut self.buffers, &mut open);
+        open.retain(|open| {
+            let state = self.states[open.rule];
+            let start = window.base + open.at as u64;
+            start >= state.tried_to.max(state.hidden_to)
+                && self.partial(engine, caches, window, open.rule, open.at).is_some()
+        });
+        // A start that is open comes before later ones of its rule.
+        self.try_queued(engine, caches, window, |rule| {
+            let first = open.partition_point(|open| open.rule < rule);
+            open.get(first).filter(|open| open.rule == rule).map_or(u64::MAX, |open| window.base + open.at as u64)
+        });
+        self.queue.sort_unstable();
+        self.queue.dedup();
+        self.settled_to = self.earliest_secret(engine, caches, window, &open);
+        self.open = open;
+        self.resolver.settle(self.settled_to, &mut keep);
+    }
+
+    /// Where a secret may start at the earliest that is not known yet: the end of the text, or before.
+    fn earliest_secret(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        open: &[Open],
+    ) -> u64 {
+        let mut earliest = window.bytes.len();
+        for &Open { rule, at } in open {
+            let hidden = window.base + (at as u64) < self.states[rule].hidden_to;
+            if at < earliest && !hidden {
+                earliest = self.partial(engine, caches, window, rule, at).map_or(earliest, |at| at.min(earliest));
+            }
+        }
+        let queue = std::mem::take(&mut self.queue);
+        for queued in &queue {
+            let first = queued.first.max(window.base) - window.base;
+            for at in first as usize..=queued.last.saturating_sub(window.base) as usize {
+                if at >= earliest {
+                    break;
+                }
+                earliest =
+                    self.partial(engine, caches, window, queued.rule, at).map_or(earliest, |at| at.min(earliest));
+            }
+        }
+        self.queue = queue;
+        window.base + earliest as u64
+    }
+
+    /// Where the secret starts at the earliest in a match of a rule that starts at `text[at]` and goes on behind the
+    /// text; `None` when there can be none.
+    fn partial(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        index: usize,
+        at: usize,
+    ) -> Option<usize> {
+        let (rule, text) = (&engine.rules[index], window.bytes);
+        let allowed = rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]));
+        if !allowed || (!rule.keywords.is_empty() && !keyword_before(rule, text, at)) {
+            return None;
+        }
+        let (source, secret_group) = match &rule.pattern {
+            Pattern::Assignment => {
+                let (attempt, value, _) = assign::attempt(text, at, true);
+                return (attempt != Attempt::NoMatch).then_some(value.start);
+            }
+            Pattern::Regex { source, secret_group } => (source, *secret_group),
+        };
+        let matcher = &engine.matchers[index];
+        if caches[index].is_none() {
+            caches[index] = matcher.cache(source, secret_group);
+        }
+        let cache = caches[index].as_mut()?;
+        let to = text.len().min(at.saturating_add(rule.max_len));
+        let waits = self.states[index].waiting.is_some_and(|(start, _)| start == window.base + at as u64);
+        let alive = waits || matcher.attempt(cache, text, at..to, true, &mut None).0 != Attempt::NoMatch;
+        match secret_group {
+            _ if !alive => None,
+            true => matcher.earliest_secret(text, at..to),
+            false => Some(at),
+        }
     }
 
     /// Starts another view of the same unit.
@@ -144,6 +309,14 @@ impl Pass {
             .min(self.foreign.undecided_from(&engine.foreign, self.anchored_to))
     }
 
+    /// No secret that was not given yet starts before this offset.
+    pub(super) fn horizon(&self, engine: &Engine) -> u64 {
+        // Matches of rules of other tools are not settled: a secret of theirs may start where such a match may.
+        let foreign = self.foreign.undecided_from(&engine.foreign, self.anchored_to);
+        let unknown = self.settled_to.max(self.tried_to(engine)).min(foreign);
+        self.resolver.first_undecided().map_or(unknown, |first| first.min(unknown))
+    }
+
     /// All starts before this offset were tried.
     fn tried_to(&self, engine: &Engine) -> u64 {
         let anchored = self.anchored_to.saturating_sub(engine.max_before as u64);
@@ -162,34 +335,10 @@ impl Pass {
         let stop = if window.last { window.end() } else { window.end().saturating_sub(visible) };
         loop {
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64).max(self.anchored_to);
-            let from = self.anchored_to;
-            let (near, far) = ((from - window.base) as usize, (to - window.base) as usize);
-            let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
-            let foreign = &mut self.foreign;
-            engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at| {
-                for target in engine.targets.get(id as usize) {
-                    match *target {
-                        Target::Run { run } => runs.push((window.base + at as u64, run)),
-                        Target::Nearby { number } => foreign.near(number, window.base + at as u64),
-                        Target::Foreign { number, min_before, max_before } => {
-                            let offset = window.base + at as u64;
-                            let Some(last) = offset.checked_sub(min_before as u64) else { continue };
-                            foreign.anchored(number, offset.saturating_sub(max_before as u64), last);
-                        }
-                        _ => enqueue(engine, target, window, at, traced, queue),
-                    }
-                }
-            });
-            runs.sort_unstable();
-            let text = (window.bytes, window.base);
-            engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
-                queue.push(Queued { rule, first: at, last: at, again_at: 0 });
-            });
-            runs.clear();
-            self.anchored_to = to;
+            self.find_anchors(engine, window, to);
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
-            self.try_queued(engine, caches, window, known);
+            self.try_queued(engine, caches, window, |_| known);
             self.foreign.advance(engine, caches, window, (to, done), &mut self.trace, &mut keep);
             let tried = if done && self.queue.is_empty() { u64::MAX } else { self.tried_to(engine) };
             self.resolver.settle(tried, &mut keep);
@@ -199,8 +348,99 @@ impl Pass {
         }
     }
 
-    /// Tries all queued starts before `known`; keeps those that need more text.
-    fn try_queued(&mut self, engine: &Engine, caches: &mut [Option<MatcherCache>], window: Window<'_>, known: u64) {
+    /// Finds the anchors before `to` that were not found yet, and queues the starts that they make possible.
+    fn find_anchors(&mut self, engine: &Engine, window: Window<'_>, to: u64) {
+        let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
+        let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+        let (record, foreign) = (&mut self.record, &mut self.foreign);
+        engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at, len| {
+            for target in engine.targets.get(id as usize) {
+                match *target {
+                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
+                    Target::Literal { rule, min_before, max_before } if max_before > FAR => {
+                        if let Some(record) = record {
+                            let (min_before, max_before) = (min_before as u64, max_before as u64);
+                            record.far.push(FarAnchor { at: at as u64, rule, min_before, max_before });
+                        }
+                        enqueue(engine, target, window, at, traced, queue);
+                    }
+                    Target::Nearby { number } => foreign.near(number, window.base + at as u64),
+                    Target::Foreign { number, min_before, max_before } => {
+                        let offset = window.base + at as u64;
+                        let Some(last) = offset.checked_sub(min_before as u64) else { continue };
+                        foreign.anchored(number, offset.saturating_sub(max_before as u64), last);
+                    }
+                    _ => enqueue(engine, target, window, at, traced, queue),
+                }
+            }
+        });
+        runs.sort_unstable();
+        let text = (window.bytes, window.base);
+        engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
+            if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
+                queue.push(Queued { rule, first: at, last: at });
+            }
+        });
+        runs.clear();
+        self.anchored_to = to;
+    }
+
+    /// Tries the starts in `starts`, which are not before those of an earlier call, of a view that is all there, and
+    /// records what comes of it. `far` are the far anchors that are known. Where others are found whose matches may
+    /// start before `starts`, nothing is tried, and the answer is false.
+    pub(super) fn try_starts(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        text: &[u8],
+        starts: std::ops::Range<u64>,
+        far: &[FarAnchor],
+    ) -> bool {
+        let window = Window { bytes: text, base: 0, last: true };
+        // A keyword stands before its match, all other anchors after its start.
+        let stop = starts.end.saturating_add(engine.near_before as u64).min(window.end());
+        self.anchored_to = starts.start.saturating_sub(engine.max_after as u64);
+        self.nearby.clear();
+        let possible =
+            far.iter().filter(|anchor| anchor.starts().start < starts.end && anchor.starts().end > starts.start);
+        self.queue.extend(possible.map(|anchor| {
+            let possible = anchor.starts();
+            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1 }
+        }));
+        let mut is_first = true;
+        while self.anchored_to < stop {
+            let to = stop.min(self.anchored_to + BLOCK_LEN as u64);
+            self.find_anchors(engine, window, to);
+            if std::mem::take(&mut is_first) && self.has_new_far(&starts, far) {
+                self.queue.clear();
+                return false;
+            }
+            self.queue.retain_mut(|queued| {
+                queued.first = queued.first.max(starts.start);
+                queued.last = queued.last.min(starts.end - 1);
+                queued.first <= queued.last
+            });
+            let known = if to == stop { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
+            self.try_queued(engine, caches, window, |_| known);
+        }
+        true
+    }
+
+    /// Whether far anchors were found that are not known, and whose matches may start before `starts`.
+    fn has_new_far(&self, starts: &std::ops::Range<u64>, known: &[FarAnchor]) -> bool {
+        // What stands before the starts was there before.
+        let mut found = self.record.iter().flat_map(|record| &record.far).filter(|anchor| anchor.at >= starts.start);
+        found.any(|anchor| anchor.starts().start < starts.start && known.binary_search(anchor).is_err())
+    }
+
+    /// Tries all queued starts of each rule before those that are not all `known`; keeps those that need more text.
+    fn try_queued(
+        &mut self,
+        engine: &Engine,
+        caches: &mut [Option<MatcherCache>],
+        window: Window<'_>,
+        known: impl Fn(usize) -> u64,
+    ) {
         if self.queue.is_empty() {
             return;
         }
@@ -218,20 +458,13 @@ impl Pass {
                 return true;
             }
             queued.first = queued.first.max(self.states[rule].tried_to).max(self.states[rule].hidden_to);
-            while queued.first <= queued.last && queued.first < known {
-                if !window.last && window.end() < queued.again_at {
-                    blocked = Some(rule);
-                    return true;
-                }
+            while queued.first <= queued.last && queued.first < known(rule) {
                 if !self.try_start(engine, caches, window, rule, queued.first) {
                     blocked = Some(rule);
-                    let seen = window.end() - queued.first.min(window.end());
-                    queued.again_at = window.end() + seen.clamp(1, 4096);
                     return true;
                 }
                 self.states[rule].tried_to = queued.first + 1;
                 queued.first = (queued.first + 1).max(self.states[rule].hidden_to);
-                queued.again_at = 0;
             }
             queued.first <= queued.last
         });
@@ -251,12 +484,12 @@ impl Pass {
         if start >= window.end() {
             return window.last;
         }
-        if window.byte_before(start).is_some_and(|byte| !rule.before.contains(byte)) {
+        if !window.may_start(rule, start) {
             self.note(index, start, || Tried::Before);
             return true;
         }
         let at = (start - window.base) as usize;
-        if !rule.first.contains(window.bytes[at]) {
+        if !rule.head.fits(&window.bytes[at..]) {
             self.note(index, start, || Tried::NoMatch);
             return true;
         }
@@ -265,6 +498,13 @@ impl Pass {
             return true;
         }
         let to = window.bytes.len().min(at.saturating_add(rule.max_len));
+        let note_read = |record: &mut Option<Record>, looked_at: usize| {
+            // The byte after what was looked at may be asked, too.
+            let end = start + looked_at as u64 + 1;
+            if let Some(record) = record.as_mut().filter(|_| end - start > SHORT_READ) {
+                record.long_reads.push((start, end));
+            }
+        };
         let (attempt, secret, looked_at) = match &rule.pattern {
             Pattern::Assignment => {
                 let (attempt, value, looked_at) = assign::attempt(window.bytes, at, !window.last);
@@ -276,7 +516,9 @@ impl Pass {
                     caches[index] = matcher.cache(source, *secret_group);
                 }
                 let Some(cache) = &mut caches[index] else { return true };
-                let (attempt, looked_at) = matcher.attempt(cache, window.bytes, at..to, !window.last);
+                let mut left = self.states[index].waiting.take().filter(|left| left.0 == start).map(|left| left.1);
+                let (attempt, looked_at) = matcher.attempt(cache, window.bytes, at..to, !window.last, &mut left);
+                self.states[index].waiting = left.map(|left| (start, left));
                 // What is beyond the longest match costs nothing, whether it is there already or not.
                 let looked_at = looked_at.min(rule.max_len);
                 let secret = match attempt {
@@ -289,6 +531,7 @@ impl Pass {
         let end = match attempt {
             Attempt::Incomplete => return false,
             Attempt::NoMatch => {
+                note_read(&mut self.record, looked_at);
                 self.states[index].looked_at += looked_at as u64;
                 self.note(index, start, || Tried::NoMatch);
                 return true;
@@ -299,6 +542,7 @@ impl Pass {
         if end == window.bytes.len() && !window.last {
             return false;
         }
+        note_read(&mut self.record, looked_at);
         self.states[index].looked_at += looked_at as u64;
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
@@ -331,13 +575,20 @@ impl Pass {
         self.note(index, matched.start, || Tried::Judged { secret, judgement: judgement.clone() });
         let believed = judgement.confidence >= DOUBTFUL;
         if believed {
-            self.states[index].hidden_to = matched.end;
+            // Who hides what is found must not leave what is found once it is hidden.
+            let hidden_to = if self.resolver.lost.is_some() { secret.end } else { matched.end };
+            self.states[index].hidden_to = self.states[index].hidden_to.max(hidden_to);
         }
         // A distinctive form with a wrong checksum is still that form, and no other rule shall make more of it. An
         // opaque value that was refuted is nothing.
         if believed || matches!(rule.kind, Kind::Distinctive | Kind::Structural) {
             let Judgement { confidence, verdicts } = judgement;
-            self.resolver.push(Match { rule: index, matched, secret, confidence, verdicts, kind: rule.kind });
+            let (kind, candidates) = (rule.kind, Vec::new());
+            let found = Match { rule: index, matched, secret, confidence, verdicts, kind, candidates };
+            match &mut self.record {
+                Some(record) => record.matches.push(found),
+                None => self.resolver.push(found),
+            }
         }
     }
 
@@ -351,14 +602,19 @@ impl Pass {
 /// Queues the starts that an anchor at `text[at]` makes possible.
 fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, traced: bool, queue: &mut Vec<Queued>) {
     let offset = window.base + at as u64;
-    let mut push = |rule: usize, first: u64, last: u64| queue.push(Queued { rule, first, last, again_at: 0 });
+    let mut push = |rule: usize, first: u64, last: u64| queue.push(Queued { rule, first, last });
     match *target {
         Target::Literal { rule, min_before, max_before } => {
             if min_before == max_before {
                 // Most anchors stand at one distance, and most false ones fail here.
                 let Some(start) = offset.checked_sub(min_before as u64) else { return };
-                let allowed = window.byte_before(start).is_none_or(|byte| engine.rules[rule].before.contains(byte));
-                if allowed || traced {
+                let spec = &engine.rules[rule];
+                let fits = || {
+                    window.may_start(spec, start)
+                        // A match that started before the window is not decided by what is left of it.
+                        && start.checked_sub(window.base).is_none_or(|at| spec.head.fits(&window.bytes[at as usize..]))
+                };
+                if traced || fits() {
                     push(rule, start, start);
                 }
             } else if let Some(last) = offset.checked_sub(min_before as u64) {
@@ -371,7 +627,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
 }
 
 /// Whether one of the rule's keywords starts in the last bytes before `text[at]`, at most one line feed away.
-fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
+pub(super) fn keyword_before(rule: &Rule, text: &[u8], at: usize) -> bool {
     let from = reach_start(text, at, rule.distance);
     rule.keywords.iter().any(|word| {
         let is_word = |window: &[u8]| window.eq_ignore_ascii_case(word.as_bytes());

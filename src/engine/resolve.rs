@@ -25,9 +25,28 @@ pub(crate) struct Match {
     pub(crate) confidence: f32,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) kind: Kind,
+    /// Rules that believed the same secret to be theirs, and lost.
+    pub(crate) candidates: Vec<usize>,
 }
 
 impl Match {
+    /// Whether it says more of a secret than that it is one.
+    fn is_specific(&self) -> bool {
+        self.kind != Kind::Generic && self.confidence >= DOUBTFUL
+    }
+
+    /// Takes note of a match that lost to this one, when both are as good a name for the secret.
+    fn defeat(&mut self, lost: &Match) {
+        if lost.secret == self.secret && lost.is_specific() && lost.rule != self.rule {
+            self.candidates.push(lost.rule);
+        }
+    }
+
+    fn sort_candidates(&mut self) {
+        self.candidates.sort_unstable();
+        self.candidates.dedup();
+    }
+
     fn layer(&self) -> u8 {
         match self.kind {
             Kind::Generic => 3,
@@ -45,15 +64,47 @@ impl Match {
     }
 }
 
+/// Which of all the matches of a text are kept, by their indices; those that are learn of the candidates that lost.
+pub(super) fn kept(all: &mut [Match]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|&index| all[index].order());
+    let (mut kept, mut winners) = (vec![false; all.len()], Vec::<(Span, usize)>::new());
+    for index in order {
+        let secret = all[index].secret;
+        let next = winners.partition_point(|(span, _)| span.end <= secret.start);
+        match winners.get(next).copied().filter(|(span, _)| span.overlaps(secret)) {
+            None => {
+                winners.insert(next, (secret, index));
+                kept[index] = true;
+            }
+            Some((_, winner)) => {
+                let lost = all[index].clone();
+                all[winner].defeat(&lost);
+            }
+        }
+    }
+    all.iter_mut().for_each(Match::sort_candidates);
+    kept
+}
+
 /// Decides overlaps as the text goes by.
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
     /// Matches that are not decided yet.
     undecided: Vec<Match>,
     /// Secrets that were kept and may still overlap undecided matches; disjoint, by start.
-    kept: Vec<Span>,
+    kept: Vec<Kept>,
     /// Kept matches that wait for an undecided one that starts before them.
     ready: Vec<Match>,
+    /// When wanted: secrets of believed matches that lost to others of that kind.
+    pub(super) lost: Option<Vec<Span>>,
+}
+
+/// A secret that was kept.
+#[derive(Debug)]
+struct Kept {
+    span: Span,
+    believed: bool,
 }
 
 impl Resolver {
@@ -65,11 +116,17 @@ impl Resolver {
         self.undecided.clear();
         self.kept.clear();
         self.ready.clear();
+        self.lost = None;
     }
 
     /// Everything before this offset is decided, given that all matches that start before `known` were pushed.
     pub(super) fn decided_to(&self, known: u64) -> u64 {
         self.undecided.iter().map(|found| found.matched.start.min(found.secret.start)).fold(known, u64::min)
+    }
+
+    /// Where the first secret starts that was pushed and not given.
+    pub(super) fn first_undecided(&self) -> Option<u64> {
+        self.undecided.iter().chain(&self.ready).map(|found| found.secret.start).min()
     }
 
     /// Decides what can be decided when all matches that start before `known` were pushed; gives the kept ones in the
@@ -88,18 +145,36 @@ impl Resolver {
                 waiting.push(found);
                 continue;
             }
-            let next = self.kept.partition_point(|kept| kept.end <= found.secret.start);
-            if self.kept.get(next).is_none_or(|kept| !kept.overlaps(found.secret)) {
-                self.kept.insert(next, found.secret);
+            let next = self.kept.partition_point(|kept| kept.span.end <= found.secret.start);
+            let believed = found.confidence >= DOUBTFUL;
+            let winners = || self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret));
+            let Some(first) = winners().next() else {
+                self.kept.insert(next, Kept { span: found.secret, believed });
                 self.ready.push(found);
+                continue;
+            };
+            // Where both start and end alike, the winner is still here.
+            if first.span == found.secret
+                && let Some(winner) = self.ready.iter_mut().find(|ready| ready.secret == found.secret)
+            {
+                winner.defeat(&found);
+            }
+            if let Some(lost) = &mut self.lost
+                && believed
+                && winners().any(|kept| kept.believed)
+            {
+                lost.push(found.secret);
             }
         }
         self.undecided = waiting;
-        self.kept.retain(|span| span.end > decidable_to);
+        self.kept.retain(|kept| kept.span.end > decidable_to);
         let first = self.undecided.iter().map(|found| found.secret.start).fold(known, u64::min);
         self.ready.sort_by_key(|found| found.secret.start);
         let out = self.ready.partition_point(|found| found.secret.start < first);
-        self.ready.drain(..out).for_each(&mut keep);
+        for mut found in self.ready.drain(..out) {
+            found.sort_candidates();
+            keep(found);
+        }
     }
 }
 
@@ -109,7 +184,7 @@ mod tests {
 
     fn found(rule: usize, kind: Kind, start: u64, end: u64) -> Match {
         let span = Span { start, end };
-        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind }
+        Match { rule, matched: span, secret: span, confidence: 0.9, verdicts: Vec::new(), kind, candidates: Vec::new() }
     }
 
     fn resolve(all: &[Match]) -> Vec<Match> {
@@ -166,6 +241,18 @@ mod tests {
         assert_eq!(resolve(&[doubtful, generic, contextual.clone()]), [contextual]);
     }
 
+    #[test]
+    fn rules_that_claim_the_same_secret_are_candidates() {
+        let at = |rule, kind| found(rule, kind, 0, 10);
+        let others = [at(2, Kind::Distinctive), at(5, Kind::Contextual), at(3, Kind::Generic), at(4, Kind::Contextual)];
+        let longer = found(6, Kind::Contextual, 0, 12);
+        let doubtful = Match { confidence: 0.05, ..at(7, Kind::Distinctive) };
+        let all = [&others[..], &[longer, doubtful]].concat();
+        let resolved = resolve(&all);
+        assert_eq!(resolved.len(), 1);
+        assert_eq!((resolved[0].rule, &resolved[0].candidates[..]), (2, &[4, 5][..]));
+    }
+
     proptest::proptest! {
         #[test]
         fn the_answer_does_not_depend_on_when_matches_become_known(
@@ -177,7 +264,14 @@ mod tests {
                 .iter()
                 .map(|&(rule, kind, start, len)| found(rule, kinds[usize::from(kind)], start, start + len))
                 .collect();
-            proptest::prop_assert_eq!(resolve_late(&matches, step), resolve(&matches));
+            let resolved = resolve(&matches);
+            proptest::prop_assert_eq!(&resolve_late(&matches, step), &resolved);
+            let mut all = matches.clone();
+            let kept = kept(&mut all);
+            let mut at_once: Vec<Match> =
+                all.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(found, _)| found).collect();
+            at_once.sort_by_key(|found| found.secret.start);
+            proptest::prop_assert_eq!(at_once, resolved);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::span::{Position, Span};
 
 /// How far before a match validators and keywords look: a keyword's distance, and the byte before the keyword.
-const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
+pub(super) const LOOK_BEHIND: u64 = MAX_DISTANCE as u64 + 1;
 /// Bytes are dropped from the front of the buffer when at least so many can go.
 const COMPACT_LEN: usize = 64 * 1024;
 
@@ -59,6 +59,23 @@ struct Pending {
     decoded: Option<(Encoding, Secret)>,
 }
 
+impl Pending {
+    fn plain(found: Match) -> Pending {
+        Pending { span: found.secret, matched: found.matched, decoded: None, found }
+    }
+}
+
+/// How far a view can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// More of it will come.
+    More,
+    /// It ends here.
+    Last,
+    /// More of it will come; what can be decided without is to be decided.
+    Settle,
+}
+
 impl State {
     pub(super) fn clear(&mut self, engine: &Engine) {
         self.plain.clear(engine);
@@ -85,39 +102,78 @@ impl State {
     ) {
         let engine = &*scanner.engine;
         let waiting = &mut self.waiting;
-        self.plain.advance(engine, caches, window, |found| {
-            let (span, matched) = (found.secret, found.matched);
-            waiting.push_back(Pending { found, span, matched, decoded: None });
-        });
+        self.plain.advance(engine, caches, window, |found| waiting.push_back(Pending::plain(found)));
+        self.advance_derived(scanner, caches, window);
+        self.emit(scanner.margin, window, sink);
+    }
+
+    /// Goes on with the text that the unit holds in another encoding.
+    fn advance_derived(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        window: Window<'_>,
+    ) {
         if self.wide_lines.is_none() && window.base == 0 {
             self.wide_lines = WideLines::of(window.bytes);
         }
         while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
-            self.advance_wide(scanner, caches, window, true);
+            self.advance_wide(scanner, caches, window, Step::Last);
             self.wide.restart(&scanner.engine);
             self.wide_text.next_view();
             self.derived.clear();
             self.derived_base = 0;
         }
         if !self.wide_text.is_empty() {
-            self.advance_wide(scanner, caches, window, window.last);
+            let step = if window.last { Step::Last } else { Step::More };
+            self.advance_wide(scanner, caches, window, step);
+        }
+    }
+
+    /// What the whole unit `text` holds in another encoding: where each match and its secret stand, and how; and the secret.
+    pub(super) fn derived_matches(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        text: &[u8],
+    ) -> Vec<(Match, Encoding, Secret)> {
+        self.advance_derived(scanner, caches, Window { bytes: text, base: 0, last: true });
+        let in_unit = |pending: Pending| {
+            let Pending { found, span, matched, decoded } = pending;
+            decoded.map(|(encoding, secret)| (Match { matched, secret: span, ..found }, encoding, secret))
+        };
+        self.waiting.drain(..).filter_map(in_unit).collect()
+    }
+
+    /// Decides what can be decided before more text is there.
+    fn settle(
+        &mut self,
+        scanner: &Scanner,
+        caches: &mut [Option<super::matcher::MatcherCache>],
+        window: Window<'_>,
+        sink: &mut dyn FnMut(Finding, Surroundings<'_>),
+    ) {
+        let waiting = &mut self.waiting;
+        self.plain.settle(&scanner.engine, caches, window, |found| waiting.push_back(Pending::plain(found)));
+        if !self.wide_text.is_empty() {
+            self.advance_wide(scanner, caches, window, Step::Settle);
         }
         self.emit(scanner.margin, window, sink);
     }
 
-    /// Goes on with the wide view; `last` says that it ends with what is derived.
+    /// Goes on with the wide view.
     fn advance_wide(
         &mut self,
         scanner: &Scanner,
         caches: &mut [Option<super::matcher::MatcherCache>],
         window: Window<'_>,
-        last: bool,
+        step: Step,
     ) {
         let engine = &*scanner.engine;
-        let derived = Window { bytes: &self.derived, base: self.derived_base, last };
+        let derived = Window { bytes: &self.derived, base: self.derived_base, last: step == Step::Last };
         let (waiting, wide_text, base, bytes) = (&mut self.waiting, &self.wide_text, self.derived_base, &self.derived);
         let unit_end = window.base + window.bytes.len() as u64;
-        self.wide.advance(engine, caches, derived, |found| {
+        let keep = |found: Match| {
             let to_unit = |span: Span| {
                 let (span, encoding) = wide_text.unit_span(span);
                 (Span { start: span.start, end: span.end.min(unit_end) }, encoding)
@@ -126,7 +182,11 @@ impl State {
             let (span, encoding) = to_unit(found.secret);
             let matched = to_unit(found.matched).0;
             waiting.push_back(Pending { span, matched, decoded: Some((encoding, Secret::new(secret))), found });
-        });
+        };
+        match step {
+            Step::Settle => self.wide.settle(engine, caches, derived, keep),
+            Step::More | Step::Last => self.wide.advance(engine, caches, derived, keep),
+        }
         let keep_from = self.wide.final_to(engine).saturating_sub(LOOK_BEHIND);
         let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
         if dead >= COMPACT_LEN {
@@ -164,6 +224,7 @@ impl State {
                 confidence: found.confidence,
                 verdicts: found.verdicts,
                 decoded,
+                candidates: found.candidates,
             };
             sink(finding, surroundings);
         }
@@ -177,12 +238,20 @@ impl State {
         waiting.fold(plain.min(self.wide_text.unit_start(derived)), u64::min)
     }
 
+    /// No secret that was not given yet starts before this offset.
+    fn horizon(&self, scanner: &Scanner, window: Window<'_>) -> u64 {
+        let engine = &*scanner.engine;
+        let derived = if self.wide_text.is_empty() { u64::MAX } else { self.wide.horizon(engine) };
+        let wide = self.wide_text.horizon(derived, window.bytes, window.base);
+        let waiting = self.waiting.iter().map(|pending| pending.span.start);
+        waiting.fold(self.plain.horizon(engine).min(wide), u64::min).min(window.base + window.bytes.len() as u64)
+    }
+
     /// Nothing before this offset will be looked at again.
     fn needed_from(&self, scanner: &Scanner, end: u64) -> u64 {
         // Validators and keywords look behind a match, and so does whoever wants to see what stands around it.
         let behind = (scanner.margin as u64).max(LOOK_BEHIND);
-        // Lines of UTF-16 are counted by code units, which must not be cut in two.
-        self.final_to(scanner, end).saturating_sub(behind) & !1
+        self.final_to(scanner, end).saturating_sub(behind)
     }
 }
 
@@ -190,29 +259,125 @@ impl State {
 pub struct Session<'s> {
     scanner: &'s Scanner,
     scratch: &'s mut Scratch,
-    buffer: Vec<u8>,
-    /// The offset of the first byte in the buffer.
-    base: u64,
 }
 
 impl<'s> Session<'s> {
     pub(super) fn new(scanner: &'s Scanner, scratch: &'s mut Scratch) -> Session<'s> {
-        scratch.prepare(scanner);
-        let buffer = std::mem::take(&mut scratch.buffer);
-        Session { scanner, scratch, buffer, base: 0 }
+        scratch.start(scanner);
+        Session { scanner, scratch }
     }
 
     /// Takes the next bytes of the unit and gives the findings that are complete with them.
     pub fn feed(&mut self, bytes: &[u8], mut sink: impl FnMut(Finding, Surroundings<'_>)) {
+        self.scratch.feed(self.scanner, bytes, &mut sink);
+        self.scratch.forget(self.scanner, u64::MAX);
+    }
+
+    /// Gives the findings that are complete already though the next bytes are not there: [`Session::feed`] leaves the
+    /// end of the text alone until more of it comes. Makes [`Session::horizon`] exact.
+    pub(crate) fn settle(&mut self, mut sink: impl FnMut(Finding, Surroundings<'_>)) {
+        self.scratch.settle(self.scanner, &mut sink);
+    }
+
+    /// No secret that is still to come starts before this offset.
+    pub(crate) fn horizon(&self) -> u64 {
+        self.scratch.horizon(self.scanner)
+    }
+
+    /// Everything before this offset is decided: no finding that is still to come touches it.
+    #[must_use]
+    pub fn final_len(&self) -> u64 {
+        self.scratch.state.final_to(self.scanner, self.scratch.end())
+    }
+
+    /// How many bytes of the unit are held.
+    pub(crate) fn held_len(&self) -> usize {
+        self.scratch.buffer.len()
+    }
+
+    /// Ends the unit and gives the rest of the findings.
+    pub fn finish(self, mut sink: impl FnMut(Finding, Surroundings<'_>)) -> Coverage {
+        self.scratch.finish(self.scanner, &mut sink)
+    }
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({} bytes before, {} held)", self.scratch.base, self.scratch.buffer.len())
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.scratch.buffer.clear();
+    }
+}
+
+/// What a session does, for those who own the scanner and the scratch.
+impl Scratch {
+    /// Starts a unit.
+    pub(crate) fn start(&mut self, scanner: &Scanner) {
+        self.prepare(scanner);
+        self.buffer.clear();
+        self.base = 0;
+    }
+
+    /// Also gathers what [`Scratch::take_lost`] gives. To be called after [`Scratch::start`].
+    pub(crate) fn gather_lost(&mut self) {
+        self.state.plain.resolver.lost = Some(Vec::new());
+    }
+
+    /// The secrets of believed matches that overlapped a finding and are none for that reason.
+    pub(crate) fn take_lost(&mut self) -> impl Iterator<Item = Span> + '_ {
+        self.state.plain.resolver.lost.iter_mut().flat_map(|lost| lost.drain(..))
+    }
+
+    /// The offset after the last byte that was fed.
+    pub(crate) fn end(&self) -> u64 {
+        self.base + self.buffer.len() as u64
+    }
+
+    /// The offset of the first byte that is not forgotten.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The byte at this offset, unless it was forgotten or is not there.
+    pub(crate) fn byte_at(&self, offset: u64) -> Option<u8> {
+        self.buffer.get(offset.checked_sub(self.base)? as usize).copied()
+    }
+
+    /// The bytes of the unit from this offset on, which must not be forgotten.
+    pub(crate) fn text_from(&self, offset: u64) -> &[u8] {
+        &self.buffer[(offset - self.base) as usize..]
+    }
+
+    pub(crate) fn feed(&mut self, scanner: &Scanner, bytes: &[u8], sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
         self.buffer.extend_from_slice(bytes);
-        self.advance(false, &mut sink);
-        let end = self.base + self.buffer.len() as u64;
-        let needed = self.scratch.state.needed_from(self.scanner, end);
+        let window = Window { bytes: &self.buffer, base: self.base, last: false };
+        self.state.advance(scanner, &mut self.caches, window, sink);
+    }
+
+    pub(crate) fn settle(&mut self, scanner: &Scanner, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
+        let window = Window { bytes: &self.buffer, base: self.base, last: false };
+        self.state.settle(scanner, &mut self.caches, window, sink);
+    }
+
+    /// No secret that is still to come starts before this offset.
+    pub(crate) fn horizon(&self, scanner: &Scanner) -> u64 {
+        let window = Window { bytes: &self.buffer, base: self.base, last: false };
+        self.state.horizon(scanner, window)
+    }
+
+    /// Drops bytes that nothing will look at again, once they are many; none from `keep_from` on.
+    pub(crate) fn forget(&mut self, scanner: &Scanner, keep_from: u64) {
+        // Lines of UTF-16 are counted by code units, which must not be cut in two.
+        let needed = self.state.needed_from(scanner, self.end()).min(keep_from) & !1;
         let dead = (needed.saturating_sub(self.base) as usize).min(self.buffer.len());
         if dead >= COMPACT_LEN {
             let window = Window { bytes: &self.buffer, base: self.base, last: false };
-            self.scratch.state.lines.leave(window, needed);
-            if let Some(lines) = &mut self.scratch.state.wide_lines {
+            self.state.lines.leave(window, needed);
+            if let Some(lines) = &mut self.state.wide_lines {
                 lines.leave(window, needed);
             }
             self.buffer.drain(..dead);
@@ -220,40 +385,10 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Everything before this offset is decided: no finding that is still to come touches it.
-    #[must_use]
-    pub fn final_len(&self) -> u64 {
-        let end = self.base + self.buffer.len() as u64;
-        self.scratch.state.final_to(self.scanner, end)
-    }
-
-    /// How many bytes of the unit are held.
-    pub(crate) fn held_len(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Ends the unit and gives the rest of the findings.
-    pub fn finish(mut self, mut sink: impl FnMut(Finding, Surroundings<'_>)) -> Coverage {
-        self.advance(true, &mut sink);
-        self.scratch.state.coverage()
-    }
-
-    fn advance(&mut self, last: bool, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
-        let window = Window { bytes: &self.buffer, base: self.base, last };
-        self.scratch.state.advance(self.scanner, &mut self.scratch.caches, window, sink);
-    }
-}
-
-impl std::fmt::Debug for Session<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Session({} bytes before, {} held)", self.base, self.buffer.len())
-    }
-}
-
-impl Drop for Session<'_> {
-    fn drop(&mut self) {
-        self.buffer.clear();
-        self.scratch.buffer = std::mem::take(&mut self.buffer);
+    pub(crate) fn finish(&mut self, scanner: &Scanner, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) -> Coverage {
+        let window = Window { bytes: &self.buffer, base: self.base, last: true };
+        self.state.advance(scanner, &mut self.caches, window, sink);
+        self.state.coverage()
     }
 }
 

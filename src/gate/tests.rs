@@ -42,8 +42,9 @@ fn located(secret: &str, line: u64) -> Located {
         confidence: 1.0,
         verdicts: Vec::new(),
         decoded: None,
+        candidates: Vec::new(),
     };
-    Located { path: "a\n.py".to_owned(), finding }
+    Located { path: "a\n.py".to_owned(), finding, origin: None }
 }
 
 fn fingerprint(secret: &str) -> Fingerprint {

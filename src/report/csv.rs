@@ -11,7 +11,7 @@ use super::{Entry, Options, Report};
 use crate::escape::Escaped;
 
 const HEADER: &str = "rule,provider,description,severity,confidence,path,line,column,end_line,end_column,start,end,\
-    secret,fingerprint,decoded,validated";
+    secret,fingerprint,decoded,validated,commit,author,email,date,subject,in_head,object";
 
 pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{HEADER}\r\n")?;
@@ -19,13 +19,15 @@ pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write)
 }
 
 fn row(entry: &Entry<'_>, options: &Options) -> String {
-    let Entry { located, rule, fingerprint } = *entry;
+    let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let secret = if options.show_secrets {
         String::from_utf8_lossy(finding.secret.expose()).into_owned()
     } else {
         finding.secret.masked()
     };
+    let origin = located.origin.as_deref();
+    let commit = origin.and_then(|origin| origin.commit.clone()).unwrap_or_default();
     let cells = [
         rule.id().to_owned(),
         rule.provider().to_owned(),
@@ -43,6 +45,13 @@ fn row(entry: &Entry<'_>, options: &Options) -> String {
         fingerprint.map(|fingerprint| fingerprint.to_string()).unwrap_or_default(),
         finding.decoded.map(|encoding| encoding.as_str().to_owned()).unwrap_or_default(),
         validated(finding).join(" "),
+        commit.id,
+        commit.author,
+        commit.email,
+        commit.date,
+        commit.subject,
+        origin.map(|origin| origin.in_head.to_string()).unwrap_or_default(),
+        origin.map(|origin| origin.object.clone()).unwrap_or_default(),
     ];
     cells.map(|text| cell(&text)).join(",")
 }
@@ -82,9 +91,12 @@ mod tests {
         let second = report.entries[1].fingerprint.unwrap();
         assert_eq!(rows.len(), 4);
         assert_eq!(rows[0], HEADER);
-        assert_eq!(rows[1], "test-key,test,Test key,critical,0.99,src/a.py,3,8,3,40,27,59,TEST...0000,,,checksum");
+        assert_eq!(
+            rows[1],
+            "test-key,test,Test key,critical,0.99,src/a.py,3,8,3,40,27,59,TEST...0000,,,checksum,,,,,,,"
+        );
         let expected =
-            format!("test-pass,test,Test password,medium,0.7,src/b.txt,1,5,1,18,4,17,****,{second},utf-16le,");
+            format!("test-pass,test,Test password,medium,0.7,src/b.txt,1,5,1,18,4,17,****,{second},utf-16le,,,,,,,,");
         assert_eq!(rows[2], expected);
     }
 

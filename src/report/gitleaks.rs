@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Entry, Options, Report};
 use crate::engine::validate::foreign::entropy;
+use crate::finding::CommitInfo;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -49,6 +50,9 @@ fn shown(entry: &Entry<'_>, options: &Options) -> String {
 fn finding<'a>(entry: &'a Entry<'_>, secret: &'a str) -> Finding<'a> {
     let Entry { located, rule, .. } = entry;
     let found = &located.finding;
+    let commit = located.origin.as_ref().and_then(|origin| origin.commit.as_ref());
+    let text = |of: fn(&CommitInfo) -> &str| commit.map_or("", of);
+    let place = format!("{}:{}:{}", located.path, rule.id(), found.start.line);
     Finding {
         rule_id: rule.id(),
         description: rule.description(),
@@ -60,14 +64,14 @@ fn finding<'a>(entry: &'a Entry<'_>, secret: &'a str) -> Finding<'a> {
         secret,
         file: &located.path,
         symlink_file: "",
-        commit: "",
+        commit: text(|commit| &commit.id),
         entropy: entropy(found.secret.expose()) as f32,
-        author: "",
-        email: "",
-        date: "",
-        message: "",
+        author: text(|commit| &commit.author),
+        email: text(|commit| &commit.email),
+        date: text(|commit| &commit.date),
+        message: text(|commit| &commit.subject),
         tags: [],
-        fingerprint: format!("{}:{}:{}", located.path, rule.id(), found.start.line),
+        fingerprint: commit.map_or_else(|| place.clone(), |commit| format!("{}:{place}", commit.id)),
     }
 }
 

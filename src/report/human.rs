@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{Entry, Options, Report, Verbosity};
 use crate::escape::Escaped;
-use crate::finding::{Finding, Located};
+use crate::finding::{Finding, Located, Origin};
 use crate::rule::Severity;
 
 /// Of a secret that stands in more places, so many are listed unless all are asked for.
@@ -86,9 +86,16 @@ fn write_block(group: &[&Entry<'_>], options: &Options, palette: &Palette, out: 
     writeln!(out, "{severity}  {}  {secret}", palette.bold(&place(first.located)))?;
     let (description, id) = (Escaped(rule.description()), palette.dim(&format!("[{}]", Escaped(rule.id()))));
     writeln!(out, "          {description} {id}: it {}", why(finding))?;
+    if let Some(origin) = &first.located.origin {
+        write_origin(origin, palette, out)?;
+    }
+    let candidates: Vec<&str> = first.candidates().collect();
+    if !candidates.is_empty() {
+        writeln!(out, "          or another of this form: {}", Escaped(&candidates.join(", ")))?;
+    }
     let listed = if options.verbosity == Verbosity::Verbose { others.len() } else { others.len().min(PLACES) };
     for other in &others[..listed] {
-        writeln!(out, "          also {}", place(other.located))?;
+        writeln!(out, "          also {}{}", place(other.located), short_commit(other.located))?;
     }
     if listed < others.len() {
         writeln!(out, "          and in {} (-v lists them)", count(others.len() - listed, "more place"))?;
@@ -99,9 +106,37 @@ fn write_block(group: &[&Entry<'_>], options: &Options, palette: &Palette, out: 
     Ok(())
 }
 
+/// Who brought it, and who can see it.
+fn write_origin(origin: &Origin, palette: &Palette, out: &mut dyn Write) -> io::Result<()> {
+    let Some(commit) = &origin.commit else {
+        return writeln!(out, "          object {}: no commit leads to it", Escaped(&origin.object));
+    };
+    let (author, email, subject) = (Escaped(&commit.author), Escaped(&commit.email), Escaped(&commit.subject));
+    let (id, day) = (palette.bold(short(&commit.id)), commit.date.get(..10).unwrap_or(&commit.date));
+    writeln!(out, "          commit {id} of {day} by {author} <{email}>: {subject}")?;
+    let head = if origin.in_head { "still in HEAD" } else { "not in HEAD" };
+    let others = origin.ref_count.saturating_sub(1);
+    let reach = match origin.refs.first() {
+        None => "no ref reaches it".to_owned(),
+        Some(name) if others == 0 => format!("reached by {}", Escaped(name)),
+        Some(name) => format!("reached by {} and {}", Escaped(name), count(others, "other ref")),
+    };
+    writeln!(out, "          {head}; {reach}")
+}
+
+fn short_commit(located: &Located) -> String {
+    let commit = located.origin.as_ref().and_then(|origin| origin.commit.as_ref());
+    commit.map_or_else(String::new, |commit| format!(" in {}", short(&commit.id)))
+}
+
+/// As many digits of an id as people need.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 /// Where a finding stands, as terminals make it a link: `path:line:column`, and how it is encoded there.
 fn place(located: &Located) -> String {
-    let Located { path, finding } = located;
+    let Located { path, finding, .. } = located;
     let encoded = finding.decoded.map(|encoding| format!(" ({})", encoding.as_str())).unwrap_or_default();
     format!("{}:{}:{}{encoded}", Escaped(path), finding.start.line, finding.start.column)
 }

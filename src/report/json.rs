@@ -14,7 +14,7 @@ use serde_json::ser::Formatter;
 
 use super::{Entry, Options, Report};
 use crate::escape::is_hidden;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Origin, Verdict};
 use crate::run::Outcome;
 
 /// The version of the form of `json`: it grows when a key changes its meaning or goes.
@@ -42,6 +42,48 @@ struct FindingObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decoded: Option<[&'a str; 1]>,
     validated: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    git: Option<GitObject<'a>>,
+}
+
+/// How it came into a repository. Without a commit: no commit leads to the object.
+#[derive(Serialize)]
+pub(super) struct GitObject<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    in_head: bool,
+    refs: &'a [String],
+    ref_count: u64,
+    versions: u64,
+    object: &'a str,
+}
+
+impl<'a> GitObject<'a> {
+    pub(super) fn of(origin: &'a Origin) -> GitObject<'a> {
+        let commit = origin.commit.as_ref();
+        GitObject {
+            commit: commit.map(|commit| &*commit.id),
+            author: commit.map(|commit| &*commit.author),
+            email: commit.map(|commit| &*commit.email),
+            date: commit.map(|commit| &*commit.date),
+            subject: commit.map(|commit| &*commit.subject),
+            in_head: origin.in_head,
+            refs: &origin.refs,
+            ref_count: origin.ref_count,
+            versions: origin.versions,
+            object: &origin.object,
+        }
+    }
 }
 
 /// Something that was not examined. Without a path: the scan as a whole.
@@ -101,7 +143,7 @@ fn errors(outcome: &Outcome) -> Vec<ErrorObject<'_>> {
 }
 
 pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let Entry { located, rule, fingerprint } = *entry;
+    let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let (secret, secret_base64) = secret_text(finding, options.show_secrets);
     let object = FindingObject {
@@ -122,6 +164,8 @@ pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Wr
         fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
         decoded: finding.decoded.map(|encoding| [encoding.as_str()]),
         validated: validated(finding),
+        candidates: entry.candidates().collect(),
+        git: located.origin.as_deref().map(GitObject::of),
     };
     write_value(&object, out)
 }

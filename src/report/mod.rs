@@ -111,6 +111,8 @@ pub struct Entry<'a> {
     pub rule: &'a Rule,
     /// Its fingerprint, where the project has a key.
     pub fingerprint: Option<Fingerprint>,
+    /// The rules of the scanner.
+    pub rules: &'a [Rule],
 }
 
 impl<'a> Entry<'a> {
@@ -122,7 +124,13 @@ impl<'a> Entry<'a> {
     pub fn new(located: &'a Located, rules: &'a [Rule], key: Option<&Key>) -> Entry<'a> {
         let rule = &rules[located.finding.rule];
         let fingerprint = key.map(|key| Fingerprint::new(key, rule.id(), &located.finding.secret));
-        Entry { located, rule, fingerprint }
+        Entry { located, rule, fingerprint, rules }
+    }
+
+    /// The ids of other rules that believe the secret to be theirs.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &'a str> {
+        let rules = self.rules;
+        self.located.finding.candidates.iter().map(|&rule| rules[rule].id())
     }
 }
 

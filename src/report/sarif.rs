@@ -12,7 +12,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 
 use super::human::why;
-use super::json::{confidence, validated, write_value};
+use super::json::{GitObject, confidence, validated, write_value};
 use super::{Entry, Options, Report};
 use crate::finding::Finding;
 use crate::rule::{Kind, Rule, Severity};
@@ -122,6 +122,8 @@ struct ResultProperties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     decoded: Option<[&'a str; 1]>,
     validated: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    git: Option<GitObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -216,7 +218,7 @@ fn notifications(outcome: &Outcome) -> Vec<Notification<'_>> {
 }
 
 fn result<'a>(entry: &Entry<'a>, index: &HashMap<&str, usize>, options: &Options) -> ResultObject<'a> {
-    let Entry { located, rule, fingerprint } = *entry;
+    let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let confidence = confidence(finding);
     let region = Region {
@@ -243,6 +245,7 @@ fn result<'a>(entry: &Entry<'a>, index: &HashMap<&str, usize>, options: &Options
             severity: rule.severity().as_str(),
             decoded: finding.decoded.map(|encoding| [encoding.as_str()]),
             validated: validated(finding),
+            git: located.origin.as_deref().map(GitObject::of),
         },
     }
 }

@@ -51,8 +51,9 @@ pub(super) fn located(path: &str, rule: usize, start: u64, at: Position, verdict
         confidence: 0.99,
         verdicts: verdicts.to_vec(),
         decoded: None,
+        candidates: Vec::new(),
     };
-    Located { path: path.to_owned(), finding }
+    Located { path: path.to_owned(), finding, origin: None }
 }
 
 pub(super) fn sample() -> Sample {

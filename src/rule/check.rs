@@ -2,8 +2,10 @@
 
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::head::Head;
 use super::literal;
 use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
+use super::remedy::{self, Remedy};
 use super::sample::Sample;
 use super::schema::{ProviderSpec, RuleSpec};
 use super::text::Text;
@@ -12,8 +14,9 @@ use crate::error::Result;
 
 /// No match is longer than this; longer secrets are found by their head.
 pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
-/// Repetitions are unrolled; a regex that spells out more states than this belongs into `max_len`.
-const MAX_REPEAT: u32 = 2048;
+/// Repetitions are unrolled; a regex that needs more states than this belongs into `max_len`. What is admitted can be
+/// compiled: the engine has no limit of its own.
+pub(crate) const MAX_STATES: usize = 16 * 1024;
 /// A shorter run of one class is too common to be a way in.
 const MIN_RUN_LEN: usize = 16;
 /// Names of programs are seldom longer. A shorter run of what names are made of stands in every other line of code,
@@ -46,7 +49,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     let before = match (&spec.before, &hir) {
         // An opaque value starts where its alphabet starts: what stands before it in the same alphabet is part of it.
         (None, Some(hir)) if spec.kind == Kind::Contextual && literal::anchors(hir).is_none() => {
-            let class = literal::leading_run(hir).map_or(ByteSet::EMPTY, |(class, _)| class);
+            let class = literal::leading_run(hir, ByteSet::EMPTY, 0).map_or(ByteSet::EMPTY, |(class, _)| class);
             class.union(ByteSet::ALPHANUMERIC).complement()
         }
         _ => neighbours(spec.before.as_deref(), "before")?,
@@ -61,7 +64,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     }
     let way_in = match &hir {
         None => names_anchors(&spec.names),
-        Some(hir) => admit_way_in(spec, hir, before)?,
+        Some(hir) => admit_way_in(spec, hir, before, distance)?,
     };
     let confidence = spec.confidence.unwrap_or(match spec.kind {
         Kind::Distinctive | Kind::Structural => 0.9,
@@ -83,7 +86,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         max_len,
         keywords: spec.keywords.iter().map(Text::from).collect(),
         distance,
-        first: hir.as_ref().map_or(ByteSet::ALL, literal::first_bytes),
+        head: hir.as_ref().map_or_else(Head::default, Head::of),
         before,
         after,
         checksum: spec.checksum.as_deref().map(named_checksum).transpose()?,
@@ -94,7 +97,17 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         way_in,
         samples: templates(&spec.samples)?,
         near_misses: templates(&spec.near_misses)?,
+        remedy: admit_remedy(provider, spec)?,
         foreign: None,
+    })
+}
+
+fn admit_remedy(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Remedy> {
+    Ok(Remedy {
+        impact: spec.impact.as_ref().map(Text::from),
+        revoke: remedy::admit_address(spec.revoke.as_ref().or(provider.revoke.as_ref()), "revoke")?,
+        env: remedy::admit_env(&spec.env)?,
+        verify: spec.verify.as_ref().map(|verify| remedy::admit_verify(verify).map(Box::new)).transpose()?,
     })
 }
 
@@ -110,9 +123,11 @@ fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
     if properties.minimum_len().unwrap_or(0) < 3 {
         return Err(refused("the regex matches texts of less than three bytes; say more of the format"));
     }
-    if let Some(repeat) = largest_repeat(&hir).filter(|&n| n > MAX_REPEAT) {
+    let states = states(&hir);
+    if states > MAX_STATES {
         return Err(refused(format!(
-            "a repetition of {repeat} is more than {MAX_REPEAT}; write it without an upper bound and give `max_len`"
+            "its repetitions unroll to {states} states, more than {MAX_STATES}; write them without an upper bound and \
+             give `max_len`"
         )));
     }
     let max_len = match (properties.maximum_len(), spec.max_len) {
@@ -134,14 +149,14 @@ fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
     Ok((Pattern::Regex { source: Text::from(regex), secret_group }, max_len, Some(hir)))
 }
 
-fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
-    if let Some(anchors) = literal::anchors(hir) {
-        return Ok(WayIn::Literals(anchors));
+fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet, distance: usize) -> Result<WayIn> {
+    if let Some((anchors, cost)) = literal::anchors(hir) {
+        // A short prefix is more common than the provider's name beside it.
+        let words = !spec.keywords.is_empty() && literal::cost_of_words(&spec.keywords, distance) < cost;
+        return Ok(if words { WayIn::Keywords } else { WayIn::Literals(anchors) });
     }
     // A run starts where the byte before it is of another class: only there can a match start as well.
-    if let Some((class, min_len)) = literal::leading_run(hir)
-        && min_len >= MIN_RUN_LEN
-        && before.intersection(class).is_empty()
+    if let Some((class, min_len)) = literal::leading_run(hir, before, MIN_RUN_LEN)
         && (spec.keywords.is_empty() || min_len > MAX_NAME_LEN || !spells_names(class))
     {
         return Ok(WayIn::Run { class, min_len });
@@ -233,14 +248,17 @@ fn has_secret_group(hir: &Hir) -> bool {
     }
 }
 
-fn largest_repeat(hir: &Hir) -> Option<u32> {
+/// How many states a regex has when its repetitions are unrolled, or a few more.
+pub(super) fn states(hir: &Hir) -> usize {
+    let all = |parts: &[Hir]| parts.iter().map(states).fold(1, usize::saturating_add);
     match hir.kind() {
-        HirKind::Capture(c) => largest_repeat(&c.sub),
-        HirKind::Repetition(r) => {
-            let own = r.max.unwrap_or(r.min);
-            Some(own.saturating_mul(largest_repeat(&r.sub).unwrap_or(1).max(1)))
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Repetition(repetition) => {
+            let rounds = repetition.max.unwrap_or(repetition.min.saturating_add(1)).max(1) as usize;
+            states(&repetition.sub).saturating_add(1).saturating_mul(rounds)
         }
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().filter_map(largest_repeat).max(),
-        _ => None,
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => all(parts),
     }
 }

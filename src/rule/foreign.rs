@@ -4,14 +4,18 @@
 //! the regex runs over all text near the rule's words, or over all text. What has no longest match gets one.
 
 use super::check::{self, MAX_MATCH_LEN};
+use super::head::Head;
 use super::literal::{self, MAX_OFFSET};
 use super::model::{Anchor, Foreign, Kind, Pattern, Rule, SecretPart, Severity, WayIn, refused};
+use super::remedy::Remedy;
 use super::text::Text;
 use crate::byteset::ByteSet;
 use crate::error::Result;
 
 /// The longest match of a regex that has none of its own, in bytes.
 const UNBOUNDED_LEN: usize = 16 * 1024;
+/// A compiled regex of so many states takes a few megabytes. Rules of other tools count repetitions that ours do not.
+const MAX_STATES: usize = 8 * check::MAX_STATES;
 /// Shorter words stand in all text, and are not asked for.
 const MIN_WORD_LEN: usize = 3;
 
@@ -41,6 +45,10 @@ impl ForeignSpec {
         {
             return Err(refused(format!("its regex has no group {group}")));
         }
+        let states = check::states(&hir);
+        if states > MAX_STATES {
+            return Err(refused(format!("its repetitions unroll to {states} states, more than {MAX_STATES}")));
+        }
         let mut notes = Vec::new();
         let max_len = match properties.maximum_len() {
             Some(own) if own <= MAX_MATCH_LEN => own,
@@ -56,7 +64,7 @@ impl ForeignSpec {
             }
         };
         let way_in = match literal::anchors(&hir) {
-            Some(anchors) => WayIn::Literals(anchors),
+            Some((anchors, _)) => WayIn::Literals(anchors),
             None => match literal::anchors_within_reach(&hir) {
                 Some(anchors) => {
                     notes.push(format!("a match starts at most {MAX_OFFSET} bytes before the text it has to hold"));
@@ -83,7 +91,7 @@ impl ForeignSpec {
             max_len,
             keywords: Vec::new(),
             distance: 0,
-            first: literal::first_bytes(&hir),
+            head: Head::of(&hir),
             before: ByteSet::ALL,
             after: ByteSet::ALL,
             checksum: None,
@@ -94,6 +102,7 @@ impl ForeignSpec {
             way_in,
             samples: Vec::new(),
             near_misses: Vec::new(),
+            remedy: Remedy::default(),
             foreign: Some(Box::new(self.foreign)),
         };
         Ok((rule, notes))

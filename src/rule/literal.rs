@@ -41,9 +41,9 @@ impl Piece<'_> {
     }
 }
 
-/// The rarest set of literals of which every match of `hir` contains one.
-pub(super) fn anchors(hir: &Hir) -> Option<Vec<Anchor>> {
-    best(hir, Reach::Proven).map(|choice| choice.anchors)
+/// The rarest set of literals of which every match of `hir` contains one, and what it costs.
+pub(super) fn anchors(hir: &Hir) -> Option<(Vec<Anchor>, f64)> {
+    best(hir, Reach::Proven).map(|choice| (choice.anchors, choice.cost))
 }
 
 /// The same, where a literal may also stand behind a part that has no longest match. That part then counts as
@@ -63,69 +63,51 @@ enum Reach {
     Bounded,
 }
 
-/// A run of one class with which every match of `hir` starts, and its least length.
-pub(super) fn leading_run(hir: &Hir) -> Option<(ByteSet, usize)> {
+/// What it costs, in the same unit, to look for words and to try each start up to `distance` bytes after one.
+pub(super) fn cost_of_words(words: &[String], distance: usize) -> f64 {
+    words.iter().map(|word| cost_of(word.as_bytes(), true, distance)).sum()
+}
+
+/// A run of one class with which every match of `hir` starts, and its least length: of the class of the first pieces,
+/// or, where that is shorter than `min_len`, of the union of as many classes as may not stand before a match.
+pub(super) fn leading_run(hir: &Hir, before: ByteSet, min_len: usize) -> Option<(ByteSet, usize)> {
     let mut pieces = Vec::new();
     flatten(hir, &mut pieces);
-    let mut class: Option<ByteSet> = None;
-    let mut len = 0;
+    let mut run: Option<(ByteSet, usize)> = None;
     for piece in &pieces {
         let (set, min, exact) = match piece {
             Piece::Bytes(set) => (*set, 1, true),
             Piece::Other(hir) => match hir.kind() {
                 HirKind::Repetition(repetition) => {
-                    let Some(set) = class_of(&repetition.sub) else { break };
-                    (set, repetition.min as usize, repetition.max == Some(repetition.min))
+                    let Some((set, len)) = bytes_of(&repetition.sub) else { break };
+                    (set, len * repetition.min as usize, repetition.max == Some(repetition.min))
                 }
                 _ => break,
             },
         };
-        // A wider class would make the run of the narrower one end early.
-        if class.is_some_and(|known| known != set) {
+        let (class, len) = run.unwrap_or((set, 0));
+        let union = class.union(set);
+        // A wider class makes longer runs of other texts; it is taken where a narrower one is too short.
+        if union != class && len >= min_len || !before.intersection(union).is_empty() {
             break;
         }
-        class = Some(set);
-        len += min;
+        run = Some((union, len + min));
         if !exact {
             break;
         }
     }
-    class.map(|class| (class, len))
+    run.filter(|&(_, len)| len >= min_len)
 }
 
-/// The bytes with which a match of `hir` can start.
-pub(super) fn first_bytes(hir: &Hir) -> ByteSet {
-    let (set, may_be_empty) = first(hir);
-    if may_be_empty { ByteSet::ALL } else { set }
-}
-
-/// The bytes with which a match can start, and whether it may have none.
-fn first(hir: &Hir) -> (ByteSet, bool) {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => (ByteSet::EMPTY, true),
-        HirKind::Literal(literal) => (literal.0.first().map_or(ByteSet::ALL, |&b| ByteSet::EMPTY.with(b)), false),
-        HirKind::Class(_) => (class_of(hir).unwrap_or(ByteSet::ALL), false),
-        HirKind::Capture(capture) => first(&capture.sub),
-        HirKind::Repetition(repetition) => {
-            let (set, empty) = first(&repetition.sub);
-            (set, empty || repetition.min == 0)
-        }
-        HirKind::Concat(parts) => {
-            let mut all = ByteSet::EMPTY;
-            for part in parts {
-                let (set, empty) = first(part);
-                all = all.union(set);
-                if !empty {
-                    return (all, false);
-                }
-            }
-            (all, true)
-        }
-        HirKind::Alternation(parts) => parts
-            .iter()
-            .map(first)
-            .fold((ByteSet::EMPTY, false), |(all, any), (set, empty)| (all.union(set), any || empty)),
-    }
+/// The union of the classes of a part that spells no alternatives, and its length.
+fn bytes_of(hir: &Hir) -> Option<(ByteSet, usize)> {
+    let mut pieces = Vec::new();
+    flatten(hir, &mut pieces);
+    let union = |union: ByteSet, piece: &Piece<'_>| match piece {
+        Piece::Bytes(set) => Some(union.union(*set)),
+        Piece::Other(_) => None,
+    };
+    Some((pieces.iter().try_fold(ByteSet::EMPTY, union)?, pieces.len()))
 }
 
 struct Choice {
@@ -325,12 +307,14 @@ pub(super) fn class_of(hir: &Hir) -> Option<ByteSet> {
 
 /// What a set of literals costs: how often they stand in ordinary text, and how many starts each makes possible.
 fn cost(anchors: &[Anchor]) -> f64 {
-    let one = |anchor: &Anchor| {
-        let frequency: f64 = anchor.bytes.iter().map(|&byte| commonness(byte, anchor.ignore_case)).product();
-        let starts = (anchor.max_before - anchor.min_before) as f64;
-        frequency * (1.0 + starts / 2.0) + PRICE_OF_A_LITERAL
-    };
+    let one = |anchor: &Anchor| cost_of(&anchor.bytes, anchor.ignore_case, anchor.max_before - anchor.min_before);
     anchors.iter().map(one).sum()
+}
+
+/// What one literal costs that makes so many more starts than one possible.
+fn cost_of(bytes: &[u8], ignore_case: bool, starts: usize) -> f64 {
+    let frequency: f64 = bytes.iter().map(|&byte| commonness(byte, ignore_case)).product();
+    frequency * (1.0 + starts as f64 / 2.0) + PRICE_OF_A_LITERAL
 }
 
 /// The share of a byte in source code and logs, roughly.
@@ -357,7 +341,7 @@ mod tests {
     }
 
     fn found(regex: &str) -> Vec<(String, usize, usize)> {
-        let anchors = anchors(&parse(regex)).unwrap_or_default();
+        let anchors = anchors(&parse(regex)).unwrap_or_default().0;
         let text = |a: &Anchor| format!("{}{}", if a.ignore_case { "i:" } else { "" }, a.bytes.escape_ascii());
         anchors.iter().map(|a| (text(a), a.min_before, a.max_before)).collect()
     }
@@ -395,24 +379,22 @@ mod tests {
             (found[0].bytes.as_slice(), found[0].min_before, found[0].max_before),
             (&b"QXQX"[..], 1, MAX_OFFSET)
         );
-        assert_eq!(anchors_within_reach(&parse("[a-z]{4}QXQX")), anchors(&parse("[a-z]{4}QXQX")));
-    }
-
-    #[test]
-    fn first_bytes_are_a_superset() {
-        let first = |regex: &str| first_bytes(&parse(regex)).iter().map(char::from).collect::<String>();
-        assert_eq!(first(r"\babc"), "a");
-        assert_eq!(first("(?i)abc"), "Aa");
-        assert_eq!(first("x?(?:y|z+)q"), "xyz");
-        assert_eq!(first_bytes(&parse("a*")), ByteSet::ALL);
+        assert_eq!(anchors_within_reach(&parse("[a-z]{4}QXQX")), anchors(&parse("[a-z]{4}QXQX")).map(|found| found.0));
     }
 
     #[test]
     fn leading_runs_are_measured() {
         let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
-        assert_eq!(leading_run(&parse("[0-9a-f]{32}")), Some((hex, 32)));
-        assert_eq!(leading_run(&parse("[0-9a-f]{20,}z")), Some((hex, 20)));
-        assert_eq!(leading_run(&parse("(?<secret>[0-9a-f]{8}[0-9a-f]{4})-")), Some((hex, 12)));
-        assert_eq!(leading_run(&parse("(?:[0-9a-f]{8}|x)")), None);
+        let leading = |regex: &str, before: ByteSet| leading_run(&parse(regex), before, 16);
+        let beside = ByteSet::ALPHANUMERIC.complement();
+        assert_eq!(leading("[0-9a-f]{32}", beside), Some((hex, 32)));
+        assert_eq!(leading("[0-9a-f]{20,}z", beside), Some((hex, 20)));
+        assert_eq!(leading("(?<secret>[0-9a-f]{8}[0-9a-f]{8})-", beside), Some((hex, 16)));
+        assert_eq!(leading("(?:[0-9a-f]{8}|x)", beside), None);
+        assert_eq!(leading("[0-9a-f]{12}-", beside), None);
+        // Where the first class is too short, the union with those after it.
+        assert_eq!(leading("[a-f]{8}(?:[0-5][6-9]){4}", beside), Some((hex, 16)));
+        assert_eq!(leading("[a-f]{8}(?:[0-5][6-9]){4}", ByteSet::EMPTY.with(b'7')), None);
+        assert_eq!(leading("[0-9a-f]{16}[g-z]{9}", beside), Some((hex, 16)));
     }
 }

@@ -6,9 +6,11 @@ mod builtin;
 mod check;
 #[cfg(feature = "compat")]
 mod foreign;
+mod head;
 mod literal;
 mod load;
 mod model;
+mod remedy;
 mod sample;
 mod schema;
 mod text;
@@ -18,5 +20,6 @@ pub(crate) use self::check::MAX_DISTANCE;
 pub(crate) use self::foreign::ForeignSpec;
 pub(crate) use self::model::{EntropyBar, Foreign, NEARBY, Needs, Pattern, SecretPart, WayIn};
 pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
+pub use self::remedy::Verify;
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::head::Head;
+use super::remedy::{Remedy, Verify};
 use super::text::Text;
 use crate::byteset::ByteSet;
 use crate::checksum::Checksum;
@@ -84,6 +86,23 @@ pub enum Structure {
     Nuget,
     /// A `JFrog` reference token: base64 of `reftkn:`, a version, a time and the token.
     JfrogReference,
+}
+
+impl Structure {
+    /// The name used in rule files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Structure::Jwt => "jwt",
+            Structure::Pem => "pem",
+            Structure::AwsAccount => "aws-account",
+            Structure::BasicAuth => "basic-auth",
+            Structure::Base64Json => "base64-json",
+            Structure::DiscordBot => "discord-bot",
+            Structure::Nuget => "nuget",
+            Structure::JfrogReference => "jfrog-reference",
+        }
+    }
 }
 
 /// How a rule's matches are recognised at one place.
@@ -186,8 +205,8 @@ pub struct Rule {
     pub(crate) max_len: usize,
     pub(crate) keywords: Vec<Text>,
     pub(crate) distance: usize,
-    /// The bytes with which a match can start.
-    pub(crate) first: ByteSet,
+    /// How every match starts.
+    pub(crate) head: Head,
     pub(crate) before: ByteSet,
     pub(crate) after: ByteSet,
     pub(crate) checksum: Option<Checksum>,
@@ -198,6 +217,7 @@ pub struct Rule {
     pub(crate) way_in: WayIn,
     pub(crate) samples: Vec<Text>,
     pub(crate) near_misses: Vec<Text>,
+    pub(crate) remedy: Remedy,
     /// Set for rules that were written for another tool.
     #[serde(skip)]
     pub(crate) foreign: Option<Box<Foreign>>,
@@ -273,6 +293,12 @@ impl Rule {
         self.checksum
     }
 
+    /// The structure its secrets have.
+    #[must_use]
+    pub fn structure(&self) -> Option<Structure> {
+        self.structure
+    }
+
     /// Whether it was written for another tool, whose definitions then decide what is a secret. Its findings stand
     /// beside others: they may overlap those of other rules.
     #[must_use]
@@ -290,6 +316,30 @@ impl Rule {
     #[must_use]
     pub fn near_misses(&self) -> Vec<Sample> {
         parse_templates(&self.near_misses)
+    }
+
+    /// What the finder of a secret can do with it, in a sentence.
+    #[must_use]
+    pub fn impact(&self) -> Option<&str> {
+        self.remedy.impact.as_deref()
+    }
+
+    /// Where a secret is revoked.
+    #[must_use]
+    pub fn revoke(&self) -> Option<&str> {
+        self.remedy.revoke.as_deref()
+    }
+
+    /// Environment variables that usually hold a secret.
+    #[must_use]
+    pub fn env(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.remedy.env.iter().map(|name| &**name)
+    }
+
+    /// How to ask the provider whether a secret is alive.
+    #[must_use]
+    pub fn verify(&self) -> Option<&Verify> {
+        self.remedy.verify.as_deref()
     }
 
     /// In words: what is looked for before the rule is tried at a place.

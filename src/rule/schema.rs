@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::model::{Kind, Severity};
+use super::remedy::VerifySpec;
 
 /// One file of rules: a provider and its credential formats.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,6 +16,9 @@ pub(super) struct ProviderSpec {
     /// Where the provider documents its credentials.
     #[serde(default)]
     pub docs: Option<String>,
+    /// Where the provider's credentials are revoked; a rule may say otherwise.
+    #[serde(default)]
+    pub revoke: Option<String>,
     /// The rules.
     #[serde(rename = "rule")]
     pub rules: Vec<RuleSpec>,
@@ -74,6 +78,18 @@ pub(super) struct RuleSpec {
     /// Templates of texts in which nothing is found.
     #[serde(default)]
     pub near_misses: Vec<String>,
+    /// What its finder can do with it, in a sentence.
+    #[serde(default)]
+    pub impact: Option<String>,
+    /// Where it is revoked.
+    #[serde(default)]
+    pub revoke: Option<String>,
+    /// Environment variables that usually hold it.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// How to ask the provider whether it is alive.
+    #[serde(default)]
+    pub verify: Option<VerifySpec>,
     /// Facts a maintainer should know; not shown to users.
     #[serde(default, rename = "notes")]
     pub _notes: Option<String>,

@@ -2,4 +2,6 @@
 
 #[cfg(feature = "fs")]
 pub(crate) mod fs;
+#[cfg(feature = "git")]
+pub(crate) mod git;
 pub(crate) mod stream;

@@ -22,6 +22,7 @@ struct Match {
     confidence: f32,
     verdicts: Vec<Verdict>,
     layer: u8,
+    candidates: Vec<usize>,
 }
 
 impl Twin {
@@ -77,8 +78,17 @@ impl Twin {
         matches.sort_by_key(|m| {
             (m.layer, m.secret.start, Reverse(m.secret.end), Reverse((m.confidence * 1e6) as u32), m.rule)
         });
+        let claims: Vec<(usize, Range<usize>)> = matches
+            .iter()
+            .filter(|m| m.confidence >= DOUBTFUL && self.rules[m.rule].0.kind() != Kind::Generic)
+            .map(|m| (m.rule, m.secret.clone()))
+            .collect();
         let mut kept: Vec<Match> = Vec::new();
-        for found in matches {
+        for mut found in matches {
+            let same = claims.iter().filter(|(rule, secret)| *rule != found.rule && *secret == found.secret);
+            found.candidates = same.map(|(rule, _)| *rule).collect();
+            found.candidates.sort_unstable();
+            found.candidates.dedup();
             if kept.iter().all(|other| !to_span(&other.secret).overlaps(to_span(&found.secret))) {
                 kept.push(found);
             }
@@ -92,9 +102,13 @@ impl Twin {
         let (before, after) = testing::neighbours(rule);
         let mut matches = Vec::new();
         let mut from = 0;
+        let by_literal = rule.way_in().starts_with("one of \"");
         while let Some(start) = next_start(rule, regex.as_ref(), text, from) {
             from = start + 1;
-            if start > 0 && !before.contains(text[start - 1]) {
+            let stands_free = start == 0
+                || before.contains(text[start - 1])
+                || by_literal && escape_before(&text[..start]).is_some_and(|byte| before.contains(byte));
+            if !stands_free {
                 continue;
             }
             if rule.keywords().len() > 0 && !has_keyword(rule, text, start) {
@@ -116,7 +130,7 @@ impl Twin {
                 Kind::Contextual => 1,
                 Kind::Distinctive | Kind::Structural => 2 * u8::from(!believed),
             };
-            matches.push(Match { rule: index, matched, secret, confidence, verdicts, layer });
+            matches.push(Match { rule: index, matched, secret, confidence, verdicts, layer, candidates: Vec::new() });
         }
         matches
     }
@@ -146,6 +160,29 @@ fn match_at(rule: &Rule, regex: Option<&Regex>, text: &[u8], start: usize) -> Op
     let matched = captures.get_match()?.range();
     let secret = captures.get_group_by_name("secret").map_or(matched.clone(), |group| group.range());
     Some((matched, secret))
+}
+
+/// The byte that an escape at the end of the text stands for.
+fn escape_before(text: &[u8]) -> Option<u8> {
+    let ends = |what: &str| text.ends_with(what.as_bytes());
+    if ends("\\n") || ends("\\r") || ends("\\t") {
+        return Some(b'\n');
+    }
+    if let Some(rest) = text.strip_suffix(b"m") {
+        let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+        if digits <= 17 && rest[..rest.len() - digits].ends_with(b"\x1b[") {
+            return Some(0x1b);
+        }
+    }
+    (0..=255).find(|byte| {
+        let spelt = [
+            format!("{byte:02x}"),
+            format!("{byte:02X}"),
+            format!("{:x}{:X}", byte >> 4, byte & 15),
+            format!("{:X}{:x}", byte >> 4, byte & 15),
+        ];
+        spelt.iter().any(|hex| ends(&format!("%{hex}")) || ends(&format!("\\x{hex}")) || ends(&format!("\\u00{hex}")))
+    })
 }
 
 /// Whether one of the rule's keywords starts a word in the last bytes before `text[at]`, at most one line feed away.
@@ -245,6 +282,17 @@ fn finding(
     (start, end): (Position, Position),
     decoded: Option<Encoding>,
 ) -> Finding {
-    let Match { rule, secret, confidence, verdicts, .. } = found;
-    Finding { rule, secret: Secret::new(&text[secret]), span, matched, start, end, confidence, verdicts, decoded }
+    let Match { rule, secret, confidence, verdicts, candidates, .. } = found;
+    Finding {
+        rule,
+        secret: Secret::new(&text[secret]),
+        span,
+        matched,
+        start,
+        end,
+        confidence,
+        verdicts,
+        decoded,
+        candidates,
+    }
 }

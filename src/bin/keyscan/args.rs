@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::time;
+
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
 #[command(name = "keyscan", version, max_term_width = 100, propagate_version = true, disable_help_subcommand = true)]
@@ -17,6 +19,12 @@ pub(crate) enum Command {
     /// Scan files, folders and streams
     #[command(after_help = SCAN_EXAMPLES)]
     Scan(ScanArgs),
+    /// Scan the history of a git repository: every object of it
+    #[command(after_help = GIT_EXAMPLES)]
+    Git(GitArgs),
+    /// Hide secrets in a stream, in files, or in the output of a command
+    #[command(after_help = REDACT_EXAMPLES)]
+    Redact(RedactArgs),
     /// Scan as `gitleaks detect` does
     #[command(hide = true)]
     Detect(DetectArgs),
@@ -55,11 +63,69 @@ Examples:
 Exit status: 0 nothing found, 1 secrets found, 2 usage, configuration or I/O error or not everything
 could be examined, 130 interrupted.";
 
+const GIT_EXAMPLES: &str = "\
+Examples:
+  keyscan git                         all that the repository here holds, reached by a ref or not
+  keyscan git --range main..HEAD      what a branch adds
+  keyscan git --since '2 weeks' repo  what came lately
+  keyscan git -f jsonl mirror.git     a bare repository, a line a finding
+
+Exit status: as of `keyscan scan`.";
+
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
     /// Files and folders; `-` is standard input
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    /// Scan every file, whatever ignore files and the configuration exclude
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// Leave out larger files, and say so; accepts K, M, G [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_file_size: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GitArgs {
+    /// The repository, or a folder in it
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) repository: PathBuf,
+    /// Only commits that B reaches and A does not
+    #[arg(long, value_name = "A..B")]
+    pub(crate) range: Option<String>,
+    /// Only commits that this branch, tag or commit reaches
+    #[arg(long, value_name = "REF", conflicts_with = "range")]
+    pub(crate) branch: Vec<String>,
+    /// Only commits made at this time or later: `2026-01-31`, `2026-01-31T10:20:30Z`, `2 weeks`
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) since: Option<i64>,
+    /// Only commits made at this time or before
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) until: Option<i64>,
+    /// Only commits whose author's name or address contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) author: Option<String>,
+    /// Only commits at most so many steps from the tip of their branch
+    #[arg(long, value_name = "N")]
+    pub(crate) max_depth: Option<u32>,
+    /// Only paths that match this glob, as in `.gitignore`
+    #[arg(long = "path", value_name = "GLOB")]
+    pub(crate) paths: Vec<String>,
+    /// Report every version of a file that holds a secret, not only the first
+    #[arg(long)]
+    pub(crate) all_occurrences: bool,
+    /// Report paths that the configuration excludes, too
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// What every command that looks for secrets takes.
+#[derive(Debug, Args)]
+pub(crate) struct CommonArgs {
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
     /// Report format
@@ -86,12 +152,6 @@ pub(crate) struct ScanArgs {
     /// Report findings that a comment allows, too
     #[arg(long)]
     pub(crate) no_allow: bool,
-    /// Scan every file, whatever ignore files and the configuration exclude
-    #[arg(long)]
-    pub(crate) no_ignore: bool,
-    /// Leave out larger files, and say so; accepts K, M, G [default: no limit]
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
-    pub(crate) max_file_size: Option<u64>,
     /// Exit with this status when secrets are found
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) exit_code: u8,
@@ -115,6 +175,126 @@ pub(crate) struct AsGitleaks {
     pub(crate) ignore_lists: Vec<PathBuf>,
 }
 
+const REDACT_EXAMPLES: &str = "\
+Examples:
+  app | keyscan redact                          a filter
+  keyscan redact --in-place out.log             files, edited
+  keyscan redact -- make deploy                 a command; its status, its terminal, its streams
+  keyscan redact --secrets-from env:'*_TOKEN,*_KEY' -- make deploy
+                                                and these values, however they are quoted or encoded
+
+Exit status: 0, or the command's; 1 with --fail-on-redact when something was hidden; 2 usage,
+configuration or I/O error; 130, 141, 143 ended by SIGINT, SIGPIPE, SIGTERM.";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RedactArgs {
+    /// Files; standard input where none is named, or `-`
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// A command to run, both of whose streams are filtered
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, conflicts_with_all = ["files", "in_place"])]
+    pub(crate) command: Vec<std::ffi::OsString>,
+    /// Hide known secrets: `env:GLOB,..`, `file:PATH`, `dir:PATH`, `dotenv:PATH`, `cmd:COMMAND`, `fd:N`
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) secrets_from: Vec<keyscan::redact::SecretSource>,
+    /// Refuse known secrets that are shorter, in bytes
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub(crate) min_len: usize,
+    /// Take known secrets that are ordinary words or numbers
+    #[arg(long)]
+    pub(crate) allow_common: bool,
+    /// Hide known secrets only
+    #[arg(long, requires = "secrets_from")]
+    pub(crate) known_only: bool,
+    /// What stands in the place of a secret
+    #[arg(long, value_enum, default_value = "label")]
+    pub(crate) style: MarkerStyle,
+    /// The text of `--style custom`; `{rule}` in it is the rule or the name
+    #[arg(long, value_name = "TEXT", required_if_eq("style", "custom"))]
+    pub(crate) marker: Option<String>,
+    /// What the text is
+    #[arg(short, long, value_enum, default_value = "auto")]
+    pub(crate) format: RedactFormat,
+    /// The key of tags and fingerprints: a file of 64 hex digits [default: the one of .keyscanignore, or a new one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+    /// Edit the files
+    #[arg(short, long, requires = "files")]
+    pub(crate) in_place: bool,
+    /// Say on standard error how often what was hidden
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Write what was hidden to a file, one JSON object a line; never a secret
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+    /// Exit with this status when something was hidden
+    #[arg(long, value_name = "STATUS", num_args = 0..=1, default_missing_value = "1", require_equals = true)]
+    pub(crate) fail_on_redact: Option<u8>,
+    /// Pass everything through when rules or known secrets cannot be loaded
+    #[arg(long)]
+    pub(crate) fail_open: bool,
+    /// What happens to the start of a known secret at the end
+    #[arg(long, value_enum, default_value = "redact")]
+    pub(crate) eof: AtEof,
+    /// Show so many held bytes after so much silence: `2@150ms` [default: off; 2@150ms on a terminal]
+    #[arg(long, value_name = "BYTES@TIME", value_parser = parse_reveal)]
+    pub(crate) idle_reveal: Option<Reveal>,
+    /// Do not give the command a terminal
+    #[arg(long)]
+    pub(crate) no_pty: bool,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RedactFormat {
+    /// JSON where a line starts a document, text elsewhere
+    Auto,
+    /// Bytes
+    Text,
+    /// As auto
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MarkerStyle {
+    /// `[REDACTED:rule]`
+    Label,
+    /// `[REDACTED:rule:0123abcd]`: the same for the same secret
+    Tag,
+    /// As many asterisks as there were bytes
+    Mask,
+    /// Nothing
+    Remove,
+    /// The text of `--marker`
+    Custom,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AtEof {
+    /// Hide it when it is a quarter of the secret
+    Redact,
+    /// Show it
+    Emit,
+}
+
+/// How much is shown of what is held, after how long a silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reveal {
+    pub(crate) bytes: usize,
+    pub(crate) after: std::time::Duration,
+}
+
+fn parse_reveal(text: &str) -> Result<Reveal, String> {
+    let wrong = || "say a number of bytes and a time, such as 2@150ms; 0@0ms is off".to_owned();
+    let (bytes, time) = text.split_once('@').ok_or_else(wrong)?;
+    let millis = time.strip_suffix("ms").unwrap_or(time).parse().map_err(|_| wrong())?;
+    Ok(Reveal { bytes: bytes.parse().map_err(|_| wrong())?, after: std::time::Duration::from_millis(millis) })
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
     /// Say nothing but findings and errors
@@ -131,7 +311,7 @@ pub(crate) struct OutputArgs {
     pub(crate) progress: When,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RuleArgs {
     /// Configuration file, of keyscan or another tool [default: the nearest keyscan.toml or .keyscan.toml, going up from
     /// the target, and the files of other tools there]
@@ -323,6 +503,9 @@ pub(crate) struct ListArgs {
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+    /// As a table in Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
 }
@@ -330,7 +513,7 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The place: `FILE:LINE`; `-:LINE` is standard input
-    #[arg(value_name = "FILE:LINE")]
+    #[arg(value_name = "FILE:LINE", allow_hyphen_values = true)]
     pub(crate) place: String,
     /// Also rules whose literal stands there but which do not match
     #[arg(short, long)]

@@ -13,13 +13,15 @@ pub(crate) enum Exit {
     Failed,
     /// The user interrupted.
     Interrupted,
+    /// The status of the command that was run, or of a signal.
+    Of(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Clean => 0,
-            Exit::Found(code) => code,
+            Exit::Found(code) | Exit::Of(code) => code,
             Exit::Failed => 2,
             Exit::Interrupted => 130,
         })

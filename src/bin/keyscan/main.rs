@@ -3,12 +3,15 @@
 mod args;
 mod exit;
 mod explain;
+mod git;
 mod gitleaks;
 mod others;
 mod progress;
+mod redact;
 mod rules;
 mod scan;
 mod settings;
+mod time;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -42,6 +45,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Protect(args) => gitleaks::protect(args, out),
         Command::Dir(args) => gitleaks::dir(args, out),
         Command::Stdin(args) => gitleaks::stdin(args, out),
+        Command::Git(args) => git::run(args, out),
+        Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

@@ -24,6 +24,7 @@ pub(crate) enum Role {
 pub(crate) struct Others {
     rules: Vec<Rule>,
     policies: Vec<(PathBuf, Policy)>,
+    files: Vec<PathBuf>,
     notes: Vec<Note>,
     /// What was read, for the summary.
     read: Vec<String>,
@@ -51,6 +52,7 @@ impl Others {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
             .collect();
+        self.files.push(path.to_owned());
         self.read.push(format!(
             "{} ({})",
             path.display(),
@@ -88,6 +90,11 @@ impl Others {
         Ok(true)
     }
 
+    /// The first file that was read.
+    pub(crate) fn first(&self) -> Option<&Path> {
+        self.files.first().map(PathBuf::as_path)
+    }
+
     pub(crate) fn replaces_builtin(&self) -> bool {
         self.without_builtin
     }
@@ -108,7 +115,7 @@ impl Others {
 
     /// Whether one of the files lets a finding pass.
     pub(crate) fn leave(&self, located: &Located, rule: &Rule, around: Surroundings<'_>) -> Option<Left> {
-        self.policies.iter().find_map(|(_, policy)| policy.leaves(located, rule, around, None))
+        self.policies.iter().find_map(|(_, policy)| policy.leaves(located, rule, around))
     }
 
     /// Whether findings of a rule can be told only at the end.
@@ -147,6 +154,12 @@ fn is_named_beside(path: &Path) -> bool {
     path.file_name().is_some_and(|name| compat::FOUND.iter().any(|known| name == *known))
 }
 
+/// The folder that holds the repository in which a path is.
+pub(crate) fn repository_of(path: &Path) -> Option<PathBuf> {
+    let whole = std::path::absolute(path).ok()?;
+    whole.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
+}
+
 /// The nearest file of this name, going up from the target to the folder that holds its repository.
 fn beside(target: &Path, name: &str) -> Option<PathBuf> {
     let is_folder = target.is_dir();
@@ -158,7 +171,8 @@ fn beside(target: &Path, name: &str) -> Option<PathBuf> {
     }
     let whole = std::path::absolute(&first).ok()?;
     let current = std::env::current_dir().unwrap_or_default();
-    let top = whole.ancestors().position(|folder| folder.join(".git").exists())?;
-    let found = whole.ancestors().take(top + 1).skip(1).map(|folder| folder.join(name)).find(|path| path.is_file())?;
+    let top = repository_of(&first)?;
+    let inside = whole.ancestors().take_while(|folder| folder.starts_with(&top));
+    let found = inside.skip(1).map(|folder| folder.join(name)).find(|path| path.is_file())?;
     Some(found.strip_prefix(&current).map_or_else(|_| found.clone(), Path::to_owned))
 }

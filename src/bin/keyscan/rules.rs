@@ -1,10 +1,11 @@
 //! `keyscan rules`: look at rules, check them, try them.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use keyscan::compat::{Imported, Weight};
-use keyscan::{DOUBTFUL, Error, Escaped, Failure, Result, Rule, RuleSet, Scanner, try_templates};
+use keyscan::{Checksum, DOUBTFUL, Error, Escaped, Failure, Result, Rule, RuleSet, Scanner, Structure, try_templates};
 
 use crate::args::{ListArgs, RuleArgs, RulesCommand};
 use crate::exit::Exit;
@@ -40,6 +41,10 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
         [rule.id(), rule.provider_name(), rule.description()].iter().any(|text| text.to_lowercase().contains(&filter))
     };
     let rules: Vec<&Rule> = rules.rules().iter().filter(wanted).collect();
+    if args.markdown {
+        table(&rules, out).map_err(broken)?;
+        return Ok(Exit::Clean);
+    }
     let width = rules.iter().map(|rule| rule.id().len()).max().unwrap_or(0);
     for rule in rules {
         let (id, severity, kind) = (rule.id(), rule.severity().as_str(), rule.kind().as_str());
@@ -47,6 +52,7 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
             let object = serde_json::json!({
                 "id": id, "provider": rule.provider(), "description": rule.description(),
                 "severity": severity, "kind": kind, "docs": rule.docs(),
+                "impact": rule.impact(), "revoke": rule.revoke(), "env": rule.env().collect::<Vec<_>>(),
             });
             writeln!(out, "{object}").map_err(broken)?;
         } else {
@@ -68,6 +74,7 @@ fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
     if let Some(docs) = rule.docs() {
         line("docs", docs)?;
     }
+    show_remedy(rule, &mut line)?;
     line("regex", rule.regex().unwrap_or("(the assignment grammar)"))?;
     line("way in", &rule.way_in())?;
     line("max length", &format!("{} bytes", rule.max_len()))?;
@@ -84,6 +91,60 @@ fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
         line("near miss", sample.source())?;
     }
     Ok(Exit::Clean)
+}
+
+fn show_remedy(rule: &Rule, line: &mut impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
+    if let Some(impact) = rule.impact() {
+        line("impact", impact)?;
+    }
+    if let Some(revoke) = rule.revoke() {
+        line("revoke", revoke)?;
+    }
+    if rule.env().len() > 0 {
+        line("env", &rule.env().collect::<Vec<_>>().join(", "))?;
+    }
+    let Some(verify) = rule.verify() else { return Ok(()) };
+    let statuses = |list: &[u16]| list.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let (alive, dead) = (statuses(verify.alive()), statuses(verify.dead()));
+    let dead = if dead.is_empty() { dead } else { format!(", dead: {dead}") };
+    line("verify", &format!("{} {} (alive: {alive}{dead})", verify.method(), verify.url()))?;
+    for (name, value) in verify.headers() {
+        line("", &format!("{name}: {value}"))?;
+    }
+    if let Some(basic) = verify.basic() {
+        line("", &format!("Basic authentication as {basic}"))?;
+    }
+    if let Some(body) = verify.body() {
+        line("", body)?;
+    }
+    verify.contains().map_or(Ok(()), |text| line("", &format!("the answer to a live one contains {text}")))
+}
+
+/// The rules as a table in Markdown.
+fn table(rules: &[&Rule], out: &mut dyn Write) -> io::Result<()> {
+    let providers: BTreeSet<&str> = rules.iter().map(|rule| rule.provider()).collect();
+    writeln!(
+        out,
+        "# Rules\n\nMade by `keyscan rules list --markdown`: {} rules of {} providers.\n",
+        rules.len(),
+        providers.len()
+    )?;
+    writeln!(
+        out,
+        "| provider | rule | what it finds | severity | kind | checked offline |\n|---|---|---|---|---|---|"
+    )?;
+    for rule in rules {
+        let provider = match rule.docs() {
+            Some(docs) => format!("[{}]({docs})", rule.provider_name()),
+            None => rule.provider_name().to_owned(),
+        };
+        let checks: Vec<&str> =
+            rule.checksum().map(Checksum::as_str).into_iter().chain(rule.structure().map(Structure::as_str)).collect();
+        let (severity, kind) = (rule.severity().as_str(), rule.kind().as_str());
+        let (id, what, checks) = (rule.id(), rule.description(), checks.join(", "));
+        writeln!(out, "| {provider} | `{id}` | {what} | {severity} | {kind} | {checks} |")?;
+    }
+    Ok(())
 }
 
 fn check(files: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {

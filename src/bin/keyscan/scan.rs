@@ -14,7 +14,7 @@ use keyscan::{
     Surroundings, WalkSettings, config,
 };
 
-use crate::args::{self, OutputArgs, ScanArgs, When};
+use crate::args::{self, CommonArgs, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
 use crate::others::Others;
 use crate::progress;
@@ -22,22 +22,35 @@ use crate::rules::broken;
 use crate::settings::{self, Settings};
 
 /// The file of accepted secrets that is always read: the nearest one, going up from the target.
-const IGNORE_FILE: &str = ".keyscanignore";
+pub(crate) const IGNORE_FILE: &str = ".keyscanignore";
 /// How much text a finding's allow comment may stand away from it.
 const MARGIN: usize = 1024;
 
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
-    let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
-    let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
-    let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
+/// What is scanned.
+pub(crate) struct Target<'a> {
+    /// Where configuration is looked for.
+    pub(crate) at: &'a Path,
+    /// The folders that are scanned.
+    pub(crate) roots: &'a [PathBuf],
+    /// What the names of units are relative to.
+    pub(crate) names: &'a Path,
+}
+
+/// Looks for secrets with `gather`, and reports them. `gather` also answers whether it has reported its findings
+/// already, but for those that wait for the end.
+pub(crate) fn find(
+    args: &CommonArgs,
+    Target { at: target, roots, names }: Target<'_>,
+    stdout: &mut dyn Write,
+    gather: impl FnOnce(&Run<'_>, &Config, &Others, &mut Sink<'_>) -> Result<(Outcome, bool)>,
+) -> Result<Exit> {
     let Settings { config, rules, mut others } = settings::load(&args.rules, target, args.as_gitleaks.is_some())?;
     let scanner = Scanner::new(rules).with_margin(MARGIN);
     let baselines = open_baselines(args, &config, target, &mut others)?;
-    // Units of one folder are named below it, all others as they were given.
-    others.at(if roots.len() == 1 && target.is_dir() { target } else { Path::new(".") });
+    others.at(names);
     others.tell(args.output_args.quiet, args.output_args.verbose > 0);
     let key = baselines.iter().find_map(|baseline| baseline.key().cloned());
     let mut gate = Gate::new(baselines, today()).with_comments(!args.no_allow);
@@ -71,35 +84,7 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
         &mut file
     };
     let mut sink = Sink { out, args, options: options(args), scanner: &scanner, key: key.as_ref() };
-
-    let mut outcome = Outcome::default();
-    if !streams.is_empty() {
-        let live = roots.is_empty() && args.write_baseline.is_none();
-        let mut lost = Ok(());
-        let mut found = Vec::new();
-        let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
-            let waits = others.waits(&scanner.rules()[located.finding.rule]);
-            if live && lost.is_ok() && !waits {
-                lost = sink.one(&located);
-            }
-            found.push(located);
-        });
-        lost?;
-        outcome.merge(part);
-        outcome.findings.append(&mut found);
-    }
-    if !roots.is_empty() {
-        let walk = WalkSettings {
-            no_ignore: args.no_ignore,
-            exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
-            threads: args.threads,
-        };
-        let scanned =
-            progress::show(args.output_args.progress, &progress, || run.paths(&roots, &walk, args.max_file_size))?;
-        outcome.merge(scanned);
-    }
-
-    let streamed = !streams.is_empty() && roots.is_empty();
+    let (mut outcome, streamed) = gather(&run, &config, &others, &mut sink)?;
     others.settle(&mut outcome.findings, scanner.rules());
     if streamed && args.write_baseline.is_none() {
         // What had to wait for the end.
@@ -110,12 +95,12 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
         return write_baseline(path, gate, &outcome, &scanner, &args.output_args);
     }
     let tally = gate.tally();
-    sink.rest(&mut outcome, (tally.allowed, tally.baselined), &roots, streamed)?;
+    sink.rest(&mut outcome, (tally.allowed, tally.baselined), roots, streamed)?;
     if !args.output_args.quiet {
         others.tell_tally();
     }
     if !args.output_args.quiet && outcome.is_complete() {
-        report_stale(&gate, &roots);
+        report_stale(&gate, roots);
     }
     Ok(if outcome.interrupted {
         Exit::Interrupted
@@ -128,10 +113,46 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     })
 }
 
+pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
+    let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
+    let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
+    let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
+    // Units of one folder are named below it, all others as they were given.
+    let names = if roots.len() == 1 && target.is_dir() { target } else { Path::new(".") };
+    find(&args.common, Target { at: target, roots: &roots, names }, stdout, |run, config, others, sink| {
+        let mut outcome = Outcome::default();
+        if !streams.is_empty() {
+            let live = roots.is_empty() && args.common.write_baseline.is_none();
+            let mut lost = Ok(());
+            let mut found = Vec::new();
+            let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
+                let waits = others.waits(&run.scanner.rules()[located.finding.rule]);
+                if live && lost.is_ok() && !waits {
+                    lost = sink.one(&located);
+                }
+                found.push(located);
+            });
+            lost?;
+            outcome.merge(part);
+            outcome.findings.append(&mut found);
+        }
+        if !roots.is_empty() {
+            let walk = WalkSettings {
+                no_ignore: args.no_ignore,
+                exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
+                threads: args.common.threads,
+            };
+            let progress = args.common.output_args.progress;
+            outcome.merge(progress::show(progress, run.progress, || run.paths(&roots, &walk, args.max_file_size))?);
+        }
+        Ok((outcome, !streams.is_empty() && roots.is_empty()))
+    })
+}
+
 /// Where findings go.
-struct Sink<'a> {
+pub(crate) struct Sink<'a> {
     out: &'a mut dyn Write,
-    args: &'a ScanArgs,
+    args: &'a CommonArgs,
     options: Options,
     scanner: &'a Scanner,
     key: Option<&'a Key>,
@@ -230,7 +251,7 @@ fn quieted_paths(config: &Config, target: &Path) -> Result<Vec<Quieted>> {
     config.paths.iter().map(quieted).collect()
 }
 
-fn confidence(args: &ScanArgs, config: &Config) -> Result<f32> {
+fn confidence(args: &CommonArgs, config: &Config) -> Result<f32> {
     let confidence = args.min_confidence.or(config.min_confidence).unwrap_or(DOUBTFUL);
     if (0.0..=1.0).contains(&confidence) {
         Ok(confidence)
@@ -239,7 +260,7 @@ fn confidence(args: &ScanArgs, config: &Config) -> Result<f32> {
     }
 }
 
-fn options(args: &ScanArgs) -> Options {
+fn options(args: &CommonArgs) -> Options {
     let to_stdout = args.output == Path::new("-");
     Options {
         show_secrets: args.show_secrets,
@@ -261,7 +282,7 @@ fn use_colour(args: &OutputArgs, stream: &(impl anstream::stream::RawStream + Is
     }
 }
 
-fn open_baselines(args: &ScanArgs, config: &Config, target: &Path, others: &mut Others) -> Result<Vec<Baseline>> {
+fn open_baselines(args: &CommonArgs, config: &Config, target: &Path, others: &mut Others) -> Result<Vec<Baseline>> {
     let mut baselines = Vec::new();
     let mut key = None;
     let found = find_upward(target, &[IGNORE_FILE]);

@@ -21,6 +21,32 @@ pub(crate) struct Settings {
 /// Reads the configuration that is named, or what is found, and the rules to use. `as_gitleaks`: a file of gitleaks
 /// that is found decides about rules as it would for gitleaks.
 pub(crate) fn load(args: &RuleArgs, target: &Path, as_gitleaks: bool) -> Result<Settings> {
+    let mut settings = load_named(args, target)?;
+    if settings.config.other_tools != Some(false) {
+        let role = if as_gitleaks && args.config.is_none() { Role::Named } else { Role::Found };
+        settings.others.find(target, args.config.is_some(), role)?;
+    }
+    settings.complete(args)
+}
+
+/// The same, of keyscan only: for a filter, which holds back what may become a secret. What other tools' rules might
+/// still find is most of a text, and what they let pass depends on files. Files of theirs that lie there are not read,
+/// and to name one is an error. `without_rules`: no rule is used.
+pub(crate) fn load_own(args: &RuleArgs, target: &Path, without_rules: bool) -> Result<(Config, RuleSet)> {
+    let settings = load_named(args, target)?;
+    if let Some(path) = settings.others.first() {
+        let why = "rules of other tools are not run here; `keyscan scan` and `keyscan git` run them";
+        return Err(Error::config(why).with_path(path));
+    }
+    if without_rules {
+        return Ok((settings.config, RuleSet::new()));
+    }
+    let Settings { config, rules, .. } = settings.complete(args)?;
+    Ok((config, rules))
+}
+
+/// Reads what is named, and our own configuration; rules are those of our own rule files.
+fn load_named(args: &RuleArgs, target: &Path) -> Result<Settings> {
     let mut others = Others::default();
     let mut config = Config::default();
     match &args.config {
@@ -40,28 +66,32 @@ pub(crate) fn load(args: &RuleArgs, target: &Path, as_gitleaks: bool) -> Result<
             }
         }
     }
-    let mut own = Vec::new();
+    let mut rules = RuleSet::new();
     for file in config.rule_files.iter().chain(&args.rule_files) {
         match sniff(file)? {
             (Some(format), text) => others.read(file, &text, format, Role::Rules)?,
-            (None, text) => own.push((file, RuleSet::from_toml(file, &text)?)),
+            (None, text) => {
+                let added = RuleSet::from_toml(file, &text)?;
+                // A regex of a user may be too large to compile; better said now than never noticed.
+                Scanner::new(added.clone()).compile().map_err(|error| error.with_path(file))?;
+                rules.extend(added.rules().iter().cloned());
+            }
         }
     }
-    if config.other_tools != Some(false) {
-        let role = if as_gitleaks && args.config.is_none() { Role::Named } else { Role::Found };
-        others.find(target, args.config.is_some(), role)?;
-    }
-
-    let mut rules = if others.replaces_builtin() { RuleSet::new() } else { RuleSet::builtin() };
-    rules.retain(|rule| !others.disables(rule.id()));
-    for (file, added) in own {
-        // A regex of a user may be too large to compile; better said now than never noticed.
-        Scanner::new(added.clone()).compile().map_err(|error| error.with_path(file))?;
-        rules.extend(added.rules().iter().cloned());
-    }
-    rules.extend(others.take_rules());
-    choose(args, &config, &mut rules)?;
     Ok(Settings { config, rules, others })
+}
+
+impl Settings {
+    /// Puts all rules together, and leaves those that are asked for.
+    fn complete(mut self, args: &RuleArgs) -> Result<Settings> {
+        let mut rules = if self.others.replaces_builtin() { RuleSet::new() } else { RuleSet::builtin() };
+        rules.retain(|rule| !self.others.disables(rule.id()));
+        rules.extend(self.rules.rules().iter().cloned());
+        rules.extend(self.others.take_rules());
+        choose(args, &self.config, &mut rules)?;
+        self.rules = rules;
+        Ok(self)
+    }
 }
 
 /// Leaves the rules that are asked for.

@@ -106,13 +106,19 @@ impl Confirm {
     }
 
     /// Reports each literal whose window stands at `at` and whose start lies in `starts`.
-    pub(super) fn literals(&self, text: &[u8], at: usize, starts: &Range<usize>, found: &mut impl FnMut(u32, usize)) {
+    pub(super) fn literals(
+        &self,
+        text: &[u8],
+        at: usize,
+        starts: &Range<usize>,
+        found: &mut impl FnMut(u32, usize, usize),
+    ) {
         let window = u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0]);
         let list = list(window);
         for entry in &self.entries[self.lists[list] as usize..self.lists[list + 1] as usize] {
             let start = at.wrapping_sub(entry.offset as usize);
             if starts.contains(&start) && self.is_at(entry, text, start) {
-                found(entry.id, start);
+                found(entry.id, start, entry.len as usize);
             }
         }
     }

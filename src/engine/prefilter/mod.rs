@@ -127,7 +127,8 @@ impl Prefilter {
         self.max_len
     }
 
-    /// Calls `found` with the id and the start of every anchor that starts in `from..to`, each once.
+    /// Calls `found` with the id, the start and the length of every anchor that starts in `from..to`, each once. The
+    /// length of a run is as much of it as was seen: `min_len` or more.
     ///
     /// The id of a literal is its index in what was given to [`Prefilter::new`]; the ids of the runs follow those of
     /// the literals. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
@@ -139,7 +140,7 @@ impl Prefilter {
         from: usize,
         to: usize,
         buffers: &mut Buffers,
-        found: &mut impl FnMut(u32, usize),
+        found: &mut impl FnMut(u32, usize, usize),
     ) {
         let to = to.min(text.len());
         if from >= to {
@@ -174,7 +175,7 @@ impl Prefilter {
         from: usize,
         to: usize,
         buffers: &mut Buffers,
-        found: &mut impl FnMut(u32, usize),
+        found: &mut impl FnMut(u32, usize, usize),
     ) {
         // The very last window of a text has three bytes, and the filters look at four.
         let filtered_end = windows_end.min(text.len().saturating_sub(3));

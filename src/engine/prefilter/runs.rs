@@ -25,8 +25,15 @@ struct RunClass {
     lens: Vec<(usize, u32)>,
 }
 
-/// Runs share a group while one position of text in so many is expected to start a run of the union.
-const RARE: f64 = 1.0 / 2000.0;
+/// A search of its own costs as much as so many union runs in a byte of text.
+const PRICE_OF_A_SEARCH: f64 = 1.0 / 3000.0;
+
+/// Runs that will be a group, and how often one of their union starts in a byte of ordinary text.
+struct Together<'r> {
+    runs: Vec<(u32, &'r Run)>,
+    union: ByteSet,
+    rate: f64,
+}
 
 /// The bit of the union among those of the classes, which are below it.
 const UNION: u32 = 1 << MAX_CLASSES;
@@ -38,21 +45,24 @@ impl RunGroup {
         let mut runs: Vec<(u32, &Run)> = (first_id..).zip(runs).collect();
         // The longest first: the last to join a group is the one that sets the length.
         runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.min_len));
-        let mut groups: Vec<Vec<(u32, &Run)>> = Vec::new();
+        let mut groups: Vec<Together<'_>> = Vec::new();
         for (id, run) in runs {
-            let joins = |group: &&mut Vec<(u32, &Run)>| {
-                if group.len() == MAX_CLASSES {
-                    return false;
+            let alone = commonness::of_run(&run.class, run.min_len);
+            let joined = groups.iter_mut().find_map(|group| {
+                let union = group.union.union(run.class);
+                let rate = commonness::of_run(&union, run.min_len);
+                let joins = group.runs.len() < MAX_CLASSES && rate <= group.rate + alone + PRICE_OF_A_SEARCH;
+                joins.then_some((group, union, rate))
+            });
+            match joined {
+                Some((group, union, rate)) => {
+                    group.runs.push((id, run));
+                    (group.union, group.rate) = (union, rate);
                 }
-                let union = group.iter().fold(run.class, |union, (_, run)| union.union(run.class));
-                commonness::of_class(&union).powi(i32::try_from(run.min_len).unwrap_or(i32::MAX)) <= RARE
-            };
-            match groups.iter_mut().find(joins) {
-                Some(group) => group.push((id, run)),
-                None => groups.push(vec![(id, run)]),
+                None => groups.push(Together { runs: vec![(id, run)], union: run.class, rate: alone }),
             }
         }
-        groups.iter().map(|group| RunGroup::of(group)).collect()
+        groups.iter().map(|group| RunGroup::of(&group.runs)).collect()
     }
 
     fn of(runs: &[(u32, &Run)]) -> RunGroup {
@@ -102,7 +112,7 @@ impl RunGroup {
         from: usize,
         to: usize,
         find: impl Fn(&[u8], usize) -> Option<usize>,
-        found: &mut impl FnMut(u32, usize),
+        found: &mut impl FnMut(u32, usize, usize),
     ) {
         // No run that starts before `to` needs more of the text to show that it is long enough.
         let text = &text[..text.len().min(to.saturating_add(self.longest_len - 1))];
@@ -141,7 +151,7 @@ impl RunGroup {
 
 impl RunClass {
     /// Reports the starts in `from..to` of runs that end where the text does or before.
-    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize)) {
+    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize, usize)) {
         let min_len = self.lens[0].0;
         let mut at = from;
         while let Some(start) = self.members.find_run(text, at, min_len)
@@ -154,12 +164,12 @@ impl RunClass {
     }
 
     /// Reports the runs of the members from `start` to `end`, unless one more is before them.
-    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize)) {
+    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize, usize)) {
         if start > 0 && self.members.contains(text[start - 1]) {
             return;
         }
         for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
-            found(id, start);
+            found(id, start, end - start);
         }
     }
 }
@@ -169,16 +179,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_that_are_common_stand_alone() {
+    fn classes_are_joined_where_that_costs_little() {
         let run = |class, min_len| Run { class, min_len };
         let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
         let dashed = ByteSet::ALPHANUMERIC.with(b'-').with(b'_');
-        let wide = ByteSet::EMPTY.with(b'\n').complement();
-        let runs = [run(hex, 32), run(wide, 20), run(dashed, 40), run(ByteSet::ALPHANUMERIC, 32), run(hex, 5)];
+        let runs = [run(hex, 16), run(dashed, 40), run(ByteSet::ALPHANUMERIC, 32), run(hex, 24)];
         let groups = RunGroup::group(&runs, 7);
         let lens: Vec<_> = groups.iter().map(|group| (group.shortest_len, group.longest_len)).collect();
-        assert_eq!(lens, [(32, 40), (20, 20), (5, 5)]);
-        assert_eq!(groups[0].classes.len(), 3);
-        assert_eq!(groups[1].classes[0].lens, [(20, 8)]);
+        // Sixteen characters of names are common, and so few of hexadecimal digits are not.
+        assert_eq!(lens, [(32, 40), (16, 24)]);
+        assert_eq!(groups[0].classes.len(), 2);
+        assert_eq!(groups[1].classes[0].lens, [(16, 7), (24, 10)]);
     }
 }

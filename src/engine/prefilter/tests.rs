@@ -28,7 +28,7 @@ fn tiers(literals: &[Literal], runs: &[Run]) -> Vec<(Tier, Prefilter)> {
 /// What `prefilter` finds, ascending; the starts of one anchor must ascend as they come.
 fn scan(prefilter: &Prefilter, text: &[u8], from: usize, to: usize) -> Vec<(u32, usize)> {
     let mut found = Vec::new();
-    prefilter.scan(text, from, to, &mut Buffers::default(), &mut |id, start| found.push((id, start)));
+    prefilter.scan(text, from, to, &mut Buffers::default(), &mut |id, start, _| found.push((id, start)));
     let as_reported = found.clone();
     found.sort_by_key(|&(id, _)| id);
     assert!(found.is_sorted(), "the starts of an anchor do not ascend: {as_reported:?}");

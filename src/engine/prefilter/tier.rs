@@ -111,7 +111,7 @@ impl Filter {
         from: usize,
         to: usize,
         buffers: &mut Buffers,
-        found: &mut impl FnMut(u32, usize),
+        found: &mut impl FnMut(u32, usize, usize),
     ) {
         #[cfg(target_arch = "x86_64")]
         let (chunk, words) = (&text[from..to], &mut buffers.words[..(to - from).div_ceil(64) + 1]);

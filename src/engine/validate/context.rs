@@ -21,14 +21,32 @@ const PUBLIC: &[&[u8]] = &[
     b"csrf",
     b"xsrf",
     b"hash",
+    b"signature",
     b"h1:",
 ];
+/// Last words of a name to which a value is joined without an operator, in lower case.
+const TELLING: &[&[u8]] = &[b"key", b"token", b"secret", b"private", b"access", b"password"];
 /// Endings of these names that change nothing.
 const ENDINGS: &[&[u8]] = &[b"s", b"es", b"ed", b"sum", b"code", b"id", b"key", b"value"];
 /// How far back such a name is looked for.
 const NAME_REACH: usize = 24;
 /// Starts of a hash of a list of hashes; the one before a comma is about as far back.
 const HASHES: &[&[u8]] = &[b"h1:", b"sha256-", b"sha384-", b"sha512-"];
+
+/// How much of the text before a value has to be base64 for the value to be a part of it.
+const BLOB_REACH: usize = 32;
+
+/// Whether the value at `text[start]` goes on a run of base64: it is a piece of something longer.
+pub(super) fn is_in_base64(text: &[u8], start: usize) -> bool {
+    let run = &text[start.saturating_sub(BLOB_REACH)..start];
+    let has = |is: fn(&u8) -> bool| run.iter().any(is);
+    run.len() == BLOB_REACH
+        && matches!(run[BLOB_REACH - 1], b'+' | b'/')
+        && run.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+}
 
 /// Whether the value at `text[start]` is assigned, passed or quoted, and not named as something public.
 pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
@@ -43,7 +61,28 @@ pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
     // In lists of dependencies a path and a space stand before a commit.
     let word = rest.rsplit(u8::is_ascii_whitespace).next().unwrap_or(rest);
     let passed = spaced && rest.last().is_some_and(u8::is_ascii_alphanumeric) && !word.contains(&b'/');
-    (quoted || operator || passed) && !names_public(before)
+    (quoted || operator || passed || is_joined(before)) && !names_public(before)
+}
+
+/// Whether the value goes on a name, or stands on the line below it: `vendor-secret-VALUE`, `vendorKey.VALUE`.
+fn is_joined(before: &[u8]) -> bool {
+    let name = match before.split_last() {
+        Some((b'-' | b'_' | b'.', name)) => name,
+        Some((b'\n', name)) => name.strip_suffix(b"\r").unwrap_or(name),
+        _ => return false,
+    };
+    let lower = name.to_ascii_lowercase();
+    TELLING.iter().any(|word| lower.ends_with(word))
+}
+
+/// Whether the name before the value at `text[start]` ends in the word `id`.
+pub(super) fn names_id(text: &[u8], start: usize) -> bool {
+    let name = trim_end(&text[start.saturating_sub(REACH)..start], b"=:>,| \t\"'`]");
+    let Some(head) = name.len().checked_sub(2) else { return false };
+    let starts_word = head == 0
+        || !name[head - 1].is_ascii_alphabetic()
+        || (name[head - 1].is_ascii_lowercase() && name[head] == b'I');
+    starts_word && name[head..].eq_ignore_ascii_case(b"id")
 }
 
 /// Whether the last words before a value name a public one.
@@ -102,9 +141,27 @@ mod tests {
             "f(a, \"",
             "<token>\n    ",
             "hashicorp_token = \"",
+            "vendor-secret-",
+            "vendorAccessKey.",
+            "vendor access token\r\n",
         ] {
             assert!(assigned(text), "{text}");
         }
+    }
+
+    #[test]
+    fn names_of_ids() {
+        let id = |before: &str| names_id(before.as_bytes(), before.len());
+        assert!(id("scw_project_id = \"") && id("\"projectId\": \"") && id("id: "));
+        assert!(!id("scw_secret = \"") && !id("grid: ") && !id("\""));
+    }
+
+    #[test]
+    fn pieces_of_base64() {
+        let blob = "q7Zt0vKxP3mW9sLdq7Zt0vKxP3mW9sLd";
+        let piece = |before: &str| is_in_base64(before.as_bytes(), before.len());
+        assert!(piece(&format!("{blob}/")) && piece(&format!("=\"{blob}+")));
+        assert!(!piece(blob) && !piece(&format!("{blob}=")) && !piece("/usr/local/lib/python/site/packages/"));
     }
 
     #[test]
@@ -119,6 +176,8 @@ mod tests {
             "github.com/some/module ",
             "h1:q7Rz=,",
             "fileHash = \"",
+            "release-",
+            "key cafe\n",
         ] {
             assert!(!assigned(text), "{text}");
         }

@@ -3,6 +3,7 @@
 mod context;
 pub(crate) mod foreign;
 mod json;
+mod naming;
 mod pem;
 mod placeholder;
 mod randomness;
@@ -57,32 +58,35 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         }
         verdicts.push(Verdict::StructureValid);
     }
+    let structured = rule.structure.is_some();
     // Some values are text in base64, and it is the text that was chosen.
-    let chosen = rule.structure == Some(Structure::BasicAuth) || matches!(rule.kind, Kind::Contextual | Kind::Generic);
+    let chosen = rule.structure == Some(Structure::BasicAuth) || !structured && rule.kind != Kind::Distinctive;
     let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
-    if placeholder::is_placeholder(secret, &rule.placeholders)
-        || decoded.as_deref().is_some_and(placeholder::is_conventional_text)
+    if placeholder::is_placeholder_of(rule, secret)
+        || !structured && is_made_up(rule.kind, secret)
+        || decoded.as_deref().is_some_and(|text| is_made_up_text(rule, text))
     {
         return refuted(verdicts, Verdict::Placeholder);
     }
     if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
         return refuted(verdicts, Verdict::LowEntropy);
     }
+    if !structured && context::is_in_base64(candidate.text, candidate.secret.start) {
+        return refuted(verdicts, Verdict::NotAssigned);
+    }
     if rule.kind == Kind::Contextual {
-        if !context::is_assigned(candidate.text, candidate.secret.start) {
+        let start = candidate.secret.start;
+        // A UUID is an id where its name says so, unless the credential itself is called that.
+        let identifies = randomness::is_uuid(secret) && !rule.keywords.iter().any(|word| word.ends_with("id"));
+        if !context::is_assigned(candidate.text, start) || identifies && context::names_id(candidate.text, start) {
             return refuted(verdicts, Verdict::NotAssigned);
         }
         verdicts.push(Verdict::Context);
     }
     if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
-        let generic = rule.kind == Kind::Generic;
-        let bar = if generic { Bar::High } else { Bar::Low };
-        // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
-        let named = generic && (randomness::is_uuid(secret) || is_member_path(secret));
         let prose =
             decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text, Bar::Low));
-        let random = randomness::is_random(secret, bar) && !named && !prose;
-        if !random {
+        if prose || !is_drawn(candidate) {
             return refuted(verdicts, Verdict::NotRandom);
         }
         verdicts.push(Verdict::Random);
@@ -100,12 +104,36 @@ pub(crate) fn is_random_text(text: &[u8]) -> bool {
     randomness::is_random(text, Bar::Low)
 }
 
-/// Whether it reads like code that names a member of something: `config.tokenSource`.
-fn is_member_path(value: &[u8]) -> bool {
-    let is_name = |part: &[u8]| {
-        part.len() < 24
-            && part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
-            && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-    };
-    value.contains(&b'.') && value.split(|b| *b == b'.').all(is_name)
+/// Whether a value for which only a word or a name speaks was drawn at random, and is no name or public key.
+fn is_drawn(candidate: &Candidate<'_>) -> bool {
+    let secret = &candidate.text[candidate.secret.clone()];
+    if candidate.rule.kind == Kind::Contextual {
+        return randomness::is_random(secret, Bar::Low);
+    }
+    let before = candidate.secret.start.checked_sub(1).map(|at| candidate.text[at]);
+    let quoted = before.is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
+    let named = randomness::is_uuid(secret)
+        || naming::is_member_path(secret)
+        || naming::is_path(secret)
+        || naming::is_slug(secret)
+        || !quoted && naming::is_reference(secret);
+    !named && randomness::is_random(secret, Bar::High) && !structure::is_public_key(secret)
+}
+
+/// Whether a value of no known structure is a word or a name that stands for a secret.
+fn is_made_up(kind: Kind, secret: &[u8]) -> bool {
+    match kind {
+        Kind::Distinctive => naming::is_camel_case(secret),
+        Kind::Structural => {
+            placeholder::is_conventional_text(secret) || naming::ends_sentence(secret) || naming::names_secret(secret)
+        }
+        Kind::Contextual | Kind::Generic => naming::names_secret(secret),
+    }
+}
+
+/// Whether the text of a value in base64 stands for a secret. A frame that asks for base64 speaks for what is in it.
+fn is_made_up_text(rule: &Rule, text: &[u8]) -> bool {
+    let framed = rule.kind == Kind::Structural && rule.structure.is_none();
+    if framed { placeholder::is_one_word_again(text) } else { placeholder::is_conventional_text(text) }
 }

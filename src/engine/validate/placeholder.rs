@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::Text;
+use crate::rule::{Kind, Rule, Text};
 
 /// Words that no random value is likely to hold, in lower case. Four letters and fewer would turn up by chance.
 const WORDS: &[&[u8]] = &[
@@ -61,8 +61,10 @@ static STARTS: [u64; 256] = {
 const MIN_REPEAT: usize = 7;
 /// A run of neighbours (`abcdefgh`, `12345678`) so long is no chance either.
 const MIN_SEQUENCE: usize = 8;
-/// Some formats begin with such a run; a placeholder has more than this share of it.
+/// Some formats begin with such a run; a placeholder has more than this share of it ...
 const MIN_SHARE: usize = 4;
+/// ... and where the form of the value and what stands before it speak for it as well, more than this one.
+const MIN_SHARE_OF_FORM: usize = 2;
 /// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
 static PUBLISHED: &str = include_str!("../../../patterns/published.txt");
 
@@ -74,12 +76,22 @@ pub(super) fn is_published(secret: &[u8]) -> bool {
     PUBLISHED.lines().any(|line| line.starts_with(&start))
 }
 
-/// Whether `secret` looks like a placeholder; `own` are the conventional values of its rule.
-pub(super) fn is_placeholder(secret: &[u8], own: &[Text]) -> bool {
+/// Whether `secret` looks like a placeholder.
+pub(super) fn is_placeholder(secret: &[u8]) -> bool {
+    looks_made_up(secret, &[], MIN_SHARE)
+}
+
+/// Whether a match of `rule` looks like a placeholder.
+pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
+    let formed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual);
+    looks_made_up(secret, &rule.placeholders, if formed { MIN_SHARE_OF_FORM } else { MIN_SHARE })
+}
+
+fn looks_made_up(secret: &[u8], own: &[Text], sequence_share: usize) -> bool {
     let lower = secret.to_ascii_lowercase();
     holds_word(&lower)
         || own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
-        || is_repetitive(&lower)
+        || is_repetitive(&lower, sequence_share)
 }
 
 fn holds_word(lower: &[u8]) -> bool {
@@ -136,21 +148,33 @@ pub(super) fn is_conventional_text(text: &[u8]) -> bool {
         return false;
     }
     let password = memchr::memchr(b':', text).map_or(text, |colon| &text[colon + 1..]);
+    is_conventional(password) || is_one_word_again(password) || is_placeholder(password)
+}
+
+fn is_conventional(password: &[u8]) -> bool {
     let lower = password.to_ascii_lowercase();
     let stem = lower.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(&lower[..0], |last| &lower[..=last]);
-    CONVENTIONAL.contains(&stem) || (stem.is_empty() && lower.len() <= 8) || is_placeholder(password, &[])
+    CONVENTIONAL.contains(&stem) || (stem.is_empty() && lower.len() <= 8)
+}
+
+/// Whether it is one word, written several times.
+pub(super) fn is_one_word_again(text: &[u8]) -> bool {
+    let mut words = text.trim_ascii().split(u8::is_ascii_whitespace);
+    let first = words.next();
+    let mut others = words.peekable();
+    others.peek().is_some() && others.all(|word| Some(word) == first)
 }
 
 /// Whether one byte, one short piece or one sequence makes up too much of it.
-fn is_repetitive(lower: &[u8]) -> bool {
+fn is_repetitive(lower: &[u8], sequence_share: usize) -> bool {
     let (mut repeat, mut up, mut down) = (1, 1, 1);
-    let long = |run: usize, least: usize| run >= least && run * MIN_SHARE >= lower.len();
+    let long = |run: usize, least: usize, share: usize| run >= least && run * share >= lower.len();
     for pair in lower.windows(2) {
         let (a, b) = (pair[0], pair[1]);
         repeat = if a == b { repeat + 1 } else { 1 };
         up = if follows(a, b) { up + 1 } else { 1 };
         down = if follows(b, a) { down + 1 } else { 1 };
-        if long(repeat, MIN_REPEAT) || long(up.max(down), MIN_SEQUENCE) {
+        if long(repeat, MIN_REPEAT, MIN_SHARE) || long(up.max(down), MIN_SEQUENCE, sequence_share) {
             return true;
         }
     }
@@ -169,7 +193,7 @@ mod tests {
     use super::*;
 
     fn placeholder(text: &str) -> bool {
-        is_placeholder(text.as_bytes(), &[])
+        is_placeholder(text.as_bytes())
     }
 
     #[test]
@@ -195,6 +219,13 @@ mod tests {
         for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3"] {
             assert!(!placeholder(text), "{text}");
         }
-        assert!(is_placeholder(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())]));
+        assert!(looks_made_up(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())], MIN_SHARE));
+    }
+
+    #[test]
+    fn a_form_speaks_for_a_value_that_is_in_part_a_sequence() {
+        let text = b"zt9876543210mqbvcxzlkjtt";
+        assert!(looks_made_up(text, &[], MIN_SHARE) && !looks_made_up(text, &[], MIN_SHARE_OF_FORM));
+        assert!(looks_made_up(b"zt9876543210mq", &[], MIN_SHARE_OF_FORM));
     }
 }

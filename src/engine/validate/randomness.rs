@@ -60,6 +60,8 @@ struct Shape {
     upper: usize,
     /// How often the class changes from one byte to the next, other than from a capital into lower case.
     changes: usize,
+    /// How often a letter follows a digit or a digit a letter.
+    switches: usize,
     /// All bytes are hexadecimal digits of one case.
     hex: bool,
 }
@@ -78,7 +80,8 @@ impl Shape {
             digits: count(u8::is_ascii_digit),
             lower: count(u8::is_ascii_lowercase),
             upper: count(u8::is_ascii_uppercase),
-            changes: classes.filter(|(a, b)| a != b && (*a, *b) != (2, 1)).count(),
+            changes: classes.clone().filter(|(a, b)| a != b && (*a, *b) != (2, 1)).count(),
+            switches: classes.filter(|(a, b)| (*a == 0) != (*b == 0) && *a != 3 && *b != 3).count(),
             hex: value.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
                 || value.iter().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(b)),
         }
@@ -104,6 +107,7 @@ pub(super) fn is_random(value: &[u8], bar: Bar) -> bool {
 }
 
 fn is_random_part(value: &[u8], bar: Bar) -> bool {
+    let value = value.strip_prefix(b"0x").unwrap_or(value);
     if value.len() < 8 {
         return false;
     }
@@ -130,13 +134,18 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
             || (bar == Bar::Low && letters_of_one_case && value.len() >= 16 && surprise >= 5.6)
     } else {
         // Short values vary more by chance, so that the bar is a little lower.
+        // Of long names few bytes are digits.
+        let few_digits = shape.digits * 12 < value.len();
         let least = match (bar, value.len()) {
+            (Bar::Low, 24..) if few_digits => 4.5,
             (Bar::Low, _) => 3.7,
             (Bar::High, 0..=11) => 4.4,
             (Bar::High, 12..=31) => 4.5,
             (Bar::High, _) => 4.6,
         };
-        mixed && shape.digits < value.len() && surprise >= least
+        // Names hardly ever go to and fro between letters and digits, however little their letters surprise.
+        let restless = bar == Bar::Low && shape.switches * 4 >= value.len();
+        mixed && shape.digits < value.len() && (restless || surprise >= least)
     };
     let tolerance = if bar == Bar::Low { 0.3 } else { 0.0 };
     varied && entropy(value) + tolerance >= least_entropy(value.len())
@@ -183,6 +192,12 @@ mod tests {
     }
 
     #[test]
+    fn letters_and_digits_in_turn_are_no_name() {
+        let text = b"abc123def456ghi789jkl012mno34567";
+        assert!(is_random(text, Bar::Low) && !is_random(text, Bar::High));
+    }
+
+    #[test]
     fn words_numbers_and_paths_do_not() {
         for text in [
             "get_user_by_access_token",
@@ -202,6 +217,7 @@ mod tests {
             "getAuthCredentialByEcsRoleName",
             "smithy.api#httpApiKeyAuth",
             "apiRootCA.CAKey",
+            "ObjectS3StoreServerSideEncryptionByDefault",
         ] {
             assert!(!is_random(text.as_bytes(), Bar::Low), "{text}: {}", surprise(text.as_bytes()));
         }

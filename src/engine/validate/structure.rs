@@ -95,7 +95,7 @@ fn is_base64_json(secret: &[u8]) -> bool {
         let holds_key = |name: &[u8]| memmem::find(name, b"key").is_some();
         let well_formed = decode_base64(text).is_some_and(|text| {
             json::is_object(&text, |name, value| {
-                genuine &= !(holds_key(name) && placeholder::is_placeholder(value, &[]));
+                genuine &= !(holds_key(name) && placeholder::is_placeholder(value));
             })
         });
         well_formed && genuine
@@ -146,6 +146,35 @@ pub(super) fn text_in_base64(secret: &[u8]) -> Option<Vec<u8>> {
     let encoded = secret.len() >= 12 && !secret.iter().all(u8::is_ascii_hexdigit);
     let text = encoded.then(|| decode_base64(secret)).flatten()?;
     text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()).then_some(text)
+}
+
+/// Whether it is base64 of a public key or a certificate (RFC 5280): a SEQUENCE that starts with an algorithm and goes on
+/// with a BIT STRING, or one that starts with what is certified.
+pub(super) fn is_public_key(secret: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    const OBJECT_ID: u8 = 0x06;
+    const BIT_STRING: u8 = 0x03;
+    const VERSION: u8 = 0xA0;
+
+    // The head says all, and the end may be cut off.
+    let head = &secret[..secret.len().min(64) / 4 * 4];
+    let Some(key) = secret.starts_with(b"M").then(|| BASE64_NOPAD.decode(head).ok()).flatten() else { return false };
+    let Some((SEQUENCE, _, content)) = der_element(&key) else { return false };
+    let Some((SEQUENCE, len, inner)) = der_element(content) else { return false };
+    inner.first() == Some(&VERSION)
+        || inner.first() == Some(&OBJECT_ID) && inner.get(len..).is_some_and(|rest| rest.first() == Some(&BIT_STRING))
+}
+
+/// The tag, the length and the content of the DER element at the start, which may be cut off.
+fn der_element(bytes: &[u8]) -> Option<(u8, usize, &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    let (&len, rest) = rest.split_first()?;
+    if len < 0x80 {
+        return Some((tag, usize::from(len), rest));
+    }
+    let (digits, rest) = rest.split_at_checked(usize::from(len & 0x7F))?;
+    let len = digits.iter().fold(0usize, |len, digit| len.saturating_mul(256).saturating_add(usize::from(*digit)));
+    Some((tag, len, rest))
 }
 
 /// Base64 of either alphabet, with or without padding.
@@ -307,6 +336,24 @@ mod tests {
         ] {
             assert!(!holds(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn public_keys() {
+        let spki = [
+            &[0x30, 0x82, 1, 0x22, 0x30, 13, 6, 9, 42, 0x86, 0x48, 0x86, 0xF7, 13, 1, 1, 1, 5, 0, 3, 0x82][..],
+            &[7; 60],
+        ];
+        let certificate = [&[0x30, 0x82, 3, 0x22, 0x30, 0x82, 2, 0x22, 0xA0, 3, 2, 1, 2][..], &[7; 60]];
+        let pkcs8 = [&[0x30, 0x82, 4, 0x22, 2, 1, 0, 0x30, 13, 6, 9, 42, 0x86, 0x48, 0x86, 0xF7, 13, 1][..], &[7; 60]];
+        let holds = |der: [&[u8]; 2]| is_public_key(BASE64.encode(&der.concat()).as_bytes());
+        assert!(holds(spki) && holds(certificate) && !holds(pkcs8));
+        assert!(
+            !is_public_key(b"")
+                && !is_public_key(b"M")
+                && !is_public_key(b"MP__")
+                && !is_public_key(b"MIIEvQIBADANBgkq")
+        );
     }
 
     #[test]

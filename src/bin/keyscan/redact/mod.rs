@@ -1,0 +1,161 @@
+//! `keyscan redact`: settings to a redaction, and what it is put around: a stream, files, a command.
+
+#[cfg(unix)]
+mod child;
+mod files;
+#[cfg(not(unix))]
+mod portable;
+#[cfg(unix)]
+mod pump;
+mod report;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
+mod stream;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use keyscan::config::find_upward;
+use keyscan::gate::Baseline;
+use keyscan::redact::{Admission, AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
+use keyscan::{Error, Key, Result, RuleSet};
+
+use self::report::Report;
+use crate::args::{AtEof, MarkerStyle, RedactArgs, RedactFormat};
+use crate::exit::Exit;
+use crate::settings;
+
+pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
+    // A payload may hold what is to be hidden.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let _ = writeln!(io::stderr(), "keyscan: internal error{place}; nothing more is passed on");
+    }));
+    let known = KnownSecrets::new();
+    let redaction = match redaction(args, &known) {
+        Ok(redaction) => redaction,
+        Err(error) if args.fail_open => {
+            say(&format!("{error}; NOTHING IS HIDDEN, because of --fail-open"));
+            Redaction::new(RuleSet::new())
+        }
+        Err(error) => return Err(error),
+    };
+    // Neither a crash nor a debugger shall write the known secrets to a file.
+    #[cfg(target_os = "linux")]
+    if !args.secrets_from.is_empty() {
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    }
+    let report = Report::open(args.report.as_deref())?;
+    let job = Job { args, redaction, known, report };
+    let (stats, exit) = if !args.command.is_empty() {
+        job.command()?
+    } else if args.in_place {
+        job.in_place()?
+    } else {
+        job.stream()?
+    };
+    job.finish(&stats, exit)
+}
+
+/// What is to be done, and with what.
+struct Job<'a> {
+    args: &'a RedactArgs,
+    redaction: Redaction,
+    known: KnownSecrets,
+    report: Report,
+}
+
+impl Job<'_> {
+    /// Reports, and decides on the status.
+    fn finish(&self, stats: &RedactStats, exit: Exit) -> Result<Exit> {
+        self.report.finish(stats)?;
+        if self.args.stats {
+            say(&summary(stats));
+        }
+        if stats.skipped_attempts > 0 {
+            let skipped = stats.skipped_attempts;
+            say(&format!(
+                "{skipped} places were passed over: the text makes rules look at the same bytes again and again"
+            ));
+        }
+        Ok(match (exit, self.args.fail_on_redact) {
+            (Exit::Clean, _) if stats.skipped_attempts > 0 => Exit::Failed,
+            (Exit::Clean, Some(status)) if stats.total() > 0 => Exit::Found(status),
+            (exit, _) => exit,
+        })
+    }
+}
+
+fn say(text: &str) {
+    // Standard error may be closed.
+    let _ = writeln!(io::stderr(), "keyscan: {text}");
+}
+
+fn summary(stats: &RedactStats) -> String {
+    let mut text = format!("{} hidden in {} bytes", stats.total(), stats.bytes_in);
+    for (label, count) in &stats.hidden {
+        text.push_str(&format!("\n{count:8} {label}"));
+    }
+    text
+}
+
+fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
+    let target = args.files.first().map_or(Path::new("."), |file| file.as_path());
+    let (config, rules) = settings::load_own(&args.rules, target, args.known_only)?;
+    load_known(args, known)?;
+    let key = key(args, target)?;
+    let style = match args.style {
+        MarkerStyle::Label => Style::Label,
+        MarkerStyle::Tag => Style::Tag(key.clone()),
+        MarkerStyle::Mask => Style::Mask,
+        MarkerStyle::Remove => Style::Remove,
+        MarkerStyle::Custom => Style::Custom(args.marker.clone().unwrap_or_default()),
+    };
+    let at_end = match args.eof {
+        AtEof::Redact => AtEnd::HideParts,
+        AtEof::Emit => AtEnd::Show,
+    };
+    let mut redaction = Redaction::new(rules).with_known(known.clone()).with_style(style).at_end(at_end);
+    if args.format != RedactFormat::Text {
+        redaction = redaction.with_format(TextFormat::Json);
+    }
+    if let Some(confidence) = config.min_confidence {
+        redaction = redaction.with_min_confidence(confidence);
+    }
+    Ok(if args.report.is_some() { redaction.recorded(Some(key)) } else { redaction })
+}
+
+/// Loads the known secrets, in place of those that were loaded before: these stay hidden, but are retired.
+fn load_known(args: &RedactArgs, known: &KnownSecrets) -> Result<()> {
+    let mut sourced = Vec::new();
+    for source in &args.secrets_from {
+        sourced.extend(source.load()?);
+    }
+    sourced.iter().for_each(|secret| known.retire(&secret.name));
+    let admission = Admission { min_len: args.min_len, allow_common: args.allow_common };
+    let refused =
+        known.add_all(sourced.iter().map(|secret| (secret.name.as_str(), secret.value.as_slice())), admission);
+    for (name, why) in refused {
+        let source = sourced.iter().find(|secret| secret.name == name).map_or(name.as_str(), |s| s.source.as_str());
+        say(&format!("{source} {why}; it is not hidden"));
+    }
+    if !args.secrets_from.is_empty() && known.is_empty() {
+        return Err(Error::config("none of the known secrets can be hidden"));
+    }
+    Ok(())
+}
+
+/// The key of tags and fingerprints.
+fn key(args: &RedactArgs, target: &Path) -> Result<Key> {
+    if let Some(path) = &args.key {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::config(e.to_string()).with_path(path))?;
+        return text.trim().parse().map_err(|error: Error| error.with_path(path));
+    }
+    let project =
+        find_upward(target, &[crate::scan::IGNORE_FILE]).map(|path| Baseline::open(&path, None)).transpose()?;
+    match project.and_then(|baseline| baseline.key().cloned()) {
+        Some(key) => Ok(key),
+        None => Key::random(),
+    }
+}

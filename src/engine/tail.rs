@@ -1,0 +1,189 @@
+//! The end of a view that may go on: what is decided there already, and where a match may still turn up.
+//!
+//! A scan leaves the end of its text alone until more is there: an anchor may be cut in two, and a run is told by its
+//! length. For a redactor that is too long: what it holds back, nobody sees. So a pass can be *settled*: it tries what
+//! stands whole at the end of the text as well, and works out the starts that are *open*, at which a rule may match that
+//! nothing has called up yet. There are three kinds: the text ends in a literal; it ends in what a rule allows before
+//! its literal; it ends in a run. With these, and with the attempts that wait for more text, it is known from where on a
+//! secret may still turn up: the horizon. What is before it can go.
+//!
+//! All of this looks at the last few hundred bytes only, and changes no finding.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::Engine;
+use super::keyword::KeywordIndex;
+use super::pass::keyword_before;
+use super::prefilter::Buffers;
+use crate::byteset::ByteSet;
+use crate::rule::{Rule, WayIn};
+
+/// A start at which a rule may match when the text goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Open {
+    pub(super) rule: usize,
+    /// Where in the text the match would start.
+    pub(super) at: usize,
+}
+
+/// Which rules have literals that may still come.
+#[derive(Debug)]
+pub(super) struct TailIndex {
+    /// Literals with which matches start, by their first byte: the rule and the literal's number.
+    heads: Vec<Vec<(usize, usize)>>,
+    /// The longest of them.
+    longest_head: usize,
+    /// Rules whose literals stand farther in.
+    inner: Vec<Inner>,
+}
+
+/// A rule whose literals do not start its matches.
+#[derive(Debug)]
+struct Inner {
+    rule: usize,
+    /// How long before the end of the text a start may be open.
+    reach: usize,
+    /// No other byte stands in a match.
+    bytes: ByteSet,
+}
+
+/// All bytes that may stand in a match of a regex; every byte where it cannot be read.
+fn bytes_of(source: &str) -> ByteSet {
+    let parsed = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
+    let mut bytes = ByteSet::EMPTY;
+    let mut parts: Vec<&Hir> = parsed.iter().collect();
+    while let Some(part) = parts.pop() {
+        match part.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => bytes = literal.0.iter().fold(bytes, |bytes, byte| bytes.with(*byte)),
+            HirKind::Class(Class::Bytes(class)) => {
+                bytes = class.iter().fold(bytes, |bytes, range| bytes.with_range(range.start(), range.end()));
+            }
+            HirKind::Class(Class::Unicode(_)) => return ByteSet::ALL,
+            HirKind::Repetition(repetition) => parts.push(&repetition.sub),
+            HirKind::Capture(capture) => parts.push(&capture.sub),
+            HirKind::Concat(subs) | HirKind::Alternation(subs) => parts.extend(subs),
+        }
+    }
+    if parsed.is_ok() { bytes } else { ByteSet::ALL }
+}
+
+impl TailIndex {
+    pub(super) fn new(rules: &[Rule]) -> TailIndex {
+        let mut index = TailIndex { heads: vec![Vec::new(); 256], longest_head: 0, inner: Vec::new() };
+        for (rule, spec) in rules.iter().enumerate() {
+            // What rules of other tools may still find is asked of themselves.
+            let WayIn::Literals(anchors) = &spec.way_in else { continue };
+            if spec.is_foreign() {
+                continue;
+            }
+            let mut reach = 0;
+            for (number, anchor) in anchors.iter().enumerate() {
+                if anchor.max_before > 0 {
+                    reach = reach.max(anchor.max_before + anchor.bytes.len() - 1);
+                    continue;
+                }
+                index.longest_head = index.longest_head.max(anchor.bytes.len());
+                let first = anchor.bytes[0];
+                index.heads[usize::from(first)].push((rule, number));
+                if anchor.ignore_case && first.is_ascii_alphabetic() {
+                    index.heads[usize::from(first.to_ascii_uppercase())].push((rule, number));
+                }
+            }
+            if reach > 0 {
+                index.inner.push(Inner { rule, reach, bytes: spec.regex().map_or(ByteSet::ALL, bytes_of) });
+            }
+        }
+        index
+    }
+
+    /// Literals of which the text ends with a part.
+    fn cut_literals(&self, rules: &[Rule], text: &[u8], open: &mut Vec<Open>) {
+        for at in text.len().saturating_sub(self.longest_head.saturating_sub(1))..text.len() {
+            let tail = &text[at..];
+            for &(rule, number) in &self.heads[usize::from(text[at])] {
+                let WayIn::Literals(anchors) = &rules[rule].way_in else { continue };
+                let anchor = &anchors[number];
+                let starts = anchor.bytes.get(..tail.len()).is_some_and(|head| {
+                    head.len() < anchor.bytes.len()
+                        && if anchor.ignore_case { head.eq_ignore_ascii_case(tail) } else { head == tail }
+                });
+                if starts && may_start(&rules[rule], text, at) {
+                    open.push(Open { rule, at });
+                }
+            }
+        }
+    }
+
+    /// Starts whose literals may stand behind the text.
+    fn inner_literals(&self, rules: &[Rule], text: &[u8], open: &mut Vec<Open>) {
+        for &Inner { rule, reach, ref bytes } in &self.inner {
+            let tail = text.iter().rev().take(reach).take_while(|byte| bytes.contains(**byte)).count();
+            let starts = (text.len() - tail..text.len()).filter(|&at| may_start(&rules[rule], text, at));
+            open.extend(starts.map(|at| Open { rule, at }));
+        }
+    }
+}
+
+/// Whether the neighbours of a start allow a match of the rule there.
+fn may_start(rule: &Rule, text: &[u8], at: usize) -> bool {
+    rule.head.fits(&text[at..]) && (at == 0 || rule.before.contains(text[at - 1]))
+}
+
+impl KeywordIndex {
+    /// Runs with which the text ends: their rules may match when they go on. Runs that start before `from` are known.
+    fn cut_runs(&self, rules: &[Rule], text: &[u8], from: usize, buffers: &mut Buffers, open: &mut Vec<Open>) {
+        let mut wordy: Vec<(usize, usize)> = Vec::new();
+        for (number, run) in self.runs.iter().enumerate() {
+            let len = text[from..].iter().rev().take_while(|&&byte| run.class.contains(byte)).count();
+            let at = text.len() - len;
+            // At `from` it may have started before.
+            if len == 0 || (at == from && at > 0 && run.class.contains(text[at - 1])) {
+                continue;
+            }
+            open.extend(
+                run.free.iter().map(|&(rule, _)| Open { rule, at }).filter(|o| may_start(&rules[o.rule], text, at)),
+            );
+            if run.wordy_len < usize::MAX {
+                wordy.push((at, number));
+            }
+        }
+        wordy.sort_unstable();
+        let Some(&(last, _)) = wordy.last() else { return };
+        let first = wordy[0].0.saturating_sub(self.reach as usize);
+        let words = self.words(rules);
+        let mut seen = Vec::new();
+        words.prefilter.scan(&text[..last], first, last, buffers, &mut |word, _, _| seen.push(word));
+        seen.sort_unstable();
+        seen.dedup();
+        for word in seen {
+            for wanted in words.wanted.get(word as usize) {
+                let runs = wordy.iter().filter(|&&(_, run)| run == wanted.run);
+                open.extend(
+                    runs.map(|&(at, _)| Open { rule: wanted.rule, at }).filter(|o| {
+                        may_start(&rules[o.rule], text, o.at) && keyword_before(&rules[o.rule], text, o.at)
+                    }),
+                );
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// The starts at which rules may match that no anchor has called up in `text`; runs before `runs_from` have called
+    /// up theirs. A superset: whether what is there fits the rule's format is not asked. By rule and start, each once.
+    pub(super) fn open_starts(&self, text: &[u8], runs_from: usize, buffers: &mut Buffers, open: &mut Vec<Open>) {
+        let index = self.tail.get_or_init(|| TailIndex::new(&self.rules));
+        open.clear();
+        index.cut_literals(&self.rules, text, open);
+        index.inner_literals(&self.rules, text, open);
+        self.keywords.cut_runs(&self.rules, text, runs_from, buffers, open);
+        open.sort_unstable();
+        open.dedup();
+    }
+
+    /// Whether the run with this number, which starts at `text[at]`, goes on to the end of the text.
+    pub(super) fn is_cut_run(&self, run: usize, text: &[u8], at: usize) -> bool {
+        text[at..].iter().all(|&byte| self.keywords.runs[run].class.contains(byte))
+    }
+}

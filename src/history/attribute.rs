@@ -1,0 +1,229 @@
+//! Where the objects with secrets are: in which commit each came first to which path.
+//!
+//! Trees are known by how they differ along the deltas of the packs. To find the trees that hold an object, each tree
+//! that has it as an entry of its own is taken, and the trees that were made from it as long as they did not drop it;
+//! then the trees that hold those, and so on. What is found this way is a part of all trees, often a small one, and
+//! only this part is walked, commit by commit, parents first.
+
+use std::collections::{HashMap, HashSet};
+
+use super::commits::Graph;
+use super::scan::Found;
+use super::trees::Edge;
+use crate::source::git::walk::Forest;
+use crate::source::git::{ObjectNumber, Store};
+
+/// Trees within trees can make more paths than anyone can count. When more than this lead to objects with secrets, each
+/// tree is entered at one more path at most.
+const MAX_PATHS: usize = 200_000;
+
+/// A path, as the number of a folder and of a name in it. The root has no number.
+pub(super) type PathNumber = u32;
+
+/// That an object came to a path in a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Occurrence {
+    pub(super) object: ObjectNumber,
+    pub(super) path: PathNumber,
+    /// The place of the commit in the graph.
+    pub(super) commit: u32,
+}
+
+/// The trees that lead to the objects that are looked for.
+pub(super) struct Trees {
+    /// By tree: the names and the entries under them.
+    children: HashMap<ObjectNumber, Vec<(u32, ObjectNumber)>>,
+    wanted: HashSet<ObjectNumber>,
+    /// Names that are looked for, whatever they name.
+    wanted_names: HashSet<u32>,
+}
+
+/// Paths that were met, each once.
+#[derive(Debug, Default)]
+pub(super) struct Paths {
+    numbers: HashMap<(Option<PathNumber>, u32), PathNumber>,
+    paths: Vec<(Option<PathNumber>, u32)>,
+}
+
+impl Paths {
+    fn number(&mut self, folder: Option<PathNumber>, name: u32) -> PathNumber {
+        let next = self.paths.len() as PathNumber;
+        let number = *self.numbers.entry((folder, name)).or_insert(next);
+        if number == next {
+            self.paths.push((folder, name));
+        }
+        number
+    }
+
+    /// The number of the last name of a path.
+    pub(super) fn name(&self, path: PathNumber) -> u32 {
+        self.paths[path as usize].1
+    }
+
+    /// The numbers of all names of a path, from the root on.
+    pub(super) fn names(&self, path: PathNumber) -> Vec<u32> {
+        let mut names = Vec::new();
+        let mut next = Some(path);
+        while let Some(path) = next {
+            let (folder, name) = self.paths[path as usize];
+            names.push(name);
+            next = folder;
+        }
+        names.reverse();
+        names
+    }
+}
+
+impl Trees {
+    /// Finds the trees that lead to these objects or to entries of these names.
+    pub(super) fn new(
+        store: &Store,
+        forests: &[Forest],
+        found: &mut [Found],
+        wanted: HashSet<ObjectNumber>,
+        wanted_names: HashSet<u32>,
+    ) -> Trees {
+        std::thread::scope(|scope| {
+            for found in found.iter_mut() {
+                let edges = &mut found.trees.edges;
+                scope.spawn(|| {
+                    edges.added.sort_unstable();
+                    edges.removed.sort_unstable();
+                });
+            }
+        });
+        let named = |found: &Found| -> Vec<ObjectNumber> {
+            let of_name = found.trees.edges.added.iter().filter(|edge| wanted_names.contains(&edge.name));
+            of_name.map(|edge| edge.child).collect()
+        };
+        let mut queue: Vec<ObjectNumber> = wanted.iter().copied().collect();
+        if !wanted_names.is_empty() {
+            queue.extend(found.iter().flat_map(named));
+        }
+        queue.sort_unstable();
+        queue.dedup();
+        let mut met: HashSet<ObjectNumber> = queue.iter().copied().collect();
+        let mut children: HashMap<ObjectNumber, Vec<(u32, ObjectNumber)>> = HashMap::new();
+        while let Some(child) = queue.pop() {
+            for (name, tree) in holders(store, forests, found, child) {
+                children.entry(tree).or_default().push((name, child));
+                if met.insert(tree) {
+                    queue.push(tree);
+                }
+            }
+        }
+        for entries in children.values_mut() {
+            entries.sort_unstable();
+            entries.dedup();
+        }
+        Trees { children, wanted, wanted_names }
+    }
+
+    fn is_wanted(&self, name: u32, object: ObjectNumber) -> bool {
+        self.wanted.contains(&object) || self.wanted_names.contains(&name)
+    }
+}
+
+/// The trees that hold an object, and under which name.
+fn holders(store: &Store, forests: &[Forest], found: &[Found], child: ObjectNumber) -> Vec<(u32, ObjectNumber)> {
+    let range = |edges: &[Edge]| -> std::ops::Range<usize> {
+        let first = edges.partition_point(|edge| edge.child < child);
+        first..first + edges[first..].partition_point(|edge| edge.child == child)
+    };
+    let removed: HashSet<(u32, ObjectNumber)> = found
+        .iter()
+        .flat_map(|found| &found.trees.edges.removed[range(&found.trees.edges.removed)])
+        .map(|edge| (edge.name, edge.tree))
+        .collect();
+    let mut holders = Vec::new();
+    let mut stack = Vec::new();
+    for found in found {
+        for edge in &found.trees.edges.added[range(&found.trees.edges.added)] {
+            stack.push(edge.tree);
+            while let Some(tree) = stack.pop() {
+                holders.push((edge.name, tree));
+                let Some((pack, position)) = store.place(tree) else { continue };
+                let Some(slot) = store.packs[pack].slot_of(position) else { continue };
+                for &below in forests[pack].below(slot) {
+                    let tree = store.first(pack) + store.packs[pack].position(below);
+                    if !removed.contains(&(edge.name, tree)) {
+                        stack.push(tree);
+                    }
+                }
+            }
+        }
+    }
+    if store.packs.len() > 1 {
+        for (_, tree) in &mut holders {
+            *tree = store.id(*tree).and_then(|id| store.find(id.as_bytes())).unwrap_or(*tree);
+        }
+    }
+    holders.sort_unstable();
+    holders.dedup();
+    holders
+}
+
+/// Walks commits and notes what came where first.
+pub(super) struct Attribution<'t> {
+    trees: &'t Trees,
+    pub(super) paths: Paths,
+    seen_trees: HashSet<(ObjectNumber, Option<PathNumber>)>,
+    seen: HashSet<(ObjectNumber, PathNumber)>,
+    pub(super) occurrences: Vec<Occurrence>,
+    /// There were more paths than are followed.
+    pub(super) overflowed: bool,
+}
+
+impl<'t> Attribution<'t> {
+    pub(super) fn new(trees: &'t Trees) -> Attribution<'t> {
+        Attribution {
+            trees,
+            paths: Paths::default(),
+            seen_trees: HashSet::new(),
+            seen: HashSet::new(),
+            occurrences: Vec::new(),
+            overflowed: false,
+        }
+    }
+
+    /// Notes what is new in a commit, given that its parents came before it.
+    pub(super) fn commit(&mut self, graph: &Graph, place: u32) {
+        let Some(root) = graph.commits[place as usize].tree else { return };
+        let mut stack = vec![(root, None)];
+        while let Some((tree, folder)) = stack.pop() {
+            let Some(entries) = self.trees.children.get(&tree) else { continue };
+            self.overflowed |= self.paths.paths.len() > MAX_PATHS;
+            let key = if self.overflowed { (tree, None) } else { (tree, folder) };
+            if !self.seen_trees.insert(key) {
+                continue;
+            }
+            for &(name, child) in entries {
+                let path = self.paths.number(folder, name);
+                if self.trees.is_wanted(name, child) && self.seen.insert((child, path)) {
+                    self.occurrences.push(Occurrence { object: child, path, commit: place });
+                }
+                stack.push((child, Some(path)));
+            }
+        }
+    }
+
+    /// What stands where in a tree.
+    pub(super) fn listed(&mut self, root: ObjectNumber) -> HashSet<(ObjectNumber, PathNumber)> {
+        let (mut listed, mut stack, mut seen) = (HashSet::new(), vec![(root, None)], HashSet::new());
+        while let Some((tree, folder)) = stack.pop() {
+            let Some(entries) = self.trees.children.get(&tree) else { continue };
+            if self.overflowed && !seen.insert(tree) {
+                continue;
+            }
+            for &(name, child) in entries {
+                let path = self.paths.number(folder, name);
+                self.overflowed |= self.paths.paths.len() > MAX_PATHS;
+                if self.trees.is_wanted(name, child) {
+                    listed.insert((child, path));
+                }
+                stack.push((child, Some(path)));
+            }
+        }
+        listed
+    }
+}

@@ -1,0 +1,261 @@
+//! Reported secrets in the objects that hold them: made again, scanned in full, and told with their commits.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::attribute::Paths;
+use super::commits::{Graph, Signature, parts};
+use super::scan::{Part, SecretKey};
+use super::select::Selection;
+use super::{Group, HistorySettings, Place};
+use crate::engine::{Scanner, Scratch, Surroundings};
+use crate::error::Result;
+use crate::finding::{CommitInfo, Finding, Located, Origin};
+use crate::gate::Date;
+use crate::run::{Outcome, Run, Unexamined};
+use crate::source::fs::PathGlobs;
+use crate::source::git::inflate::Inflater;
+use crate::source::git::{ObjectNumber, Store};
+
+/// What locating needs to know.
+pub(super) struct Locator<'a> {
+    pub(super) run: Run<'a>,
+    pub(super) store: &'a Store,
+    pub(super) scan_hasher: RandomState,
+    pub(super) graph: &'a Graph,
+    pub(super) selection: &'a Selection,
+    pub(super) paths: &'a Paths,
+    pub(super) names: &'a [Box<[u8]>],
+    pub(super) name_hits: &'a HashMap<u32, Vec<SecretKey>>,
+}
+
+/// A group with the words for it.
+struct Told<'g> {
+    group: &'g Group,
+    path: String,
+    origin: Origin,
+}
+
+impl Locator<'_> {
+    /// Adds the findings of the groups to the outcome.
+    pub(super) fn locate(
+        &self,
+        groups: &[Group],
+        settings: &HistorySettings,
+        threads: usize,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let by_object = self.told(groups, settings)?;
+        let objects: Vec<(ObjectNumber, Vec<Told<'_>>)> = by_object.into_iter().collect();
+        let (next, gathered) = (AtomicUsize::new(0), Mutex::new(Outcome::default()));
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(objects.len()) {
+                scope.spawn(|| {
+                    let mut thread = Thread::new();
+                    while let Some((object, told)) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        self.object(*object, told, &mut thread);
+                    }
+                    gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).merge(thread.outcome);
+                });
+            }
+        });
+        outcome.merge(gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+        Ok(())
+    }
+
+    /// The groups that are to be reported, by object.
+    fn told<'g>(
+        &self,
+        groups: &'g [Group],
+        settings: &HistorySettings,
+    ) -> Result<BTreeMap<ObjectNumber, Vec<Told<'g>>>> {
+        let root = Path::new("");
+        let only = PathGlobs::new(root, &settings.paths)?;
+        let exclude = PathGlobs::new(root, &settings.exclude)?;
+        let author = settings.author.as_deref().map(str::to_lowercase);
+        let mut commits: Vec<u32> = groups.iter().filter_map(|group| group.commit).collect();
+        commits.sort_unstable();
+        commits.dedup();
+        let refs = self.selection.refs_reaching(self.graph, &commits, Origin::MAX_REFS);
+        let mut thread = Thread::new();
+        let mut infos: HashMap<u32, Option<CommitInfo>> = HashMap::new();
+        let mut by_object: BTreeMap<ObjectNumber, Vec<Told<'_>>> = BTreeMap::new();
+        for group in groups {
+            let path = self.path(group, &mut thread);
+            let is_file = matches!(group.place, Place::Path(_) | Place::Name(_));
+            let is_wanted = settings.paths.is_empty() || is_file && only.matches(&path);
+            if !is_wanted || is_file && exclude.matches(&path) {
+                continue;
+            }
+            let commit = group.commit.and_then(|commit| {
+                infos.entry(commit).or_insert_with(|| self.commit_info(commit, &mut thread)).clone()
+            });
+            if let Some(author) = &author {
+                let is_by =
+                    |info: &CommitInfo| format!("{} <{}>", info.author, info.email).to_lowercase().contains(author);
+                if !commit.as_ref().is_some_and(is_by) {
+                    continue;
+                }
+            }
+            let reaching =
+                group.commit.and_then(|commit| commits.binary_search(&commit).ok()).map(|at| refs[at].clone());
+            let (ref_count, refs) = reaching.unwrap_or_default();
+            let object = self.store.id(group.object).map(|id| id.to_string()).unwrap_or_default();
+            let (in_head, versions) = (group.in_head, group.versions);
+            let origin = Origin { object, commit, in_head, refs, ref_count, versions };
+            by_object.entry(group.object).or_default().push(Told { group, path, origin });
+        }
+        Ok(by_object)
+    }
+
+    fn path(&self, group: &Group, thread: &mut Thread) -> String {
+        match group.place {
+            Place::Path(path) | Place::Name(path) => {
+                let names = self.paths.names(path);
+                let name = |name: &u32| {
+                    let text = String::from_utf8_lossy(&self.names[*name as usize]);
+                    let holds_secret = self.name_hits.contains_key(name);
+                    if holds_secret { masked(self.run.scanner, &text, &mut thread.scratch) } else { text.into_owned() }
+                };
+                names.iter().map(name).collect::<Vec<_>>().join("/")
+            }
+            Place::Part { part, is_tag } => {
+                let kind = if is_tag { "tag" } else { "commit" };
+                let part = if part == Part::Header { "header" } else { "message" };
+                format!("<{kind} {part}>")
+            }
+            Place::Nowhere => {
+                let id = self.store.id(group.object).map(|id| id.to_string()).unwrap_or_default();
+                format!("<blob {}>", id.get(..12).unwrap_or(&id))
+            }
+        }
+    }
+
+    fn commit_info(&self, place: u32, thread: &mut Thread) -> Option<CommitInfo> {
+        let number = self.graph.commits[place as usize].number;
+        self.store.read(number, &mut thread.inflater, &mut thread.content).ok()?;
+        let parts = parts(&thread.content);
+        let author = Signature::of(parts.first("author").unwrap_or_default());
+        let subject = parts.message.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
+        let subject = String::from_utf8_lossy(subject.unwrap_or_default().trim_ascii()).into_owned();
+        let mut mask = |text: &str| masked(self.run.scanner, text, &mut thread.scratch);
+        Some(CommitInfo {
+            id: self.store.id(number)?.to_string(),
+            author: mask(&author.name),
+            email: mask(&author.email),
+            date: date(&author),
+            subject: mask(&subject),
+        })
+    }
+
+    /// Scans an object in full, and keeps the findings of its groups.
+    fn object(&self, object: ObjectNumber, told: &[Told<'_>], thread: &mut Thread) {
+        let Thread { inflater, content, scratch, outcome } = thread;
+        for part in [Part::Content, Part::Header, Part::Message] {
+            let of_part = |told: &&Told<'_>| match told.group.place {
+                Place::Part { part: other, .. } => other == part,
+                Place::Path(_) | Place::Nowhere => part == Part::Content,
+                Place::Name(_) => false,
+            };
+            let mut wanted: Vec<&Told<'_>> = told.iter().filter(of_part).collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.store.read(object, inflater, content) {
+                let path = wanted[0].path.clone();
+                outcome.unexamined.push(Unexamined { path, reason: error.to_string() });
+                continue;
+            }
+            let text = match part {
+                Part::Content => &content[..],
+                Part::Header => parts(content).header,
+                Part::Message => parts(content).message,
+            };
+            self.text(text, &mut wanted, scratch, outcome);
+        }
+        for told in told.iter().filter(|told| matches!(told.group.place, Place::Name(_))) {
+            let Place::Name(path) = told.group.place else { continue };
+            let name = &self.names[self.paths.name(path) as usize];
+            self.text(name, &mut vec![told], scratch, outcome);
+        }
+    }
+
+    fn text(&self, text: &[u8], wanted: &mut Vec<&Told<'_>>, scratch: &mut Scratch, outcome: &mut Outcome) {
+        let mut keep = |finding: Finding, around: Surroundings<'_>| {
+            let hash = self.scan_hasher.hash_one(finding.secret.expose());
+            let key = SecretKey::new(finding.rule, hash);
+            // The first of its kind in the text.
+            wanted.retain(|told| {
+                if told.group.secret != key {
+                    return true;
+                }
+                let origin = Some(Box::new(told.origin.clone()));
+                let located = Located { path: told.path.clone(), finding: finding.clone(), origin };
+                self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
+                false
+            });
+        };
+        let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
+            if finding.confidence >= self.run.min_confidence {
+                keep(finding, around);
+            }
+        });
+        for told in wanted {
+            let reason = "a secret that was found in it was not found again".to_owned();
+            outcome.unexamined.push(Unexamined { path: told.path.clone(), reason });
+        }
+    }
+}
+
+/// What a thread has for itself.
+struct Thread {
+    inflater: Inflater,
+    content: Vec<u8>,
+    scratch: Scratch,
+    outcome: Outcome,
+}
+
+impl Thread {
+    fn new() -> Thread {
+        Thread { inflater: Inflater::new(), content: Vec::new(), scratch: Scratch::new(), outcome: Outcome::default() }
+    }
+}
+
+/// A text with the secrets in it masked.
+fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
+    let mut found = Vec::new();
+    let _coverage = scanner.scan_with(text.as_bytes(), scratch, |finding, _| {
+        let (start, end) = (finding.span.start as usize, finding.span.end as usize);
+        if text.is_char_boundary(start) && text.is_char_boundary(end) {
+            found.push((start, end, finding.secret.masked()));
+        }
+    });
+    // Findings of rules of other tools may overlap, and come in the order of their rules.
+    found.sort_unstable();
+    let mut shown = String::new();
+    let mut at = 0;
+    for (start, end, secret) in found {
+        if start >= at {
+            shown.push_str(&text[at..start]);
+            shown.push_str(&secret);
+        }
+        at = at.max(end);
+    }
+    shown.push_str(&text[at..]);
+    shown
+}
+
+/// `2026-01-31T10:20:30+01:00`
+fn date(signature: &Signature) -> String {
+    let local = signature.time.saturating_add(signature.offset * 60);
+    let day = Date::from_unix_seconds(u64::try_from(local).unwrap_or(0));
+    let seconds = local.rem_euclid(86_400);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let sign = if signature.offset < 0 { '-' } else { '+' };
+    let offset = signature.offset.abs();
+    format!("{day}T{hours:02}:{minutes:02}:{seconds:02}{sign}{:02}:{:02}", offset / 60, offset % 60)
+}

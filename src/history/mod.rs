@@ -1,0 +1,264 @@
+//! The history of a git repository: every object is scanned, and each secret told with the commit that brought it.
+//!
+//! First all objects are looked at, along the deltas of the packs, where each version of a file differs from another.
+//! That tells which objects hold which secrets, but not where: an object knows neither its path nor its commits. So,
+//! second, the trees and commits that lead to these objects are walked. Third, the few objects that are reported are
+//! made again, scanned in full, and shown to whoever decides about findings.
+
+mod attribute;
+mod commits;
+mod locate;
+mod scan;
+mod select;
+mod trees;
+
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use self::attribute::{Attribution, PathNumber, Trees};
+use self::commits::Graph;
+use self::locate::Locator;
+use self::scan::{Found, Hit, ObjectScan, Part, SecretKey, by_object};
+use self::select::Selection;
+use self::trees::Names;
+use crate::error::Result;
+use crate::run::{Outcome, Run, Unexamined};
+use crate::source::git::repository::Repository;
+use crate::source::git::{ObjectNumber, Store, walk};
+
+/// Which part of a history is reported, and how. The default is all of it, with what no ref reaches.
+#[derive(Debug, Clone, Default)]
+pub struct HistorySettings {
+    /// Threads; 0 for as many as there are cores.
+    pub threads: usize,
+    /// `A..B`: commits that B reaches and A does not. `A..` ends at HEAD, `..B` starts where history does.
+    pub range: Option<String>,
+    /// Only commits that these refs reach.
+    pub branches: Vec<String>,
+    /// Only commits made at this time or later, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Only commits made at this time or before.
+    pub until: Option<i64>,
+    /// Only commits whose author's name or address contains this, in any case.
+    pub author: Option<String>,
+    /// Only commits at most so many steps from a tip, which is the first.
+    pub max_depth: Option<u32>,
+    /// Globs, as in `.gitignore`, of the only paths to report; all when empty.
+    pub paths: Vec<String>,
+    /// Globs of paths that are not reported.
+    pub exclude: Vec<String>,
+    /// Report every version of a file that holds a secret, and not only the first at its path.
+    pub all_occurrences: bool,
+}
+
+/// A secret at a place, and in which object it came there first.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    secret: SecretKey,
+    place: Place,
+    object: ObjectNumber,
+    /// The place of the commit in the graph.
+    commit: Option<u32>,
+    versions: u64,
+    in_head: bool,
+}
+
+/// Where secrets are gathered as one finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Place {
+    /// In the file at a path.
+    Path(PathNumber),
+    /// In the last name of a path.
+    Name(PathNumber),
+    /// In a commit or tag.
+    Part { part: Part, is_tag: bool },
+    /// In an object to which no commit leads.
+    Nowhere,
+}
+
+impl Run<'_> {
+    /// Scans the history of the repository that `path` is, or is in.
+    ///
+    /// # Errors
+    /// When there is no repository, its folder of objects cannot be read, or a setting names a commit that is not
+    /// there. Objects that cannot be read are no error: they are listed in the outcome.
+    pub fn history(&self, path: &Path, settings: &HistorySettings) -> Result<Outcome> {
+        let started = Instant::now();
+        let repository = Repository::discover(path)?;
+        let store = Store::open(&repository.objects(), repository.hash_len)?;
+        let threads = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let forests = walk::forests(&store, threads);
+        let scan = ObjectScan {
+            store: &store,
+            hash_len: repository.hash_len,
+            scanner: self.scanner,
+            min_confidence: self.min_confidence,
+            progress: self.progress,
+            names: Names::default(),
+            hasher: RandomState::new(),
+        };
+        let mut found = walk::walk(&store, &forests, &scan, threads, walk::MAX_HELD, self.interrupted);
+        let mut outcome = Outcome::default();
+        note_failures(&repository, &store, &found, &mut outcome);
+        for found in &found {
+            outcome.stats.units += found.objects;
+            outcome.stats.bytes += found.bytes;
+        }
+        let commits = found.iter_mut().flat_map(|found| std::mem::take(&mut found.commits)).collect();
+        let graph = Graph::new(commits);
+        let selection = Selection::new(&repository, &store, &graph, &found, settings)?;
+
+        let hits = by_object(&found);
+        let name_hits: HashMap<u32, Vec<SecretKey>> = gather(found.iter().flat_map(|found| found.name_hits.clone()));
+        let wanted: HashSet<ObjectNumber> = hits.keys().copied().collect();
+        let trees = Trees::new(&store, &forests, &mut found, wanted, name_hits.keys().copied().collect());
+        let mut attribution = Attribution::new(&trees);
+        for place in selection.order() {
+            attribution.commit(&graph, place);
+        }
+        let head = selection.head.and_then(|head| graph.commits[head as usize].tree);
+        let in_head = head.map(|tree| attribution.listed(tree)).unwrap_or_default();
+        if attribution.overflowed {
+            let reason = "there are more paths than can be followed; findings are told at some of theirs";
+            outcome.unexamined.push(Unexamined { path: "<paths>".to_owned(), reason: reason.to_owned() });
+        }
+        let gathering = Gathering { hits: &hits, name_hits: &name_hits, attribution: &attribution, in_head: &in_head };
+        let groups = gathering.groups(&graph, &found, &selection, settings.all_occurrences);
+        let names = scan.names;
+        let locator = Locator {
+            run: *self,
+            store: &store,
+            scan_hasher: scan.hasher,
+            graph: &graph,
+            selection: &selection,
+            paths: &attribution.paths,
+            names: &names.into_names(),
+            name_hits: &name_hits,
+        };
+        locator.locate(&groups, settings, threads, &mut outcome)?;
+        if !selection.is_part {
+            outcome.merge(self.files(&repository.files()));
+        }
+        outcome.interrupted |= self.interrupted.load(Ordering::Relaxed);
+        outcome.sort();
+        outcome.stats.elapsed = started.elapsed();
+        Ok(outcome)
+    }
+}
+
+fn gather<K: std::hash::Hash + Eq, T>(pairs: impl Iterator<Item = (K, T)>) -> HashMap<K, Vec<T>> {
+    let mut lists: HashMap<K, Vec<T>> = HashMap::new();
+    pairs.for_each(|(key, value)| lists.entry(key).or_default().push(value));
+    lists
+}
+
+/// What could not be examined.
+fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcome: &mut Outcome) {
+    let mut note = |path: String, reason: String| outcome.unexamined.push(Unexamined { path, reason });
+    for (path, reason) in repository.unreadable.iter().chain(&store.unreadable) {
+        note(path.clone(), reason.clone());
+    }
+    for (id, reason) in found.iter().flat_map(|found| &found.failed) {
+        let name = id.map_or_else(|| "<object>".to_owned(), |id| format!("<object {id}>"));
+        note(name, reason.clone());
+    }
+    let missing: HashSet<&[u8]> = found.iter().flat_map(|found| &found.trees.missing).map(|id| &**id).collect();
+    if !missing.is_empty() {
+        let why = if repository.is_partial { "the clone is partial" } else { "the repository is damaged" };
+        let count = missing.len();
+        let first = missing.iter().min().map(|id| data_encoding::HEXLOWER.encode(id)).unwrap_or_default();
+        note("<objects>".to_owned(), format!("{count} objects that trees name are not there, {first} first: {why}"));
+    }
+    let shallow = repository.shallow.len();
+    let absent: u64 =
+        found.iter().flat_map(|found| &found.commits).map(|commit| u64::from(commit.absent_parents)).sum();
+    if shallow > 0 {
+        note("<history>".to_owned(), format!("the clone is shallow: {absent} commits that came before are not there"));
+    } else if absent > 0 {
+        note("<history>".to_owned(), format!("{absent} parents of commits are not there: the repository is damaged"));
+    }
+}
+
+/// Brings hits and occurrences together.
+struct Gathering<'a> {
+    hits: &'a HashMap<ObjectNumber, Vec<Hit>>,
+    name_hits: &'a HashMap<u32, Vec<SecretKey>>,
+    attribution: &'a Attribution<'a>,
+    in_head: &'a HashSet<(ObjectNumber, PathNumber)>,
+}
+
+impl Gathering<'_> {
+    /// The findings: the first occurrence of each secret at each place; all of them where all are asked for.
+    fn groups(&self, graph: &Graph, found: &[Found], selection: &Selection, all: bool) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut known: HashMap<(SecretKey, Place), usize> = HashMap::new();
+        let mut add = |group: Group| match known.get(&(group.secret, group.place)) {
+            Some(&at) if !all => {
+                groups[at].versions += 1;
+                groups[at].in_head |= group.in_head;
+            }
+            _ => {
+                known.insert((group.secret, group.place), groups.len());
+                groups.push(group);
+            }
+        };
+        let mut attributed = HashSet::new();
+        for occurrence in &self.attribution.occurrences {
+            let (object, path) = (occurrence.object, occurrence.path);
+            attributed.insert(object);
+            let in_head = self.in_head.contains(&(object, path));
+            let group = |secret: SecretKey, place: Place| Group {
+                secret,
+                place,
+                object,
+                commit: Some(occurrence.commit),
+                versions: 1,
+                in_head,
+            };
+            for hit in self.hits.get(&object).into_iter().flatten() {
+                add(group(hit.secret, Place::Path(path)));
+            }
+            for &secret in self.name_hits.get(&self.attribution.paths.name(path)).into_iter().flatten() {
+                add(group(secret, Place::Name(path)));
+            }
+        }
+        self.others(graph, found, &attributed, selection, &mut add);
+        groups.retain(|group| group.commit.map_or(!selection.is_part, |commit| selection.reports(commit)));
+        groups
+    }
+
+    /// Secrets in commits and tags, and in objects to which no commit leads.
+    fn others(
+        &self,
+        graph: &Graph,
+        found: &[Found],
+        attributed: &HashSet<ObjectNumber>,
+        selection: &Selection,
+        add: &mut impl FnMut(Group),
+    ) {
+        let tags: HashMap<ObjectNumber, Option<ObjectNumber>> =
+            found.iter().flat_map(|found| &found.tags).map(|tag| (tag.number, tag.target)).collect();
+        // The order of a hash table is no order.
+        let mut rest: Vec<(Option<u32>, ObjectNumber, Hit)> = Vec::new();
+        for (&object, hits) in self.hits.iter().filter(|(object, _)| !attributed.contains(object)) {
+            let target = tags.get(&object).copied().flatten();
+            let commit = graph.place(target.unwrap_or(object));
+            rest.extend(hits.iter().map(|hit| (commit, object, *hit)));
+        }
+        rest.sort_unstable_by_key(|(commit, object, hit)| (commit.map(|commit| selection.rank(commit)), *object, *hit));
+        for (commit, object, hit) in rest {
+            let place = match hit.part {
+                Part::Content => Place::Nowhere,
+                part => Place::Part { part, is_tag: tags.contains_key(&object) },
+            };
+            let commit = commit.filter(|_| place != Place::Nowhere);
+            add(Group { secret: hit.secret, place, object, commit, versions: 1, in_head: false });
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The scan of all objects: which of them hold which secrets, and what is in which tree.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use super::commits::{Commit, parts};
+use super::trees::{Names, TreeContext, TreeEntry, TreeReader};
+use crate::engine::{Scanned, Scanner, Scratch};
+use crate::run::{Progress, skipped_places};
+use crate::source::git::walk::{Object, Visitor};
+use crate::source::git::{ObjectError, ObjectId, ObjectKind, ObjectNumber, Store};
+use crate::span::Copied;
+
+/// A part of an object that is a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// The whole content of a blob.
+    Content,
+    /// The header lines of a commit or tag: names and addresses.
+    Header,
+    /// The message of a commit or tag.
+    Message,
+}
+
+/// What tells a secret of a rule from others, for as long as a scan lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SecretKey {
+    rule: u32,
+    hash: u64,
+}
+
+impl SecretKey {
+    pub(super) fn new(rule: usize, hash: u64) -> SecretKey {
+        SecretKey { rule: rule as u32, hash }
+    }
+}
+
+/// That a secret stands in a part of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Hit {
+    pub(super) object: ObjectNumber,
+    pub(super) part: Part,
+    pub(super) secret: SecretKey,
+}
+
+/// An annotated tag.
+#[derive(Debug, Clone)]
+pub(super) struct Tag {
+    pub(super) number: ObjectNumber,
+    pub(super) target: Option<ObjectNumber>,
+}
+
+/// What an object leaves for those that were made from it.
+pub(super) enum Memory {
+    Blob(Scanned),
+    Tree(Vec<TreeEntry>),
+    Nothing,
+}
+
+/// Scans objects. Shared by all threads.
+pub(super) struct ObjectScan<'a> {
+    pub(super) store: &'a Store,
+    pub(super) hash_len: usize,
+    pub(super) scanner: &'a Scanner,
+    pub(super) min_confidence: f32,
+    pub(super) progress: &'a Progress,
+    pub(super) names: Names,
+    pub(super) hasher: RandomState,
+}
+
+/// What a thread has found so far.
+#[derive(Default)]
+pub(super) struct Found {
+    scratch: Scratch,
+    pub(super) hits: Vec<Hit>,
+    /// Secrets in names of files, by the number of the name.
+    pub(super) name_hits: Vec<(u32, SecretKey)>,
+    pub(super) trees: TreeReader,
+    pub(super) commits: Vec<Commit>,
+    pub(super) tags: Vec<Tag>,
+    /// Objects that were not examined, and why.
+    pub(super) failed: Vec<(Option<ObjectId>, String)>,
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+}
+
+impl ObjectScan<'_> {
+    pub(super) fn key(&self, rule: usize, secret: &[u8]) -> SecretKey {
+        SecretKey::new(rule, self.hasher.hash_one(secret))
+    }
+
+    /// The secrets of a text that are sure enough.
+    fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<SecretKey>, u64) {
+        let mut secrets = Vec::new();
+        let coverage = self.scanner.scan_with(text, scratch, |finding, _| {
+            if finding.confidence >= self.min_confidence {
+                secrets.push(self.key(finding.rule, finding.secret.expose()));
+            }
+        });
+        (secrets, coverage.skipped_attempts)
+    }
+
+    fn blob(&self, found: &mut Found, object: &Object<'_>, base: Option<(&Scanned, &[Copied])>) -> Scanned {
+        let scanned = match base {
+            Some((base, copies)) => self.scanner.scan_delta(base, object.content, copies, &mut found.scratch),
+            None => self.scanner.scan_base(object.content, &mut found.scratch),
+        };
+        if object.is_copy {
+            return scanned;
+        }
+        self.passed_over(found, object.number, scanned.skipped_attempts());
+        let first = found.hits.len();
+        for spot in scanned.spots().filter(|spot| spot.confidence >= self.min_confidence) {
+            let secret = self.key(spot.rule, spot.secret(object.content));
+            found.hits.push(Hit { object: object.number, part: Part::Content, secret });
+        }
+        if found.hits.len() - first > 1 {
+            found.hits[first..].sort_unstable();
+            let mut last = first;
+            for at in first + 1..found.hits.len() {
+                if found.hits[at] != found.hits[last] {
+                    last += 1;
+                    found.hits[last] = found.hits[at];
+                }
+            }
+            found.hits.truncate(last + 1);
+        }
+        scanned
+    }
+
+    fn text(&self, found: &mut Found, object: &Object<'_>) {
+        let parts = parts(object.content);
+        for (part, text) in [(Part::Header, parts.header), (Part::Message, parts.message)] {
+            let (secrets, skipped) = self.secrets(text, &mut found.scratch);
+            self.passed_over(found, object.number, skipped);
+            found.hits.extend(secrets.into_iter().map(|secret| Hit { object: object.number, part, secret }));
+        }
+        if object.kind == ObjectKind::Commit {
+            found.commits.push(Commit::of(object.number, &parts, self.store));
+        } else {
+            let target = parts.first("object").and_then(ObjectId::from_hex);
+            let target = target.and_then(|id| self.store.find(id.as_bytes()));
+            found.tags.push(Tag { number: object.number, target });
+        }
+    }
+
+    fn tree(&self, found: &mut Found, object: &Object<'_>, base: Option<(&[TreeEntry], &[Copied])>) -> Vec<TreeEntry> {
+        let Found { trees, scratch, name_hits, .. } = found;
+        let context =
+            TreeContext { store: self.store, names: &self.names, hash_len: self.hash_len, tree: object.number };
+        let (entries, whole) = trees.read(&context, object.content, base, |name, number| {
+            name_hits.extend(self.secrets(name, scratch).0.into_iter().map(|secret| (number, secret)));
+        });
+        if !whole {
+            let why = "the tree is malformed; its entries were read up to there".to_owned();
+            found.failed.push((self.store.id(object.number), why));
+        }
+        entries
+    }
+
+    fn passed_over(&self, found: &mut Found, number: ObjectNumber, skipped: u64) {
+        if skipped > 0 {
+            found.failed.push((self.store.id(number), skipped_places(skipped)));
+        }
+    }
+}
+
+impl Visitor for ObjectScan<'_> {
+    type State = Memory;
+    type Worker = Found;
+
+    fn worker(&self) -> Found {
+        Found::default()
+    }
+
+    fn visit(&self, found: &mut Found, object: Object<'_>, base: Option<(&Memory, &[Copied])>) -> Memory {
+        let len = object.content.len() as u64;
+        if !object.is_copy {
+            found.objects += 1;
+            found.bytes += len;
+            self.progress.unit(len);
+        }
+        match (object.kind, base) {
+            (ObjectKind::Blob, Some((Memory::Blob(base), copies))) => {
+                Memory::Blob(self.blob(found, &object, Some((base, copies))))
+            }
+            (ObjectKind::Blob, _) => Memory::Blob(self.blob(found, &object, None)),
+            (ObjectKind::Tree, Some((Memory::Tree(base), copies))) => {
+                Memory::Tree(self.tree(found, &object, Some((base, copies))))
+            }
+            (ObjectKind::Tree, _) => Memory::Tree(self.tree(found, &object, None)),
+            (ObjectKind::Commit | ObjectKind::Tag, _) => {
+                if !object.is_copy {
+                    self.text(found, &object);
+                }
+                Memory::Nothing
+            }
+        }
+    }
+
+    fn failed(&self, found: &mut Found, number: ObjectNumber, error: ObjectError) {
+        found.failed.push((self.store.id(number), error.to_string()));
+    }
+}
+
+/// The hits of each object, from those of all threads.
+pub(super) fn by_object(found: &[Found]) -> HashMap<ObjectNumber, Vec<Hit>> {
+    let mut hits: HashMap<ObjectNumber, Vec<Hit>> = HashMap::new();
+    for hit in found.iter().flat_map(|found| &found.hits) {
+        hits.entry(hit.object).or_default().push(*hit);
+    }
+    hits
+}

@@ -1,0 +1,188 @@
+//! What is in which tree: only what differs from tree to tree is looked at and kept.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use crate::source::git::{ObjectNumber, Store};
+use crate::span::Copied;
+
+/// The object of an entry that is not in the store, or is a commit of another repository.
+pub(super) const ABSENT: ObjectNumber = ObjectNumber::MAX;
+
+/// An entry of a tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TreeEntry {
+    start: u32,
+    child: ObjectNumber,
+    name: u32,
+}
+
+/// That `child` is in `tree` under a name; or, in the other list, that it is not, though it was in the tree that this
+/// one was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Edge {
+    pub(super) child: ObjectNumber,
+    pub(super) name: u32,
+    pub(super) tree: ObjectNumber,
+}
+
+/// What trees hold, as differences along the deltas of the packs.
+#[derive(Debug, Default)]
+pub(super) struct Edges {
+    pub(super) added: Vec<Edge>,
+    pub(super) removed: Vec<Edge>,
+}
+
+/// Numbers for names of files.
+#[derive(Debug, Default)]
+pub(super) struct Names(RwLock<NameTable>);
+
+#[derive(Debug, Default)]
+struct NameTable {
+    numbers: HashMap<Box<[u8]>, u32>,
+    names: Vec<Box<[u8]>>,
+}
+
+impl Names {
+    /// The number of a name, and whether it is new.
+    fn number(&self, name: &[u8]) -> (u32, bool) {
+        if let Some(&number) = self.0.read().unwrap_or_else(PoisonError::into_inner).numbers.get(name) {
+            return (number, false);
+        }
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = table.numbers.get(name) {
+            return (number, false);
+        }
+        let number = table.names.len() as u32;
+        table.names.push(name.into());
+        table.numbers.insert(name.into(), number);
+        (number, true)
+    }
+
+    pub(super) fn into_names(self) -> Vec<Box<[u8]>> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).names
+    }
+}
+
+/// Reads trees. One for each thread.
+#[derive(Debug, Default)]
+pub(super) struct TreeReader {
+    /// Names that this thread has met, so that it need not ask for their numbers.
+    met: HashMap<Box<[u8]>, u32>,
+    pub(super) edges: Edges,
+    /// Ids that trees name and that are nowhere.
+    pub(super) missing: std::collections::HashSet<Box<[u8]>>,
+    inherited: Vec<bool>,
+    /// A tree was not what it should be.
+    malformed: bool,
+}
+
+/// What reading needs to know.
+pub(super) struct TreeContext<'a> {
+    pub(super) store: &'a Store,
+    pub(super) names: &'a Names,
+    pub(super) hash_len: usize,
+    pub(super) tree: ObjectNumber,
+}
+
+impl TreeReader {
+    /// Reads a tree; `new_name` is given the names that no tree had before. Answers false when it is malformed.
+    pub(super) fn read(
+        &mut self,
+        context: &TreeContext<'_>,
+        content: &[u8],
+        base: Option<(&[TreeEntry], &[Copied])>,
+        mut new_name: impl FnMut(&[u8], u32),
+    ) -> (Vec<TreeEntry>, bool) {
+        self.malformed = false;
+        let (known, copies) = base.unwrap_or_default();
+        let mut entries = Vec::with_capacity(known.len() + 8);
+        self.inherited.clear();
+        self.inherited.resize(known.len(), false);
+        let mut at = 0;
+        for copied in copies {
+            let (from, to) = (copied.from as u32, (copied.from + copied.len) as u32);
+            let first = known.partition_point(|entry| entry.start < from);
+            // An entry ends where the next one starts; one that has no next is read anew.
+            let last = first + known[first..].partition_point(|entry| entry.start <= to);
+            let last = last.saturating_sub(1);
+            if last <= first {
+                continue;
+            }
+            let now = |start: u32| start - from + copied.to as u32;
+            let start = now(known[first].start) as usize;
+            if start < at || !self.parse(context, content, at..start, &mut entries, &mut new_name) {
+                continue;
+            }
+            entries.extend(known[first..last].iter().map(|entry| TreeEntry { start: now(entry.start), ..*entry }));
+            self.inherited[first..last].fill(true);
+            at = now(known[last].start) as usize;
+        }
+        self.parse(context, content, at..content.len(), &mut entries, &mut new_name);
+        let gone = known.iter().zip(&self.inherited).filter(|(entry, kept)| !**kept && entry.child != ABSENT);
+        self.edges.removed.extend(gone.map(|(entry, _)| Edge {
+            child: entry.child,
+            name: entry.name,
+            tree: context.tree,
+        }));
+        (entries, !self.malformed)
+    }
+
+    /// Reads the entries of a range; answers false, and reads none, when entries do not end where it ends.
+    fn parse(
+        &mut self,
+        context: &TreeContext<'_>,
+        content: &[u8],
+        range: std::ops::Range<usize>,
+        entries: &mut Vec<TreeEntry>,
+        new_name: &mut impl FnMut(&[u8], u32),
+    ) -> bool {
+        let (mut at, first) = (range.start, entries.len());
+        let mut read = Vec::new();
+        while at < range.end {
+            let Some((is_link, name, id, end)) =
+                entry(content, at, context.hash_len).filter(|entry| entry.3 <= range.end)
+            else {
+                self.malformed |= range.end == content.len();
+                // Of a tree that is cut short, what is whole counts.
+                if range.end == content.len() {
+                    break;
+                }
+                entries.truncate(first);
+                return false;
+            };
+            read.push((at as u32, is_link, name, id));
+            at = end;
+        }
+        for (start, is_link, name, id) in read {
+            let name = match self.met.get(name) {
+                Some(&number) => number,
+                None => {
+                    let (number, is_new) = context.names.number(name);
+                    self.met.insert(name.into(), number);
+                    if is_new {
+                        new_name(name, number);
+                    }
+                    number
+                }
+            };
+            let child = if is_link { ABSENT } else { context.store.find(id).unwrap_or(ABSENT) };
+            if child != ABSENT {
+                self.edges.added.push(Edge { child, name, tree: context.tree });
+            } else if !is_link {
+                self.missing.insert(id.into());
+            }
+            entries.push(TreeEntry { start, child, name });
+        }
+        true
+    }
+}
+
+/// The entry at `content[at]`: whether it is a commit of another repository, its name, its id, and where it ends.
+fn entry(content: &[u8], at: usize, hash_len: usize) -> Option<(bool, &[u8], &[u8], usize)> {
+    let rest = content.get(at..)?;
+    let space = memchr::memchr(b' ', rest.get(..rest.len().min(8))?)?;
+    let nul = space + memchr::memchr(0, &rest[space..])?;
+    let id = rest.get(nul + 1..nul + 1 + hash_len)?;
+    Some((&rest[..space] == b"160000", &rest[space + 1..nul], id, at + nul + 1 + hash_len))
+}

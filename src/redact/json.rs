@@ -1,0 +1,403 @@
+//! JSON, edited in place: what is hidden in a document leaves a document.
+//!
+//! A tokenizer follows the text and remembers the tokens that are not out yet. A hidden interval is then cut along
+//! them: in a string, a marker takes the place of the characters; a number or a literal becomes a string; what stands
+//! between tokens stays. Nothing is written anew: spaces, the order of keys and the text of numbers stay as they are.
+//!
+//! Documents may be pretty or one a line, and may stand between lines that are none: a document starts with a brace or
+//! a bracket at the start of a line, and where it turns out to be none, the rest of the line is text.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use crate::span::Span;
+
+/// No number or literal is longer.
+const MAX_SCALAR: usize = 128;
+/// Names of members whose values are secrets, whatever they look like; in lower case, without `_` and `-`.
+const SECRET_NAMES: &[&str] = &[
+    "accesstoken",
+    "apikey",
+    "authorization",
+    "clientsecret",
+    "cookie",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "proxyauthorization",
+    "refreshtoken",
+    "secret",
+    "secretkey",
+    "setcookie",
+    "xapikey",
+];
+/// No such name is longer, with what is left out.
+const MAX_NAME: usize = 32;
+
+/// A token of a document, in offsets of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token {
+    /// What can be replaced: the characters of a string without its quotes.
+    pub(super) start: u64,
+    /// `u64::MAX` as long as it goes on.
+    pub(super) end: u64,
+    pub(super) is_string: bool,
+}
+
+/// A part of a document that is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) span: Span,
+    /// It stands between the quotes of a string; otherwise it becomes one.
+    pub(super) is_string: bool,
+}
+
+/// A marker as it stands in a string, with the quotes where they are not there yet.
+pub(super) fn quoted(marker: &str, with_quotes: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(marker.len() + 2);
+    let quote = |out: &mut Vec<u8>| out.extend(with_quotes.then_some(b'"'));
+    quote(&mut out);
+    for byte in marker.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            0..=0x1F => out.extend(format!("\\u{byte:04x}").bytes()),
+            byte => out.push(byte),
+        }
+    }
+    quote(&mut out);
+    out
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the start of a line, where a document may start.
+    LineStart,
+    /// In a line that is none, or behind a document in its line.
+    Text,
+    /// In a document, between tokens.
+    Between,
+    String,
+    /// Behind a backslash; of the characters of an escape so many are to come.
+    Escape(u8),
+    Scalar,
+}
+
+/// Follows a text and knows its tokens.
+#[derive(Debug)]
+pub(super) struct Json {
+    state: State,
+    /// Whether each open container is an object; a document that is deeper is text.
+    open: Vec<bool>,
+    /// In an object: the next string is a name.
+    expects_name: bool,
+    /// The last name, cut, as it stands there.
+    name: Vec<u8>,
+    in_name: bool,
+    /// The number or literal that goes on.
+    scalar: Vec<u8>,
+    /// The value that comes is one of a secret name.
+    is_secret: bool,
+    /// Tokens that are not out yet, in order.
+    tokens: VecDeque<Token>,
+    /// Escapes in them: start and length.
+    escapes: VecDeque<(u64, u8)>,
+    /// Everything before this was looked at.
+    at: u64,
+}
+
+/// Containers in one another.
+const MAX_DEPTH: usize = 512;
+
+impl Json {
+    pub(super) fn new() -> Json {
+        Json {
+            state: State::LineStart,
+            open: Vec::new(),
+            expects_name: false,
+            name: Vec::new(),
+            in_name: false,
+            scalar: Vec::new(),
+            is_secret: false,
+            tokens: VecDeque::new(),
+            escapes: VecDeque::new(),
+            at: 0,
+        }
+    }
+
+    /// Looks at the next bytes. Gives the tokens that are values of secret names, once they are whole.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut secret: impl FnMut(Token)) {
+        let mut index = 0;
+        while let Some(&byte) = bytes.get(index) {
+            match self.state {
+                State::Text => {
+                    let rest = &bytes[index..];
+                    let skipped = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
+                    if skipped > 0 && rest[skipped - 1] == b'\n' {
+                        self.state = State::LineStart;
+                    }
+                    (index, self.at) = (index + skipped, self.at + skipped as u64);
+                    continue;
+                }
+                State::String => {
+                    let rest = &bytes[index..];
+                    let plain = memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
+                    if self.in_name && self.name.len() < MAX_NAME {
+                        self.name.extend_from_slice(&rest[..plain.min(MAX_NAME)]);
+                    }
+                    if plain > 0 {
+                        (index, self.at) = (index + plain, self.at + plain as u64);
+                        continue;
+                    }
+                    self.string(byte, &mut secret);
+                }
+                _ => self.step(byte, &mut secret),
+            }
+            index += 1;
+            self.at += 1;
+        }
+    }
+
+    /// Ends the text.
+    pub(super) fn finish(&mut self, mut secret: impl FnMut(Token)) {
+        if self.state == State::Scalar && is_scalar(&self.scalar) {
+            self.close(&mut secret);
+        }
+    }
+
+    /// What a number or a literal becomes is known when it is whole.
+    pub(super) fn pending_from(&self) -> u64 {
+        match self.tokens.back() {
+            Some(token) if token.end == u64::MAX && (!token.is_string || (self.is_secret && !self.in_name)) => {
+                token.start
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// Forgets tokens that end before this offset.
+    pub(super) fn forget(&mut self, done: u64) {
+        while self.tokens.front().is_some_and(|token| token.end <= done) {
+            self.tokens.pop_front();
+        }
+        while self.escapes.front().is_some_and(|&(start, len)| start + u64::from(len) <= done) {
+            self.escapes.pop_front();
+        }
+    }
+
+    /// The parts of an interval that are replaced. `None` where the interval stands in no document.
+    pub(super) fn parts(&self, interval: Range<u64>) -> Option<Vec<Part>> {
+        let first = self.tokens.partition_point(|token| token.end <= interval.start);
+        let touched = self.tokens.range(first..).take_while(|token| token.start < interval.end);
+        let parts = touched.filter_map(|token| {
+            if !token.is_string {
+                // A number of which the start is out stays one.
+                let span = Span { start: token.start, end: token.end };
+                return (token.end < u64::MAX).then_some(Part { span, is_string: false });
+            }
+            let (start, end) = (interval.start.max(token.start), interval.end.min(token.end));
+            let (start, end) = (self.outside_escape(start, true), self.outside_escape(end, false));
+            (start < end).then_some(Part { span: Span { start, end }, is_string: true })
+        });
+        let parts: Vec<Part> = parts.collect();
+        (!parts.is_empty()).then_some(parts)
+    }
+
+    /// The interval, and all of a number or a literal into which it reaches.
+    pub(super) fn widened(&self, span: Span) -> Span {
+        let scalar = |offset: u64| {
+            let next = self.tokens.partition_point(|token| token.end <= offset);
+            self.tokens.get(next).filter(|token| !token.is_string && token.start < offset && token.end < u64::MAX)
+        };
+        let start = scalar(span.start).map_or(span.start, |token| token.start);
+        let end = scalar(span.end).map_or(span.end, |token| token.end);
+        Span { start, end }
+    }
+
+    /// This offset, or where the escape ends (or starts) in which it stands.
+    fn outside_escape(&self, offset: u64, up: bool) -> u64 {
+        let next = self.escapes.partition_point(|&(start, len)| start + u64::from(len) <= offset);
+        match self.escapes.get(next) {
+            Some(&(start, len)) if start < offset => {
+                if up {
+                    start + u64::from(len)
+                } else {
+                    start
+                }
+            }
+            _ => offset,
+        }
+    }
+
+    fn string(&mut self, byte: u8, secret: &mut impl FnMut(Token)) {
+        match byte {
+            b'"' => {
+                self.close(secret);
+                self.state = State::Between;
+                if self.in_name {
+                    self.is_secret = is_secret_name(&self.name);
+                    self.in_name = false;
+                }
+            }
+            b'\\' => {
+                self.escapes.push_back((self.at, 1));
+                self.state = State::Escape(1);
+            }
+            // A line feed stands in no string: the document was none, or is broken.
+            _ => self.give_up(byte),
+        }
+    }
+
+    fn step(&mut self, byte: u8, secret: &mut impl FnMut(Token)) {
+        match (self.state, byte) {
+            (State::LineStart, b' ' | b'\t' | b'\r' | b'\n' | 0xEF | 0xBB | 0xBF) => {}
+            (State::LineStart, b'{' | b'[') => {
+                self.open.clear();
+                self.container(byte == b'{');
+            }
+            (State::LineStart, _) => self.give_up(byte),
+            (State::Escape(left), _) => {
+                if let Some(escape) = self.escapes.back_mut() {
+                    escape.1 += 1;
+                }
+                let left = if left == 1 && byte == b'u' && self.escapes.back().is_some_and(|e| e.1 == 2) {
+                    4
+                } else {
+                    left - 1
+                };
+                self.state = if left == 0 { State::String } else { State::Escape(left) };
+            }
+            (State::Scalar, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.') => {
+                self.scalar.push(byte);
+                if self.scalar.len() > MAX_SCALAR {
+                    self.give_up(byte);
+                }
+            }
+            (State::Scalar, _) if is_scalar(&self.scalar) => {
+                self.close(secret);
+                self.state = State::Between;
+                self.step(byte, secret);
+            }
+            (State::Between, b' ' | b'\t' | b'\r' | b'\n') => {}
+            (State::Between, b',') => {
+                self.is_secret = false;
+                self.expects_name = self.open.last() == Some(&true);
+            }
+            (State::Between, b':') if self.open.last() == Some(&true) => self.expects_name = false,
+            (State::Between, b'{' | b'[') => self.container(byte == b'{'),
+            (State::Between, b'}' | b']') => {
+                self.is_secret = false;
+                if self.open.pop() != Some(byte == b'}') {
+                    self.give_up(byte);
+                } else if self.open.is_empty() {
+                    self.state = State::Text;
+                }
+            }
+            (State::Between, b'"') => {
+                self.in_name = self.expects_name;
+                self.name.clear();
+                self.tokens.push_back(Token { start: self.at + 1, end: u64::MAX, is_string: true });
+                self.state = State::String;
+            }
+            (State::Between, b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
+                self.scalar.clear();
+                self.scalar.push(byte);
+                self.tokens.push_back(Token { start: self.at, end: u64::MAX, is_string: false });
+                self.state = State::Scalar;
+            }
+            _ => self.give_up(byte),
+        }
+    }
+
+    fn container(&mut self, is_object: bool) {
+        self.is_secret = false;
+        self.expects_name = is_object;
+        self.open.push(is_object);
+        self.state = State::Between;
+        if self.open.len() > MAX_DEPTH {
+            self.give_up(b'[');
+        }
+    }
+
+    /// The rest of the line is text.
+    fn give_up(&mut self, byte: u8) {
+        if let Some(token) = self.tokens.back_mut().filter(|token| token.end == u64::MAX) {
+            token.end = self.at;
+            token.is_string = true;
+        }
+        self.is_secret = false;
+        self.open.clear();
+        self.state = if byte == b'\n' { State::LineStart } else { State::Text };
+    }
+
+    fn close(&mut self, secret: &mut impl FnMut(Token)) {
+        let end = self.at;
+        let Some(token) = self.tokens.back_mut().filter(|token| token.end == u64::MAX) else { return };
+        token.end = end;
+        if self.is_secret && !self.in_name && token.start < end {
+            secret(*token);
+        }
+    }
+}
+
+fn is_scalar(text: &[u8]) -> bool {
+    let numeric = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    matches!(text, b"true" | b"false" | b"null") || text.iter().all(numeric)
+}
+
+fn is_secret_name(name: &[u8]) -> bool {
+    let plain = name.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase);
+    let plain: Vec<u8> = plain.collect();
+    SECRET_NAMES.iter().any(|secret| secret.as_bytes() == plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str, step: usize) -> (Vec<String>, Vec<String>) {
+        let (mut json, mut secrets) = (Json::new(), Vec::new());
+        let part = |token: Token| text[token.start as usize..token.end as usize].to_owned();
+        text.as_bytes().chunks(step).for_each(|piece| json.feed(piece, |token| secrets.push(part(token))));
+        json.finish(|token| secrets.push(part(token)));
+        (json.tokens.iter().map(|token| part(*token)).collect(), secrets)
+    }
+
+    #[test]
+    fn tokens_of_documents_between_lines_of_text() {
+        let text = "[INFO] no \"document\" 1\n{\"a\": [1.5e3, \"b\\\"\\u0041\", null], \"c\": {}}\nplain \"text\" 2\n {\n  \"d\": true\n}\n";
+        for step in [1, 3, 1000] {
+            assert_eq!(tokens(text, step).0, ["a", "1.5e3", "b\\\"\\u0041", "null", "c", "d", "true"]);
+        }
+    }
+
+    #[test]
+    fn values_of_secret_names_are_told() {
+        let text =
+            "{\"Password\": \"x\", \"api_key\": 12, \"user\": \"password\", \"x-api-key\":\"y\",\"secret\":\"\"}";
+        for step in [1, 7, 1000] {
+            assert_eq!(tokens(text, step).1, ["x", "12", "y"]);
+        }
+    }
+
+    #[test]
+    fn intervals_are_cut_along_tokens() {
+        let text = "{\"a\": \"x\\u0041yz\", \"b\": 123}";
+        let mut json = Json::new();
+        json.feed(text.as_bytes(), |_| ());
+        let parts = |from: usize, to: usize| json.parts(from as u64..to as u64);
+        let part = |start: usize, end: usize, is_string| {
+            let span = Span { start: start as u64, end: end as u64 };
+            Some(vec![Part { span, is_string }])
+        };
+        let x = text.find('x').unwrap();
+        assert_eq!(parts(x, x + 9), part(x, x + 9, true));
+        assert_eq!(parts(x + 2, x + 9), part(x + 7, x + 9, true));
+        let number = text.find("123").unwrap();
+        assert_eq!(parts(number + 1, number + 2), part(number, number + 3, false));
+        assert_eq!(parts(x + 8, number + 1).map(|parts| parts.len()), Some(3));
+        assert_eq!(parts(0, 1), None);
+        let wide = json.widened(Span { start: number as u64 + 1, end: number as u64 + 2 });
+        assert_eq!(wide, Span { start: number as u64, end: number as u64 + 3 });
+    }
+}

@@ -1,0 +1,75 @@
+//! What stands in the place of a secret.
+
+use crate::fingerprint::{Fingerprint, Key};
+use crate::secret::Secret;
+
+/// How a secret is replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Style {
+    /// `[REDACTED:rule]`.
+    #[default]
+    Label,
+    /// `[REDACTED:rule:0123abcd]`: the first eight hex digits of the secret's [`Fingerprint`] under this key, so that one
+    /// secret has one tag wherever it stands.
+    Tag(Key),
+    /// As many asterisks as the secret has bytes. Shows how long it is.
+    Mask,
+    /// Nothing at all.
+    Remove,
+    /// This text, in which `{rule}` is the rule's id or the secret's name.
+    Custom(String),
+}
+
+/// Stands where the marker itself would be, or make, a secret.
+pub(super) const NEUTRAL: &str = "\u{2588}";
+
+impl Style {
+    /// Whether a value is a marker of this style, or of nobody's.
+    pub(super) fn is_marker(&self, value: &[u8]) -> bool {
+        let custom = match self {
+            Style::Custom(text) => text.split("{rule}").next().filter(|start| !start.is_empty()),
+            _ => None,
+        };
+        value.iter().all(|byte| *byte == b'*')
+            || value.strip_prefix(b"\"").unwrap_or(value).starts_with(b"[REDACTED")
+            || value == NEUTRAL.as_bytes()
+            || [&b"null"[..], b"true", b"false"].contains(&value)
+            || custom.is_some_and(|start| value.starts_with(start.as_bytes()))
+    }
+
+    /// The marker for a secret of this rule or name, which has so many bytes in the text.
+    pub(super) fn marker(&self, label: &str, secret: &Secret, len: u64) -> String {
+        match self {
+            Style::Label => format!("[REDACTED:{label}]"),
+            Style::Tag(key) => format!("[REDACTED:{label}:{}]", tag(key, label, secret)),
+            Style::Mask => "*".repeat(len as usize),
+            Style::Remove => String::new(),
+            Style::Custom(text) => text.replace("{rule}", label),
+        }
+    }
+}
+
+/// The first eight hex digits of a fingerprint.
+pub(super) fn tag(key: &Key, label: &str, secret: &Secret) -> String {
+    let mut tag = Fingerprint::new(key, label, secret).to_string();
+    tag.truncate(8);
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_show_nothing_of_the_secret() {
+        let secret = Secret::new(b"quartz-0123");
+        let marker = |style: &Style| style.marker("test-key", &secret, 11);
+        assert_eq!(marker(&Style::Label), "[REDACTED:test-key]");
+        assert_eq!(marker(&Style::Mask), "***********");
+        assert_eq!(marker(&Style::Remove), "");
+        assert_eq!(marker(&Style::Custom("<{rule}>".to_owned())), "<test-key>");
+        let tag = marker(&Style::Tag(Key::from_bytes([7; 32])));
+        assert!(tag.starts_with("[REDACTED:test-key:") && tag.len() == "[REDACTED:test-key:]".len() + 8);
+    }
+}

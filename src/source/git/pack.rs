@@ -1,0 +1,223 @@
+//! A pack: entries one after the other, each a whole object or a delta.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use super::index::PackIndex;
+use super::inflate::Inflater;
+use super::{ObjectError, ObjectId, ObjectKind};
+
+/// A pack and its index, in memory as far as they are looked at.
+#[derive(Debug)]
+pub(crate) struct Pack {
+    pub(crate) path: PathBuf,
+    bytes: Mmap,
+    index_bytes: Mmap,
+    index: PackIndex,
+    hash_len: usize,
+    /// Positions in the index by the offsets of their entries: a position and its offset are a *slot*.
+    slots: Vec<(u64, u32)>,
+    /// Positions whose entries the index does not place in the pack.
+    pub(crate) misplaced: Vec<u32>,
+}
+
+/// What an entry is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryKind<'p> {
+    Whole(ObjectKind),
+    /// A delta against the entry at this offset.
+    OffsetDelta(u64),
+    /// A delta against the object with this id.
+    RefDelta(&'p [u8]),
+}
+
+/// The start of an entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EntryHeader<'p> {
+    pub(crate) kind: EntryKind<'p>,
+    /// How long the object is, or the delta.
+    pub(crate) len: u64,
+    /// What follows the header, up to the next entry.
+    pub(crate) stream: &'p [u8],
+}
+
+/// Maps a file that git never changes once it has its name.
+pub(crate) fn map(path: &Path) -> std::io::Result<Mmap> {
+    let file = File::open(path)?;
+    // SAFETY: packs and indices are written under another name and renamed when complete, and nothing changes them
+    // afterwards. Should something truncate the file all the same, the process ends by a signal; no memory is harmed.
+    unsafe { Mmap::map(&file) }
+}
+
+impl Pack {
+    /// Opens a pack by the path of its index.
+    pub(crate) fn open(index_path: &Path, hash_len: usize) -> Result<Pack, String> {
+        let path = index_path.with_extension("pack");
+        let index_bytes = map(index_path).map_err(|error| error.to_string())?;
+        let bytes = map(&path).map_err(|error| format!("its pack: {error}"))?;
+        let index = PackIndex::open(&index_bytes, hash_len)?;
+        match bytes.get(..12) {
+            Some([b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..]) => {}
+            _ => return Err("the pack does not start as one".to_owned()),
+        }
+        if bytes.len() < 12 + hash_len {
+            return Err("the pack is too short".to_owned());
+        }
+        let end = (bytes.len() - hash_len) as u64;
+        let (mut slots, mut misplaced) = (Vec::with_capacity(index.count() as usize), Vec::new());
+        for position in 0..index.count() {
+            match index.offset(&index_bytes, position).filter(|offset| (12..end).contains(offset)) {
+                Some(offset) => slots.push((offset, position)),
+                None => misplaced.push(position),
+            }
+        }
+        slots.sort_unstable();
+        Ok(Pack { path, bytes, index_bytes, index, hash_len, slots, misplaced })
+    }
+
+    /// What about the pack does not agree with its index, where something does not.
+    pub(crate) fn disagreement(&self) -> Option<&'static str> {
+        let counted = self.bytes[8..12].iter().fold(0u32, |count, byte| count << 8 | u32::from(*byte));
+        if self.bytes[self.bytes.len() - self.hash_len..] != *self.index.pack_checksum(&self.index_bytes) {
+            Some("its index was made for another pack, or it was cut short")
+        } else if counted != self.index.count() {
+            Some("its index lists another number of objects than it has")
+        } else {
+            None
+        }
+    }
+
+    /// How many objects its index lists.
+    pub(crate) fn count(&self) -> u32 {
+        self.index.count()
+    }
+
+    /// How many entries stand in the pack.
+    pub(crate) fn slot_count(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// The position in the index of an entry.
+    pub(crate) fn position(&self, slot: u32) -> u32 {
+        self.slots[slot as usize].1
+    }
+
+    /// The slot of the entry that starts at `offset`.
+    pub(crate) fn slot_at(&self, offset: u64) -> Option<u32> {
+        self.slots.binary_search_by_key(&offset, |slot| slot.0).ok().map(|slot| slot as u32)
+    }
+
+    /// The slot of the object at a position of the index.
+    pub(crate) fn slot_of(&self, position: u32) -> Option<u32> {
+        self.index.offset(&self.index_bytes, position).and_then(|offset| self.slot_at(offset))
+    }
+
+    pub(crate) fn id_bytes(&self, position: u32) -> &[u8] {
+        self.index.id(&self.index_bytes, position)
+    }
+
+    pub(crate) fn id(&self, position: u32) -> Option<ObjectId> {
+        self.index.object_id(&self.index_bytes, position)
+    }
+
+    pub(crate) fn find(&self, id: &[u8]) -> Option<u32> {
+        self.index.find(&self.index_bytes, id)
+    }
+
+    /// The position of the first id that is not less than this.
+    pub(crate) fn lower_bound(&self, id: &[u8]) -> u32 {
+        self.index.lower_bound(&self.index_bytes, id)
+    }
+
+    /// Reads the header of an entry.
+    pub(crate) fn header(&self, slot: u32) -> Result<EntryHeader<'_>, ObjectError> {
+        let malformed = ObjectError::Corrupt("its entry is malformed");
+        let offset = self.slots[slot as usize].0;
+        let end = self.slots.get(slot as usize + 1).map_or((self.bytes.len() - self.hash_len) as u64, |next| next.0);
+        let mut rest = self.bytes.get(offset as usize..end as usize).ok_or(malformed)?;
+        let mut byte = || {
+            let (&byte, after) = rest.split_first().ok_or(malformed)?;
+            rest = after;
+            Ok(byte)
+        };
+        let first = byte()?;
+        let (mut len, mut shift, mut last) = (u64::from(first & 0x0F), 4, first);
+        while last & 0x80 != 0 {
+            last = byte()?;
+            let part = u64::from(last & 0x7F);
+            len |= part.checked_shl(shift).filter(|moved| moved >> shift == part).ok_or(malformed)?;
+            shift += 7;
+        }
+        let kind = match first >> 4 & 7 {
+            1 => EntryKind::Whole(ObjectKind::Commit),
+            2 => EntryKind::Whole(ObjectKind::Tree),
+            3 => EntryKind::Whole(ObjectKind::Blob),
+            4 => EntryKind::Whole(ObjectKind::Tag),
+            6 => {
+                let mut last = byte()?;
+                let mut back = u64::from(last & 0x7F);
+                while last & 0x80 != 0 {
+                    last = byte()?;
+                    back = back.checked_add(1).and_then(|back| back.checked_mul(128)).ok_or(malformed)?;
+                    back |= u64::from(last & 0x7F);
+                }
+                EntryKind::OffsetDelta(offset.checked_sub(back).filter(|_| back > 0).ok_or(malformed)?)
+            }
+            7 => {
+                let (id, after) = rest.split_at_checked(self.hash_len).ok_or(malformed)?;
+                rest = after;
+                EntryKind::RefDelta(id)
+            }
+            _ => return Err(malformed),
+        };
+        Ok(EntryHeader { kind, len, stream: rest })
+    }
+
+    /// The slot of the base of a delta; `None` for a whole object.
+    pub(crate) fn base(&self, header: &EntryHeader<'_>) -> Result<Option<u32>, ObjectError> {
+        let missing = ObjectError::Corrupt("the base of its delta is not in its pack");
+        match header.kind {
+            EntryKind::Whole(_) => Ok(None),
+            EntryKind::OffsetDelta(offset) => self.slot_at(offset).map(Some).ok_or(missing),
+            EntryKind::RefDelta(id) => {
+                self.find(id).and_then(|position| self.slot_of(position)).map(Some).ok_or(missing)
+            }
+        }
+    }
+
+    /// Fills `out` with the object of an entry, made anew from the start of its chain of deltas.
+    pub(crate) fn rebuild(
+        &self,
+        slot: u32,
+        inflater: &mut Inflater,
+        out: &mut Vec<u8>,
+    ) -> Result<ObjectKind, ObjectError> {
+        let mut chain = vec![slot];
+        let kind = loop {
+            let last = chain[chain.len() - 1];
+            let header = self.header(last)?;
+            match (header.kind, self.base(&header)?) {
+                (EntryKind::Whole(kind), _) => break kind,
+                (_, Some(base)) => chain.push(base),
+                (_, None) => return Err(ObjectError::Corrupt("its entry is malformed")),
+            }
+            if chain.len() > self.slots.len() {
+                return Err(ObjectError::Corrupt("its deltas go round in a circle"));
+            }
+        };
+        let (mut base, mut copies, mut delta) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(slot) = chain.pop() {
+            let header = self.header(slot)?;
+            if matches!(header.kind, EntryKind::Whole(_)) {
+                inflater.exactly(header.stream, header.len, out)?;
+            } else {
+                std::mem::swap(&mut base, out);
+                inflater.exactly(header.stream, header.len, &mut delta)?;
+                super::delta::apply(&delta, &base, super::MAX_OBJECT_LEN, out, &mut copies)?;
+            }
+        }
+        Ok(kind)
+    }
+}

@@ -1,0 +1,259 @@
+//! A repository on disk: its folders, refs and settings, read as text.
+//!
+//! A library would do as well, were it not for two things: repositories of SHA-256 are beyond the stable ones, and none
+//! is needed for what is a handful of small text files. No configuration is obeyed here that names a program or a file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{ObjectId, ObjectNumber, Store};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Symbolic refs may point to symbolic refs, this deep.
+const MAX_SYMBOLIC: usize = 8;
+/// Folders of refs are entered this deep.
+const MAX_REF_DEPTH: usize = 64;
+
+/// A repository and what its refs point to.
+#[derive(Debug)]
+pub(crate) struct Repository {
+    /// The folder of this working tree's state: `.git`, or one in `.git/worktrees`.
+    pub(crate) git_dir: PathBuf,
+    /// The folder that all working trees share.
+    pub(crate) common_dir: PathBuf,
+    /// How many bytes an object id has.
+    pub(crate) hash_len: usize,
+    /// Full names of refs and what they point to, by name; `HEAD` among them.
+    pub(crate) refs: BTreeMap<String, ObjectId>,
+    /// The full name of the branch that is checked out.
+    pub(crate) branch: Option<String>,
+    /// Commits whose parents were left out when it was cloned.
+    pub(crate) shallow: Vec<ObjectId>,
+    /// Whether objects may be missing that another repository has promised.
+    pub(crate) is_partial: bool,
+    /// What could not be read, and why.
+    pub(crate) unreadable: Vec<(String, String)>,
+}
+
+impl Repository {
+    /// Finds the repository that `path` is, or is in.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn discover(path: &Path) -> Result<Repository> {
+        let start =
+            fs::canonicalize(path).map_err(|error| Error::new(ErrorKind::Io, error.to_string()).in_file(path))?;
+        let git_dir = start.ancestors().find_map(git_dir).ok_or_else(|| {
+            Error::new(ErrorKind::Config, "this is no git repository, and no folder above it is one").in_file(path)
+        })?;
+        Repository::open(git_dir)
+    }
+
+    fn open(git_dir: PathBuf) -> Result<Repository> {
+        let common_dir = match fs::read_to_string(git_dir.join("commondir")) {
+            Ok(text) => git_dir.join(text.trim_end()),
+            Err(_) => git_dir.clone(),
+        };
+        let settings = Settings::read(&common_dir.join("config"));
+        let mut repository = Repository {
+            hash_len: if settings.is_sha256 { 32 } else { 20 },
+            refs: BTreeMap::new(),
+            branch: None,
+            shallow: Vec::new(),
+            is_partial: settings.is_partial,
+            unreadable: Vec::new(),
+            git_dir,
+            common_dir,
+        };
+        if settings.has_reftable {
+            let why = "refs in a reftable are not read; all objects are examined all the same";
+            repository.unreadable.push((repository.common_dir.join("reftable").display().to_string(), why.to_owned()));
+        }
+        repository.read_refs();
+        let shallow = fs::read_to_string(repository.common_dir.join("shallow")).unwrap_or_default();
+        repository.shallow = shallow.lines().filter_map(|line| ObjectId::from_hex(line.trim().as_bytes())).collect();
+        Ok(repository)
+    }
+
+    /// The folder of its objects.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.common_dir.join("objects")
+    }
+
+    fn read_refs(&mut self) {
+        let packed = fs::read(self.common_dir.join("packed-refs")).unwrap_or_default();
+        for line in String::from_utf8_lossy(&packed).lines() {
+            let Some((id, name)) = line.split_once(' ').filter(|(id, _)| !id.starts_with(['#', '^'])) else { continue };
+            if let Some(id) = self.id(id) {
+                self.refs.insert(name.to_owned(), id);
+            }
+        }
+        let common_dir = self.common_dir.clone();
+        self.read_ref_folder(&common_dir, "refs", 0);
+        if self.git_dir != common_dir {
+            self.read_ref_folder(&self.git_dir.clone(), "refs", 0);
+        }
+        let head = self.git_dir.join("HEAD");
+        let target = fs::read_to_string(&head).unwrap_or_default();
+        self.branch = target.trim_end().strip_prefix("ref: ").map(str::to_owned);
+        for (folder, name) in self.heads() {
+            if let Some(id) = self.resolve(&folder.join("HEAD")) {
+                self.refs.insert(name, id);
+            }
+        }
+    }
+
+    /// The folders with a `HEAD`, and how it is called: this working tree's and those of others.
+    fn heads(&self) -> Vec<(PathBuf, String)> {
+        let mut heads = vec![(self.git_dir.clone(), "HEAD".to_owned())];
+        let others =
+            fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().filter_map(std::io::Result::ok);
+        heads.extend(
+            others.map(|entry| (entry.path(), format!("worktrees/{}/HEAD", entry.file_name().to_string_lossy()))),
+        );
+        heads
+    }
+
+    fn read_ref_folder(&mut self, root: &Path, name: &str, depth: usize) {
+        let Ok(entries) = fs::read_dir(root.join(name)) else { return };
+        for entry in entries.filter_map(std::io::Result::ok) {
+            let Ok(file) = entry.file_name().into_string() else { continue };
+            let name = format!("{name}/{file}");
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() && depth < MAX_REF_DEPTH {
+                self.read_ref_folder(root, &name, depth + 1);
+            } else if kind.is_file() && !name.ends_with(".lock") {
+                match self.resolve(&entry.path()) {
+                    Some(id) => drop(self.refs.insert(name, id)),
+                    // A branch that HEAD names and that has no commit yet has no file; this one has.
+                    None if fs::read_to_string(entry.path()).is_ok_and(|text| text.starts_with("ref: ")) => {}
+                    None => self.unreadable.push((name, "the ref names no object".to_owned())),
+                }
+            }
+        }
+    }
+
+    /// What a file of a ref names in the end.
+    fn resolve(&self, file: &Path) -> Option<ObjectId> {
+        let mut text = fs::read_to_string(file).ok()?;
+        for _ in 0..MAX_SYMBOLIC {
+            let Some(name) = text.trim_end().strip_prefix("ref: ").map(str::trim) else { break };
+            if let Some(id) = self.refs.get(name) {
+                return Some(*id);
+            }
+            // A name with dots could lead out of the repository.
+            if name.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+                return None;
+            }
+            text = fs::read_to_string(self.common_dir.join(name)).ok()?;
+        }
+        self.id(text.split_whitespace().next()?)
+    }
+
+    fn id(&self, hex: &str) -> Option<ObjectId> {
+        ObjectId::from_hex(hex.as_bytes()).filter(|id| id.as_bytes().len() == self.hash_len)
+    }
+
+    /// What a name stands for, as git reads it: a ref, in full or in short, or the start of an object id.
+    pub(crate) fn find(&self, name: &str, store: &Store) -> Option<ObjectNumber> {
+        let candidates = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
+        let by_ref = candidates.iter().find_map(|start| self.refs.get(&format!("{start}{name}")));
+        let by_ref = by_ref.or_else(|| self.refs.get(&format!("refs/remotes/{name}/HEAD")));
+        match by_ref {
+            Some(id) => store.find(id.as_bytes()),
+            None => store.find_short(name),
+        }
+    }
+
+    /// Text files of the repository itself that may hold secrets, and how they are called in reports.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, String)> {
+        const NAMES: [&str; 9] = [
+            "config",
+            "config.worktree",
+            "description",
+            "COMMIT_EDITMSG",
+            "FETCH_HEAD",
+            "MERGE_MSG",
+            "SQUASH_MSG",
+            "TAG_EDITMSG",
+            "NOTES_EDITMSG",
+        ];
+        let mut files = Vec::new();
+        let mut folders = vec![(self.common_dir.clone(), ".git".to_owned())];
+        let worktrees = fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten();
+        folders.extend(
+            worktrees
+                .filter_map(std::io::Result::ok)
+                .map(|entry| (entry.path(), format!(".git/worktrees/{}", entry.file_name().to_string_lossy()))),
+        );
+        for (folder, name) in folders {
+            files.extend(NAMES.iter().map(|file| (folder.join(file), format!("{name}/{file}"))));
+            list_files(&folder.join("logs"), &format!("{name}/logs"), 0, &mut files);
+        }
+        files.retain(|(path, _)| fs::symlink_metadata(path).is_ok_and(|data| data.is_file()));
+        files.sort_by(|a, b| a.1.cmp(&b.1));
+        files
+    }
+}
+
+fn list_files(folder: &Path, name: &str, depth: usize, files: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(std::io::Result::ok) {
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth < MAX_REF_DEPTH => list_files(&entry.path(), &name, depth + 1, files),
+            Ok(kind) if kind.is_file() => files.push((entry.path(), name)),
+            _ => {}
+        }
+    }
+}
+
+/// The folder of a repository: `folder` itself, its `.git`, or what its file `.git` names.
+fn git_dir(folder: &Path) -> Option<PathBuf> {
+    let is_git_dir = |folder: &Path| {
+        folder.join("HEAD").is_file()
+            && (folder.join("objects").is_dir() && folder.join("refs").is_dir() || folder.join("commondir").is_file())
+    };
+    let inner = folder.join(".git");
+    if is_git_dir(&inner) {
+        return Some(inner);
+    }
+    if let Ok(text) = fs::read_to_string(&inner)
+        && let Some(path) = text.trim_end().strip_prefix("gitdir: ")
+    {
+        return Some(folder.join(path)).filter(|path| is_git_dir(path));
+    }
+    Some(folder.to_owned()).filter(|folder| is_git_dir(folder))
+}
+
+/// What matters of a repository's configuration.
+#[derive(Debug, Default)]
+struct Settings {
+    is_sha256: bool,
+    is_partial: bool,
+    has_reftable: bool,
+}
+
+impl Settings {
+    fn read(file: &Path) -> Settings {
+        let mut settings = Settings::default();
+        let text = fs::read(file).unwrap_or_default();
+        let mut section = String::new();
+        for line in String::from_utf8_lossy(&text).lines().map(str::trim) {
+            if let Some(header) = line.strip_prefix('[') {
+                section = header.split([']', ' ', '"']).next().unwrap_or_default().to_ascii_lowercase();
+                continue;
+            }
+            let (key, value) = line.split_once('=').map_or((line, "true"), |(key, value)| (key.trim(), value.trim()));
+            let is = |value: &str, other: &str| value.trim_matches('"').eq_ignore_ascii_case(other);
+            match (section.as_str(), key.to_ascii_lowercase().as_str()) {
+                ("extensions", "objectformat") => settings.is_sha256 = is(value, "sha256"),
+                ("extensions", "refstorage") => settings.has_reftable = is(value, "reftable"),
+                ("extensions", "partialclone") => settings.is_partial = true,
+                ("remote", "promisor") => settings.is_partial |= is(value, "true"),
+                _ => {}
+            }
+        }
+        settings
+    }
+}

@@ -26,6 +26,8 @@ pub struct Config {
     pub min_severity: Option<Severity>,
     /// The least confidence to report, from 0 to 1.
     pub min_confidence: Option<f32>,
+    /// Whether files of other tools that lie beside what is scanned are read. They are unless this says no.
+    pub other_tools: Option<bool>,
     /// The baseline; relative to the configuration file.
     pub baseline: Option<PathBuf>,
     /// Settings for a part of the tree.
@@ -53,8 +55,16 @@ impl Config {
     /// When it cannot be read, is no TOML, or has an unknown key or a bad value.
     pub fn from_file(path: &Path) -> Result<Config> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::new(ErrorKind::Io, e.to_string()).in_file(path))?;
+        Config::from_toml(path, &text)
+    }
+
+    /// The same of its text; files that it names are looked for beside `path`.
+    ///
+    /// # Errors
+    /// As [`Config::from_file`], but for reading.
+    pub fn from_toml(path: &Path, text: &str) -> Result<Config> {
         let mut config: Config =
-            toml::from_str(&text).map_err(|e| Error::new(ErrorKind::Syntax, e.to_string()).in_file(path))?;
+            toml::from_str(text).map_err(|e| Error::new(ErrorKind::Syntax, e.to_string()).in_file(path))?;
         if let Some(confidence) = config.min_confidence.filter(|c| !(0.0..=1.0).contains(c)) {
             let message = format!("`min-confidence` is {confidence}; it is a number from 0 to 1");
             return Err(Error::new(ErrorKind::Config, message).in_file(path));

@@ -2,6 +2,8 @@
 
 mod byteset;
 mod checksum;
+#[cfg(feature = "compat")]
+pub mod compat;
 pub mod config;
 mod decode;
 mod engine;

@@ -197,3 +197,57 @@ fn a_rule_shows_what_to_do() {
         assert!(shown.contains(text), "{text} is missing:\n{shown}");
     }
 }
+
+#[test]
+fn a_history_is_scanned_as_gitleaks_would_be_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(args).current_dir(folder.path());
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        for key in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{key}_NAME"), "Ada").env(format!("GIT_{key}_EMAIL"), "ada@example.com");
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let commit = |message: &str| {
+        git(&["add", "-A"]);
+        git(&["commit", "-q", "-m", message]);
+        git(&["rev-parse", "HEAD"])
+    };
+    git(&["init", "-q"]);
+    let config = "[[rules]]\nid = 'zk'\nregex = 'zk_[a-c]{4,}'\n[[rules.allowlists]]\npaths = ['^docs/']\n";
+    write(".gitleaks.toml", config);
+    std::fs::create_dir(folder.path().join("docs")).unwrap();
+    write("docs/a.txt", "zk_abca\n");
+    write("app.conf", "x\nkey zk_abcabc\n");
+    let first = commit("Start");
+    // The second version is a delta of the first, and in it the match goes on.
+    write("app.conf", "x\nkey zk_abcabcabc\n");
+    let second = commit("Change");
+    write("app.conf", "x\n");
+    commit("Forget");
+    git(&["gc", "-q"]);
+    let detect = |more: &[&str]| {
+        let source = folder.path().to_str().unwrap();
+        let ignore = folder.path().join(".gitleaksignore");
+        let args = ["detect", "--source", source, "-i", ignore.to_str().unwrap(), "-r", "-", "-f", "json"];
+        let output = keyscan(&[&args, more].concat(), b"");
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let found = found.as_array().cloned().unwrap_or_default();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let mut found: Vec<[String; 3]> =
+            found.iter().map(|one| [text(&one["Commit"]), text(&one["Fingerprint"]), text(&one["Message"])]).collect();
+        found.sort_by_key(|one| one[2].clone());
+        (output.status.code(), found)
+    };
+    let told = |commit: &str, message: &str| [commit.to_owned(), format!("{commit}:app.conf:zk:2"), message.to_owned()];
+    assert_eq!(detect(&[]), (Some(1), vec![told(&second, "Change"), told(&first, "Start")]));
+    let range = format!("--log-opts={first}..{second}");
+    assert_eq!(detect(&[&range]), (Some(1), vec![told(&second, "Change")]));
+    write(".gitleaksignore", &format!("{first}:app.conf:zk:2\n"));
+    assert_eq!(detect(&[]), (Some(1), vec![told(&second, "Change")]));
+}

@@ -12,8 +12,11 @@ use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{self, NFA};
+use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, PatternID};
+
+use crate::rule::SecretPart;
 
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,17 @@ pub(crate) enum Attempt {
     NoMatch,
     /// It matches up to this offset, whatever follows.
     Match(usize),
+    /// It depends on bytes that are not there yet.
+    Incomplete,
+}
+
+/// What a search of a window came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// The regex matches nowhere in it.
+    None,
+    /// It matches somewhere in it.
+    Somewhere,
     /// It depends on bytes that are not there yet.
     Incomplete,
 }
@@ -56,7 +70,8 @@ pub(super) struct MatcherCache(Box<Caches>);
 #[derive(Debug)]
 struct Caches {
     dfa: Cache,
-    captures: Option<(pikevm::Cache, usize)>,
+    /// With the number of the group `secret`.
+    captures: Option<(pikevm::Cache, Option<usize>)>,
 }
 
 impl Matcher {
@@ -72,9 +87,9 @@ impl Matcher {
     /// A cache for this matcher; `None` when the regex does not compile (admission checks that it does).
     pub(super) fn cache(&self, source: &str, secret_group: bool) -> Option<MatcherCache> {
         let compiled = self.compiled(source, secret_group).as_ref().ok()?;
-        let captures = compiled.captures.as_ref().and_then(|vm| {
-            let group = vm.get_nfa().group_info().to_index(PatternID::ZERO, "secret")?;
-            Some((vm.create_cache(), group))
+        let captures = compiled.captures.as_ref().map(|vm| {
+            let group = vm.get_nfa().group_info().to_index(PatternID::ZERO, "secret");
+            (vm.create_cache(), group)
         });
         Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), captures })))
     }
@@ -135,6 +150,36 @@ impl Matcher {
         (result(matched), window.len() + 1)
     }
 
+    /// Whether the regex matches anywhere in the window, as far as can be told from it; `more` says that the text may
+    /// go on where it ends now. Also answers how many bytes were looked at.
+    pub(super) fn seek(
+        &self,
+        cache: &mut MatcherCache,
+        text: &[u8],
+        window: Range<usize>,
+        more: bool,
+    ) -> (Sought, usize) {
+        let Some(Ok(compiled)) = self.0.get() else { return (Sought::None, 0) };
+        let (dfa, cache) = (&compiled.dfa, &mut cache.0.dfa);
+        let Ok(mut state) = dfa.start_state_forward(cache, &Input::new(text).span(window.clone())) else {
+            return (Sought::None, 0);
+        };
+        for at in window.clone() {
+            let Ok(next) = dfa.next_state(cache, state, text[at]) else { return (Sought::Somewhere, 0) };
+            state = next;
+            if state.is_tagged() && state.is_match() {
+                return (Sought::Somewhere, at - window.start + 1);
+            }
+        }
+        let end = match text.get(window.end) {
+            Some(&byte) => dfa.next_state(cache, state, byte),
+            None if more => return (Sought::Incomplete, 0),
+            None => dfa.next_eoi_state(cache, state),
+        };
+        let sought = if end.is_ok_and(|state| !state.is_match()) { Sought::None } else { Sought::Somewhere };
+        (sought, window.len() + 1)
+    }
+
     /// Where the secret of a match that starts at `window.start` starts at the earliest, given that the text goes on
     /// behind the window: its end when that is where, or behind. `None` when nothing can match there any more.
     pub(super) fn earliest_secret(&self, text: &[u8], window: Range<usize>) -> Option<usize> {
@@ -146,15 +191,43 @@ impl Matcher {
 
     /// Where the secret stands in a match.
     pub(super) fn secret(&self, cache: &mut MatcherCache, text: &[u8], matched: Range<usize>) -> Range<usize> {
-        let Some(vm) = self.0.get().and_then(|compiled| compiled.as_ref().ok()?.captures.as_ref()) else {
-            return matched;
-        };
-        let Some((cache, group)) = &mut cache.0.captures else { return matched };
-        let input = Input::new(text).span(matched.clone()).anchored(Anchored::Yes);
-        let mut captures = vm.create_captures();
-        vm.captures(cache, input, &mut captures);
-        captures.get_group(*group).map_or(matched, |span| span.start..span.end)
+        let group = cache.0.captures.as_ref().and_then(|(_, group)| *group);
+        let groups = group.and_then(|group| Some((group, self.groups(cache, text, &matched)?)));
+        groups.and_then(|(group, groups)| groups.get_group(group)).map_or(matched, |span| span.start..span.end)
     }
+
+    /// Where a part of a match stands.
+    pub(super) fn part(
+        &self,
+        cache: &mut MatcherCache,
+        text: &[u8],
+        matched: Range<usize>,
+        part: SecretPart,
+    ) -> Range<usize> {
+        let groups = if part == SecretPart::Whole { None } else { self.groups(cache, text, &matched) };
+        let found = match (part, groups) {
+            (SecretPart::Group(number), Some(groups)) => groups.get_group(number),
+            (SecretPart::FirstGroup, Some(groups)) => groups.iter().skip(1).flatten().find(|group| !group.is_empty()),
+            _ => None,
+        };
+        found.map_or_else(|| without_line_feeds(text, matched), |span| span.start..span.end)
+    }
+
+    fn groups(&self, cache: &mut MatcherCache, text: &[u8], matched: &Range<usize>) -> Option<Captures> {
+        let vm = self.0.get()?.as_ref().ok()?.captures.as_ref()?;
+        let (cache, _) = cache.0.captures.as_mut()?;
+        let mut captures = vm.create_captures();
+        vm.captures(cache, Input::new(text).span(matched.clone()).anchored(Anchored::Yes), &mut captures);
+        Some(captures)
+    }
+}
+
+/// A range less the line feeds at its ends.
+fn without_line_feeds(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let inner = &text[range.clone()];
+    let Some(first) = inner.iter().position(|&byte| byte != b'\n') else { return range };
+    let last = inner.iter().rposition(|&byte| byte != b'\n').unwrap_or(first);
+    range.start + first..range.start + last + 1
 }
 
 /// Whether every byte that could follow leads to the dead state, and so does the end of the text.

@@ -2,6 +2,7 @@
 
 pub(crate) mod assign;
 mod escaped;
+mod foreign;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
@@ -17,6 +18,7 @@ pub(crate) mod validate;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use self::foreign::ForeignRules;
 use self::keyword::KeywordIndex;
 use self::lists::Lists;
 use self::matcher::{Matcher, MatcherCache};
@@ -42,6 +44,10 @@ enum Target {
     Literal { rule: usize, min_before: usize, max_before: usize },
     /// A run with which the matches of some rules start.
     Run { run: usize },
+    /// The same, of a rule of another tool; its number among these.
+    Foreign { number: usize, min_before: usize, max_before: usize },
+    /// A word that such a rule asks for.
+    Nearby { number: usize },
     /// A keyword of `len` bytes before the match.
     Keyword { rule: usize, len: usize, distance: usize },
 }
@@ -55,7 +61,8 @@ struct Engine {
     /// By the id of the anchor: literals first, then runs.
     targets: Lists<Target>,
     keywords: KeywordIndex,
-    /// No match starts farther than this before its anchor.
+    foreign: ForeignRules,
+    /// No match of a rule of our own starts farther than this before its anchor.
     max_before: usize,
     /// The same, for anchors that are not [far](FAR).
     near_before: usize,
@@ -79,8 +86,19 @@ impl Engine {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
+        let foreign = ForeignRules::new(&rules);
         let (mut max_before, mut near_before, mut max_after, mut by_keyword) = (0, 0, 0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
+            if let Some(asks) = spec.foreign.as_deref() {
+                let number = foreign.number(rule);
+                anchored.extend(asks.nearby.iter().map(|word| (word.as_slice(), true, Target::Nearby { number })));
+                let anchors = if let WayIn::Literals(anchors) = &spec.way_in { anchors.as_slice() } else { &[] };
+                anchored.extend(anchors.iter().map(|anchor| {
+                    let (min_before, max_before) = (anchor.min_before, anchor.max_before);
+                    (&*anchor.bytes, anchor.ignore_case, Target::Foreign { number, min_before, max_before })
+                }));
+                continue;
+            }
             match &spec.way_in {
                 WayIn::Literals(anchors) => {
                     for anchor in anchors {
@@ -99,6 +117,8 @@ impl Engine {
                     rules.push(rule);
                 }
                 WayIn::Keywords => by_keyword.push(rule),
+                // For rules of other tools only.
+                WayIn::Everywhere => {}
             }
         }
         // A search for a class that hardly any rule has costs more than the words that these rules need anyway.
@@ -139,6 +159,7 @@ impl Engine {
             prefilter,
             targets,
             keywords,
+            foreign,
             max_before,
             tail,
             near_before,
@@ -182,14 +203,7 @@ impl Scanner {
     /// # Errors
     /// When a regex takes more memory than a rule may.
     pub fn compile(&self) -> Result<()> {
-        for (rule, matcher) in self.engine.rules.iter().zip(&self.engine.matchers) {
-            if let Pattern::Regex { source, secret_group } = &rule.pattern {
-                matcher.compile(source, *secret_group).map_err(|why| {
-                    Error::new(ErrorKind::Rule, format!("the regex cannot be compiled: {why}")).in_rule(&rule.id)
-                })?;
-            }
-        }
-        Ok(())
+        self.engine.rules.iter().zip(&self.engine.matchers).try_for_each(|(rule, matcher)| compile(rule, matcher))
     }
 
     /// The rules, by id; [`Finding::rule`] is an index into them.
@@ -208,7 +222,7 @@ impl Scanner {
         scratch.prepare(self);
         let window = Window { bytes, base: 0, last: true };
         scratch.state.advance(self, &mut scratch.caches, window, &mut sink);
-        Coverage { skipped_attempts: scratch.state.plain.skipped + scratch.state.wide.skipped }
+        scratch.state.coverage()
     }
 
     /// The findings of a whole unit, in the order of their places.
@@ -233,6 +247,19 @@ impl Scanner {
         let _complete = self.scan_with(bytes, &mut scratch, |_, _| ());
         scratch.state.plain.trace.unwrap_or_default()
     }
+}
+
+fn compile(rule: &Rule, matcher: &Matcher) -> Result<()> {
+    let Pattern::Regex { source, secret_group } = &rule.pattern else { return Ok(()) };
+    matcher
+        .compile(source, *secret_group)
+        .map_err(|why| Error::new(ErrorKind::Rule, format!("the regex cannot be compiled: {why}")).in_rule(&rule.id))
+}
+
+/// Whether a rule's regex can be compiled, and why not.
+#[cfg_attr(not(feature = "compat"), expect(dead_code, reason = "for rules of other tools"))]
+pub(crate) fn check_regex(rule: &Rule) -> Result<()> {
+    compile(rule, &Matcher::default())
 }
 
 /// What one thread needs to scan: buffers and caches, reused from unit to unit.
@@ -267,6 +294,6 @@ impl Scratch {
             self.caches.clear();
             self.caches.resize_with(scanner.engine.rules.len(), || None);
         }
-        self.state.clear(scanner.engine.rules.len());
+        self.state.clear(&scanner.engine);
     }
 }

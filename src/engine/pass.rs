@@ -8,6 +8,7 @@
 //!
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
+use super::foreign::ForeignPass;
 use super::keyword::{Nearby, SeenRun};
 use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
@@ -37,7 +38,7 @@ pub(super) struct Window<'t> {
 }
 
 impl Window<'_> {
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.base + self.bytes.len() as u64
     }
 
@@ -102,6 +103,7 @@ pub(super) struct Pass {
     states: Vec<RuleState>,
     touched: Vec<usize>,
     pub(super) resolver: Resolver,
+    foreign: ForeignPass,
     buffers: Buffers,
     /// Runs of a block, by offset.
     runs: Vec<SeenRun>,
@@ -112,7 +114,7 @@ pub(super) struct Pass {
     /// What the last settling came to.
     settled_to: u64,
     /// Attempts that were not made because their rule had looked at too many bytes.
-    pub(super) skipped: u64,
+    skipped: u64,
     /// Filled when there.
     pub(super) trace: Option<Vec<Trace>>,
     /// Takes matches, instead of the resolver, when there.
@@ -149,7 +151,7 @@ impl FarAnchor {
 pub(super) const SHORT_READ: u64 = 256;
 
 impl Pass {
-    pub(super) fn clear(&mut self, rules: usize) {
+    pub(super) fn clear(&mut self, engine: &Engine) {
         self.anchored_to = 0;
         self.settled_to = 0;
         self.queue.clear();
@@ -157,7 +159,8 @@ impl Pass {
         for rule in self.touched.drain(..) {
             self.states[rule] = RuleState::default();
         }
-        self.states.resize(rules, RuleState::default());
+        self.states.resize(engine.rules.len(), RuleState::default());
+        self.foreign.clear(&engine.foreign);
         self.resolver.clear();
         self.skipped = 0;
         self.record = None;
@@ -283,20 +286,29 @@ impl Pass {
     }
 
     /// Starts another view of the same unit.
-    pub(super) fn restart(&mut self) {
-        let skipped = self.skipped;
-        self.clear(self.states.len());
+    pub(super) fn restart(&mut self, engine: &Engine) {
+        let skipped = self.skipped_attempts();
+        self.clear(engine);
         self.skipped = skipped;
+    }
+
+    /// Attempts that were not made because their rule had looked at too many bytes.
+    pub(super) fn skipped_attempts(&self) -> u64 {
+        self.skipped + self.foreign.skipped
     }
 
     /// Nothing before this offset will be part of a match that is not known yet.
     pub(super) fn final_to(&self, engine: &Engine) -> u64 {
-        self.resolver.decided_to(self.tried_to(engine))
+        self.resolver
+            .decided_to(self.tried_to(engine))
+            .min(self.foreign.undecided_from(&engine.foreign, self.anchored_to))
     }
 
     /// No secret that was not given yet starts before this offset.
     pub(super) fn horizon(&self, engine: &Engine) -> u64 {
-        let unknown = self.settled_to.max(self.tried_to(engine));
+        // Matches of rules of other tools are not settled: a secret of theirs may start where such a match may.
+        let foreign = self.foreign.undecided_from(&engine.foreign, self.anchored_to);
+        let unknown = self.settled_to.max(self.tried_to(engine)).min(foreign);
         self.resolver.first_undecided().map_or(unknown, |first| first.min(unknown))
     }
 
@@ -322,6 +334,7 @@ impl Pass {
             let done = window.last && to == window.end();
             let known = if done { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
             self.try_queued(engine, caches, window, |_| known);
+            self.foreign.advance(engine, caches, window, (to, done), &mut self.trace, &mut keep);
             let tried = if done && self.queue.is_empty() { u64::MAX } else { self.tried_to(engine) };
             self.resolver.settle(tried, &mut keep);
             if to == stop {
@@ -334,7 +347,7 @@ impl Pass {
     fn find_anchors(&mut self, engine: &Engine, window: Window<'_>, to: u64) {
         let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
         let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
-        let record = &mut self.record;
+        let (record, foreign) = (&mut self.record, &mut self.foreign);
         engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at, len| {
             for target in engine.targets.get(id as usize) {
                 match *target {
@@ -345,6 +358,12 @@ impl Pass {
                             record.far.push(FarAnchor { at: at as u64, rule, min_before, max_before });
                         }
                         enqueue(engine, target, window, at, traced, queue);
+                    }
+                    Target::Nearby { number } => foreign.near(number, window.base + at as u64),
+                    Target::Foreign { number, min_before, max_before } => {
+                        let offset = window.base + at as u64;
+                        let Some(last) = offset.checked_sub(min_before as u64) else { continue };
+                        foreign.anchored(number, offset.saturating_sub(max_before as u64), last);
                     }
                     _ => enqueue(engine, target, window, at, traced, queue),
                 }
@@ -598,7 +617,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 push(rule, offset.saturating_sub(max_before as u64), last);
             }
         }
-        Target::Run { .. } => {}
+        Target::Run { .. } | Target::Foreign { .. } | Target::Nearby { .. } => {}
         Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
     }
 }

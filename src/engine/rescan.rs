@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::matcher::MatcherCache;
-use super::pass::{FarAnchor, Record, SHORT_READ};
+use super::pass::{FarAnchor, Record, SHORT_READ, Window};
 use super::resolve::{self, Match};
 use super::session::{LOOK_BEHIND, State};
 use super::{Engine, Scanner, Scratch};
@@ -150,6 +150,9 @@ impl Scanner {
     #[must_use]
     pub fn scan_base(&self, text: &[u8], scratch: &mut Scratch) -> Scanned {
         scratch.prepare(self);
+        if !self.engine.foreign.is_empty() {
+            return whole(self, text, scratch);
+        }
         let mut scan = Rescan::new(self, text, scratch);
         if !text.is_empty() {
             scan.fresh(0..text.len() as u64, &Inherited::default(), &mut [].iter().peekable());
@@ -161,20 +164,35 @@ impl Scanner {
     /// `copies` say which parts of `text` are parts of the base; to be wrong about it makes findings wrong.
     #[must_use]
     pub fn scan_delta(&self, base: &Scanned, text: &[u8], copies: &[Copied], scratch: &mut Scratch) -> Scanned {
-        // Attempts that were given up were so for reasons that a part of the text cannot tell.
-        if !base.is_complete() {
+        // Attempts that were given up were so for reasons that a part of the text cannot tell. Nor can a part tell what
+        // a rule of another tool finds: each of its matches hides starts, wherever the search began.
+        if !base.is_complete() || !self.engine.foreign.is_empty() {
             return self.scan_base(text, scratch);
         }
         scratch.prepare(self);
         let mut scan = Rescan::new(self, text, scratch);
         let inherited = Inherited::of(base, copies, text.len() as u64, self.engine.prefilter.max_len() as u64);
         let dirty = dirty_starts(&self.engine, base, &inherited, text, copies);
-        if !scan.all(&inherited, &dirty) || scan.scratch.state.plain.skipped > 0 {
+        if !scan.all(&inherited, &dirty) || scan.scratch.state.plain.skipped_attempts() > 0 {
             return self.scan_base(text, scratch);
         }
         let nul = base.nul || gaps(copies, text.len() as u64).any(|gap| has_nul(text, gap));
         scan.finish(nul && memchr::memchr(0, text).is_some())
     }
+}
+
+/// Scans a text as [`Scanner::scan_with`] does. Nothing can be made of the answer but a list of what was found.
+fn whole(scanner: &Scanner, text: &[u8], scratch: &mut Scratch) -> Scanned {
+    let Scratch { state, caches, .. } = scratch;
+    let mut places = Vec::new();
+    state.plain.advance(&scanner.engine, caches, Window { bytes: text, base: 0, last: true }, |found| {
+        places.push(Place { start: found.matched.start, found: found.into(), kept: true });
+    });
+    places.sort_by_key(|place: &Place| (place.start, place.found.rule));
+    let nul = memchr::memchr(0, text).is_some();
+    let derived = if nul { derived(scanner, text, state, caches) } else { Vec::new() };
+    let skipped = state.coverage().skipped_attempts;
+    Scanned { len: text.len() as u64, places, long_reads: Vec::new(), far: Vec::new(), nul, derived, skipped }
 }
 
 fn has_nul(text: &[u8], range: Range<u64>) -> bool {
@@ -384,7 +402,7 @@ impl<'a> Rescan<'a> {
         far.dedup();
         scratch.state.plain.record = None;
         let derived = if nul { derived(scanner, text, &mut scratch.state, &mut scratch.caches) } else { Vec::new() };
-        let skipped = scratch.state.plain.skipped + scratch.state.wide.skipped;
+        let skipped = scratch.state.coverage().skipped_attempts;
         Scanned { len: text.len() as u64, places, long_reads, far, nul, derived, skipped }
     }
 }

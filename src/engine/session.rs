@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::pass::{Pass, Window};
 use super::resolve::Match;
-use super::{Scanner, Scratch};
+use super::{Engine, Scanner, Scratch};
 use crate::decode::wide::WideText;
 use crate::finding::{Encoding, Finding};
 use crate::rule::MAX_DISTANCE;
@@ -77,15 +77,19 @@ enum Step {
 }
 
 impl State {
-    pub(super) fn clear(&mut self, rules: usize) {
-        self.plain.clear(rules);
-        self.wide.clear(rules);
+    pub(super) fn clear(&mut self, engine: &Engine) {
+        self.plain.clear(engine);
+        self.wide.clear(engine);
         self.wide_text.clear();
         self.derived.clear();
         self.derived_base = 0;
         self.waiting.clear();
         self.lines = Lines::default();
         self.wide_lines = None;
+    }
+
+    pub(super) fn coverage(&self) -> Coverage {
+        Coverage { skipped_attempts: self.plain.skipped_attempts() + self.wide.skipped_attempts() }
     }
 
     /// Goes on as far as `window` allows and gives the findings that are complete.
@@ -115,7 +119,7 @@ impl State {
         }
         while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
             self.advance_wide(scanner, caches, window, Step::Last);
-            self.wide.restart();
+            self.wide.restart(&scanner.engine);
             self.wide_text.next_view();
             self.derived.clear();
             self.derived_base = 0;
@@ -384,7 +388,7 @@ impl Scratch {
     pub(crate) fn finish(&mut self, scanner: &Scanner, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) -> Coverage {
         let window = Window { bytes: &self.buffer, base: self.base, last: true };
         self.state.advance(scanner, &mut self.caches, window, sink);
-        Coverage { skipped_attempts: self.state.plain.skipped + self.state.wide.skipped }
+        self.state.coverage()
     }
 }
 

@@ -73,7 +73,11 @@ impl TailIndex {
     pub(super) fn new(rules: &[Rule]) -> TailIndex {
         let mut index = TailIndex { heads: vec![Vec::new(); 256], longest_head: 0, inner: Vec::new() };
         for (rule, spec) in rules.iter().enumerate() {
+            // What rules of other tools may still find is asked of themselves.
             let WayIn::Literals(anchors) = &spec.way_in else { continue };
+            if spec.is_foreign() {
+                continue;
+            }
             let mut reach = 0;
             for (number, anchor) in anchors.iter().enumerate() {
                 if anchor.max_before > 0 {

@@ -227,16 +227,24 @@ impl Thread {
 
 /// A text with the secrets in it masked.
 fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
-    let mut shown = String::new();
-    let mut at = 0;
+    let mut found = Vec::new();
     let _coverage = scanner.scan_with(text.as_bytes(), scratch, |finding, _| {
         let (start, end) = (finding.span.start as usize, finding.span.end as usize);
-        if start >= at && text.is_char_boundary(start) && text.is_char_boundary(end) {
-            shown.push_str(&text[at..start]);
-            shown.push_str(&finding.secret.masked());
-            at = end;
+        if text.is_char_boundary(start) && text.is_char_boundary(end) {
+            found.push((start, end, finding.secret.masked()));
         }
     });
+    // Findings of rules of other tools may overlap, and come in the order of their rules.
+    found.sort_unstable();
+    let mut shown = String::new();
+    let mut at = 0;
+    for (start, end, secret) in found {
+        if start >= at {
+            shown.push_str(&text[at..start]);
+            shown.push_str(&secret);
+        }
+        at = at.max(end);
+    }
     shown.push_str(&text[at..]);
     shown
 }

@@ -5,6 +5,7 @@
 //! [`Options::show_secrets`] asks for them.
 
 mod csv;
+mod gitleaks;
 mod human;
 mod json;
 mod sarif;
@@ -36,11 +37,14 @@ pub enum Format {
     Sarif,
     /// Comma-separated values, for spreadsheets.
     Csv,
+    /// JSON in the form of gitleaks, for programs that read its reports.
+    Gitleaks,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed for people.
-    pub const ALL: &'static [Format] = &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv];
+    pub const ALL: &'static [Format] =
+        &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv, Format::Gitleaks];
 
     /// The name by which it is asked for.
     #[must_use]
@@ -51,6 +55,7 @@ impl Format {
             Format::Jsonl => "jsonl",
             Format::Sarif => "sarif",
             Format::Csv => "csv",
+            Format::Gitleaks => "gitleaks",
         }
     }
 }
@@ -166,6 +171,7 @@ impl<'a> Report<'a> {
             Format::Jsonl => json::write_lines(self, options, out),
             Format::Sarif => sarif::write(self, options, out),
             Format::Csv => csv::write(self, options, out),
+            Format::Gitleaks => gitleaks::write(self, options, out),
         }
     }
 
@@ -206,7 +212,7 @@ mod tests {
         }
         let error = "yaml".parse::<Format>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("human, json, jsonl, sarif, csv"), "{error}");
+        assert!(error.message().contains("human, json, jsonl, sarif, csv, gitleaks"), "{error}");
     }
 
     #[test]

@@ -98,6 +98,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         samples: templates(&spec.samples)?,
         near_misses: templates(&spec.near_misses)?,
         remedy: admit_remedy(provider, spec)?,
+        foreign: None,
     })
 }
 
@@ -248,7 +249,7 @@ fn has_secret_group(hir: &Hir) -> bool {
 }
 
 /// How many states a regex has when its repetitions are unrolled, or a few more.
-fn states(hir: &Hir) -> usize {
+pub(super) fn states(hir: &Hir) -> usize {
     let all = |parts: &[Hir]| parts.iter().map(states).fold(1, usize::saturating_add);
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => 1,

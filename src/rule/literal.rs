@@ -19,7 +19,7 @@ const MAX_SPELLINGS: usize = 64;
 /// What one literal more costs the prefilter, in the unit of its share of ordinary text.
 const PRICE_OF_A_LITERAL: f64 = 1e-7;
 /// A literal farther from the start of its match makes too many starts possible.
-const MAX_OFFSET: usize = 1024;
+pub(super) const MAX_OFFSET: usize = 1024;
 
 /// One piece of a concatenation.
 enum Piece<'h> {
@@ -43,7 +43,24 @@ impl Piece<'_> {
 
 /// The rarest set of literals of which every match of `hir` contains one, and what it costs.
 pub(super) fn anchors(hir: &Hir) -> Option<(Vec<Anchor>, f64)> {
-    best(hir).map(|choice| (choice.anchors, choice.cost))
+    best(hir, Reach::Proven).map(|choice| (choice.anchors, choice.cost))
+}
+
+/// The same, where a literal may also stand behind a part that has no longest match. That part then counts as
+/// [`MAX_OFFSET`] bytes: matches that start farther before the literal are not proposed.
+#[cfg_attr(not(feature = "compat"), allow(dead_code, reason = "for rules of other tools"))]
+pub(super) fn anchors_within_reach(hir: &Hir) -> Option<Vec<Anchor>> {
+    best(hir, Reach::Bounded).map(|choice| choice.anchors)
+}
+
+/// What is done about literals that can stand any number of bytes after the start of their match.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "compat"), allow(dead_code, reason = "for rules of other tools"))]
+enum Reach {
+    /// They are no way in.
+    Proven,
+    /// They are taken to stand no farther than [`MAX_OFFSET`].
+    Bounded,
 }
 
 /// What it costs, in the same unit, to look for words and to try each start up to `distance` bytes after one.
@@ -98,7 +115,7 @@ struct Choice {
     cost: f64,
 }
 
-fn best(hir: &Hir) -> Option<Choice> {
+fn best(hir: &Hir, reach: Reach) -> Option<Choice> {
     let mut pieces = Vec::new();
     flatten(hir, &mut pieces);
     let mut found: Option<Choice> = None;
@@ -114,17 +131,21 @@ fn best(hir: &Hir) -> Option<Choice> {
         let Some(most) = max_before.filter(|&most| most <= MAX_OFFSET) else { break };
         keep(spelled(&pieces[index..], min_before, most));
         if let Piece::Other(hir) = piece {
-            keep(inside(hir, min_before, most));
+            keep(inside(hir, min_before, most, reach));
         }
         let (min, max) = piece.len_bounds();
         min_before += min;
-        max_before = max.map(|max| most + max);
+        max_before = match reach {
+            Reach::Proven => max.map(|max| most + max),
+            Reach::Bounded => Some(max.map_or(MAX_OFFSET, |max| MAX_OFFSET.min(most + max))),
+        };
+        min_before = min_before.min(max_before.unwrap_or(min_before));
     }
     found
 }
 
 /// What a part forces from within.
-fn inside(hir: &Hir, min_before: usize, max_before: usize) -> Option<Choice> {
+fn inside(hir: &Hir, min_before: usize, max_before: usize, reach: Reach) -> Option<Choice> {
     let shift = |mut choice: Choice| {
         for anchor in &mut choice.anchors {
             anchor.min_before += min_before;
@@ -137,12 +158,12 @@ fn inside(hir: &Hir, min_before: usize, max_before: usize) -> Option<Choice> {
         HirKind::Alternation(branches) => {
             let mut anchors = Vec::new();
             for branch in branches {
-                anchors.extend(best(branch)?.anchors);
+                anchors.extend(best(branch, reach)?.anchors);
             }
             anchors.dedup();
             (anchors.len() <= MAX_SPELLINGS).then(|| shift(Choice { cost: 0.0, anchors }))
         }
-        HirKind::Repetition(repetition) if repetition.min > 0 => best(&repetition.sub).map(shift),
+        HirKind::Repetition(repetition) if repetition.min > 0 => best(&repetition.sub, reach).map(shift),
         _ => None,
     }
 }
@@ -347,6 +368,18 @@ mod tests {
         for regex in ["[a-z]{20}", "ab[^0-9]", "(?:abc|[0-9]{9})", "(?:abc)?[0-9]{9}", "[a-z]*abc"] {
             assert_eq!(found(regex), [], "{regex}");
         }
+    }
+
+    #[test]
+    fn a_part_without_end_before_a_literal_may_count_as_bounded() {
+        let hir = parse(r"[a-z]+QXQX[0-9]{4}");
+        assert_eq!(anchors(&hir), None);
+        let found = anchors_within_reach(&hir).unwrap();
+        assert_eq!(
+            (found[0].bytes.as_slice(), found[0].min_before, found[0].max_before),
+            (&b"QXQX"[..], 1, MAX_OFFSET)
+        );
+        assert_eq!(anchors_within_reach(&parse("[a-z]{4}QXQX")), anchors(&parse("[a-z]{4}QXQX")).map(|found| found.0));
     }
 
     #[test]

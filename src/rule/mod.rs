@@ -4,6 +4,8 @@
 
 mod builtin;
 mod check;
+#[cfg(feature = "compat")]
+mod foreign;
 mod head;
 mod literal;
 mod load;
@@ -14,8 +16,10 @@ mod schema;
 mod text;
 
 pub(crate) use self::check::MAX_DISTANCE;
+#[cfg(feature = "compat")]
+pub(crate) use self::foreign::ForeignSpec;
+pub(crate) use self::model::{EntropyBar, Foreign, NEARBY, Needs, Pattern, SecretPart, WayIn};
 pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
-pub(crate) use self::model::{Pattern, WayIn};
 pub use self::remedy::Verify;
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

@@ -136,6 +136,58 @@ pub(crate) enum WayIn {
     Run { class: ByteSet, min_len: usize },
     /// Every match has one of the rule's keywords before it, within the rule's distance.
     Keywords,
+    /// None: the regex runs over all text, or all text near the words of a rule of another tool.
+    Everywhere,
+}
+
+/// How far from the start of a match a word may stand that a rule asks for, in bytes. The tools that ask look at pieces
+/// of a file, none of which is longer.
+pub(crate) const NEARBY: u64 = 128 * 1024;
+
+/// What a rule of another tool asks of its matches, by the definitions of that tool, whose verdicts stand in for ours.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Foreign {
+    /// Which part of a match is the secret.
+    pub(crate) secret: SecretPart,
+    /// What the secret's entropy has to reach.
+    pub(crate) entropy: Option<EntropyBar>,
+    /// Words, in lower case, of which one has to stand in any case near the start of a match; none: no condition.
+    pub(crate) nearby: Vec<Vec<u8>>,
+    /// What the text of the secret has to hold.
+    pub(crate) needs: Needs,
+}
+
+/// Which part of a match is the secret. What takes no part in a match is no part of it: then it is the whole match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "compat"), allow(dead_code, reason = "made from files of other tools"))]
+pub(crate) enum SecretPart {
+    /// The whole match, less line feeds at its ends.
+    Whole,
+    /// The first group that is not empty.
+    FirstGroup,
+    /// The group of this number.
+    Group(usize),
+}
+
+/// A bar for Shannon entropy, in bits per byte.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct EntropyBar {
+    pub(crate) bar: f64,
+    /// Whether a secret of exactly this entropy passes.
+    pub(crate) inclusive: bool,
+}
+
+/// The least numbers of characters of some kinds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub(crate) digits: usize,
+    pub(crate) upper: usize,
+    pub(crate) lower: usize,
+    pub(crate) special: usize,
+    /// Which characters count as special; by default ASCII punctuation.
+    pub(crate) special_set: Option<Vec<u8>>,
+    /// Words, in lower case, that the secret must not hold in any case.
+    pub(crate) without: Vec<Vec<u8>>,
 }
 
 /// An admitted rule.
@@ -166,6 +218,9 @@ pub struct Rule {
     pub(crate) samples: Vec<Text>,
     pub(crate) near_misses: Vec<Text>,
     pub(crate) remedy: Remedy,
+    /// Set for rules that were written for another tool.
+    #[serde(skip)]
+    pub(crate) foreign: Option<Box<Foreign>>,
 }
 
 impl Rule {
@@ -244,6 +299,13 @@ impl Rule {
         self.structure
     }
 
+    /// Whether it was written for another tool, whose definitions then decide what is a secret. Its findings stand
+    /// beside others: they may overlap those of other rules.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.foreign.is_some()
+    }
+
     /// Templates of texts in which exactly this rule finds exactly one secret.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
@@ -296,6 +358,13 @@ impl Rule {
             }
             WayIn::Run { class, min_len } => format!("a run of {min_len} bytes or more of {class:?}"),
             WayIn::Keywords => format!("one of the keywords, at most {} bytes before", self.distance),
+            WayIn::Everywhere => match self.foreign.as_deref().filter(|foreign| !foreign.nearby.is_empty()) {
+                Some(foreign) => {
+                    let words: Vec<_> = foreign.nearby.iter().map(|word| word.escape_ascii().to_string()).collect();
+                    format!("none: all text near one of {}", words.join(", "))
+                }
+                None => "none: all text".to_owned(),
+            },
         }
     }
 }

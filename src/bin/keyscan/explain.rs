@@ -8,7 +8,7 @@ use keyscan::{DOUBTFUL, Error, Result, Scanner};
 use crate::args::ExplainArgs;
 use crate::exit::Exit;
 use crate::rules::{broken, read};
-use crate::settings::{load_config, load_rules};
+use crate::settings;
 
 pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
     let usage = || Error::config(format!("`{}` is no place; say FILE:LINE, such as src/main.rs:12", args.place));
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
     let line: u64 = line.parse().ok().filter(|line| *line > 0).ok_or_else(usage)?;
     let file = Path::new(file);
     let text = read(file)?;
-    let scanner = Scanner::new(load_rules(&args.rules, &load_config(&args.rules, file)?)?);
+    let scanner = Scanner::new(settings::load(&args.rules, file, false)?.rules);
     let explanations = scanner.explain(&text, line);
     let mut shown = 0;
     for explanation in explanations.iter().filter(|e| args.all || e.confidence.is_some()) {

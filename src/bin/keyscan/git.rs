@@ -6,10 +6,13 @@ use keyscan::{HistorySettings, Result};
 
 use crate::args::GitArgs;
 use crate::exit::Exit;
+use crate::others::repository_of;
 use crate::{progress, scan};
 
 pub(crate) fn run(args: &GitArgs, stdout: &mut dyn Write) -> Result<Exit> {
-    scan::find(&args.common, &args.repository, &[], stdout, |run, config, _| {
+    let top = repository_of(&args.repository).unwrap_or_else(|| args.repository.clone());
+    let target = scan::Target { at: &args.repository, roots: &[], names: &top };
+    scan::find(&args.common, target, stdout, |run, config, _, _| {
         let settings = HistorySettings {
             threads: args.common.threads,
             range: args.range.clone(),

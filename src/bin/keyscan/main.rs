@@ -4,6 +4,8 @@ mod args;
 mod exit;
 mod explain;
 mod git;
+mod gitleaks;
+mod others;
 mod progress;
 mod redact;
 mod rules;
@@ -39,6 +41,10 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(args, out),
+        Command::Detect(args) => gitleaks::detect(args, out),
+        Command::Protect(args) => gitleaks::protect(args, out),
+        Command::Dir(args) => gitleaks::dir(args, out),
+        Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),

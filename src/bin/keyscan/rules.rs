@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use keyscan::{Checksum, DOUBTFUL, Error, Failure, Result, Rule, RuleSet, Scanner, Structure, try_templates};
+use keyscan::compat::{Imported, Weight};
+use keyscan::{Checksum, DOUBTFUL, Error, Escaped, Failure, Result, Rule, RuleSet, Scanner, Structure, try_templates};
 
 use crate::args::{ListArgs, RuleArgs, RulesCommand};
 use crate::exit::Exit;
-use crate::settings::{load_config, load_rules};
+use crate::settings::{self, Settings};
 
 /// How many texts are made of each template when rules are checked.
 const SEEDS: u64 = 20;
@@ -23,18 +24,18 @@ pub(crate) fn run(command: &RulesCommand, out: &mut dyn Write) -> Result<Exit> {
     }
 }
 
-fn rules_of(args: &RuleArgs) -> Result<RuleSet> {
-    load_rules(args, &load_config(args, Path::new("."))?)
+fn settings_of(args: &RuleArgs) -> Result<Settings> {
+    settings::load(args, Path::new("."), false)
 }
 
 fn find(args: &RuleArgs, id: &str) -> Result<Rule> {
-    let rules = rules_of(args)?;
+    let rules = settings_of(args)?.rules;
     let unknown = || Error::config(format!("no rule is called `{id}`; `keyscan rules list` shows them all"));
     rules.get(id).cloned().ok_or_else(unknown)
 }
 
 fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
-    let rules = rules_of(&args.rules)?;
+    let Settings { rules, others, .. } = settings_of(&args.rules)?;
     let filter = args.filter.as_deref().unwrap_or("").to_lowercase();
     let wanted = |rule: &&Rule| {
         [rule.id(), rule.provider_name(), rule.description()].iter().any(|text| text.to_lowercase().contains(&filter))
@@ -55,9 +56,11 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
             });
             writeln!(out, "{object}").map_err(broken)?;
         } else {
-            writeln!(out, "{id:width$}  {severity:8}  {kind:11}  {}", rule.description()).map_err(broken)?;
+            let id = Escaped(id);
+            writeln!(out, "{id:width$}  {severity:8}  {kind:11}  {}", Escaped(rule.description())).map_err(broken)?;
         }
     }
+    others.tell(true, true);
     Ok(Exit::Clean)
 }
 
@@ -146,8 +149,15 @@ fn table(rules: &[&Rule], out: &mut dyn Write) -> io::Result<()> {
 
 fn check(files: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {
     let (mut all, mut own) = (RuleSet::builtin(), RuleSet::new());
+    let mut refused = 0;
     for file in files {
-        own.extend(RuleSet::from_file(file)?.rules().iter().cloned());
+        let (rules, imported) = settings::rules_of_file(file)?;
+        refused += imported.as_ref().map_or(Ok(0), |imported| report_notes(imported, out))?;
+        own.extend(rules.rules().iter().cloned());
+    }
+    if refused > 0 {
+        let rules = own.rules().len();
+        return Err(Error::config(format!("{rules} rules are read, and {refused} things are refused")));
     }
     if files.is_empty() {
         own = all.clone();
@@ -156,6 +166,14 @@ fn check(files: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {
     Scanner::new(own.clone()).compile()?;
     let failures = try_templates(&Scanner::new(all), &own, SEEDS);
     report_failures(&failures, own.rules().len(), out)
+}
+
+/// Lists what of a file of another tool is not as it would be there; answers how much is refused.
+fn report_notes(imported: &Imported, out: &mut dyn Write) -> Result<usize> {
+    for note in &imported.notes {
+        writeln!(out, "{note}").map_err(broken)?;
+    }
+    Ok(imported.notes.iter().filter(|note| note.weight == Weight::Refused).count())
 }
 
 fn report_failures(failures: &[Failure], rules: usize, out: &mut dyn Write) -> Result<Exit> {
@@ -188,7 +206,8 @@ fn sample(rule: &Rule, count: u64, seed: u64, out: &mut dyn Write) -> Result<Exi
 }
 
 fn test(file: &Path, texts: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {
-    let rules = RuleSet::from_file(file)?;
+    let (rules, imported) = settings::rules_of_file(file)?;
+    imported.as_ref().map_or(Ok(0), |imported| report_notes(imported, out))?;
     let scanner = Scanner::new(rules.clone());
     scanner.compile().map_err(|error| error.with_path(file))?;
     if texts.is_empty() {

@@ -16,9 +16,10 @@ use keyscan::{
 
 use crate::args::{self, CommonArgs, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
+use crate::others::Others;
 use crate::progress;
 use crate::rules::broken;
-use crate::settings::{load_config, load_rules};
+use crate::settings::{self, Settings};
 
 /// The file of accepted secrets that is always read: the nearest one, going up from the target.
 pub(crate) const IGNORE_FILE: &str = ".keyscanignore";
@@ -28,18 +29,29 @@ const MARGIN: usize = 1024;
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Looks for secrets with `gather`, and reports them. `target` is where configuration is looked for; `roots` are the
-/// folders that are scanned. `gather` also answers whether it has reported its findings already.
+/// What is scanned.
+pub(crate) struct Target<'a> {
+    /// Where configuration is looked for.
+    pub(crate) at: &'a Path,
+    /// The folders that are scanned.
+    pub(crate) roots: &'a [PathBuf],
+    /// What the names of units are relative to.
+    pub(crate) names: &'a Path,
+}
+
+/// Looks for secrets with `gather`, and reports them. `gather` also answers whether it has reported its findings
+/// already, but for those that wait for the end.
 pub(crate) fn find(
     args: &CommonArgs,
-    target: &Path,
-    roots: &[PathBuf],
+    Target { at: target, roots, names }: Target<'_>,
     stdout: &mut dyn Write,
-    gather: impl FnOnce(&Run<'_>, &Config, &mut Sink<'_>) -> Result<(Outcome, bool)>,
+    gather: impl FnOnce(&Run<'_>, &Config, &Others, &mut Sink<'_>) -> Result<(Outcome, bool)>,
 ) -> Result<Exit> {
-    let config = load_config(&args.rules, target)?;
-    let scanner = Scanner::new(load_rules(&args.rules, &config)?).with_margin(MARGIN);
-    let baselines = open_baselines(args, &config, target)?;
+    let Settings { config, rules, mut others } = settings::load(&args.rules, target, args.as_gitleaks.is_some())?;
+    let scanner = Scanner::new(rules).with_margin(MARGIN);
+    let baselines = open_baselines(args, &config, target, &mut others)?;
+    others.at(names);
+    others.tell(args.output_args.quiet, args.output_args.verbose > 0);
     let key = baselines.iter().find_map(|baseline| baseline.key().cloned());
     let mut gate = Gate::new(baselines, today()).with_comments(!args.no_allow);
     if let Some(least) = args.min_severity.map(Into::into).or(config.min_severity) {
@@ -49,7 +61,9 @@ pub(crate) fn find(
     let inspect = |located: &Located, around: Surroundings<'_>| {
         let rule = &scanner.rules()[located.finding.rule];
         let elsewhere = !quieted.iter().any(|quieted| quieted.holds(&located.path, rule.id()));
-        elsewhere && gate.decide(located, rule, around) == Decision::Reported
+        elsewhere
+            && gate.decide(located, rule, around) == Decision::Reported
+            && others.leave(located, rule, around).is_none()
     };
     let progress = Progress::default();
     let run = Run {
@@ -70,12 +84,21 @@ pub(crate) fn find(
         &mut file
     };
     let mut sink = Sink { out, args, options: options(args), scanner: &scanner, key: key.as_ref() };
-    let (mut outcome, streamed) = gather(&run, &config, &mut sink)?;
+    let (mut outcome, streamed) = gather(&run, &config, &others, &mut sink)?;
+    others.settle(&mut outcome.findings, scanner.rules());
+    if streamed && args.write_baseline.is_none() {
+        // What had to wait for the end.
+        let waited = outcome.findings.iter().filter(|located| others.waits(&scanner.rules()[located.finding.rule]));
+        waited.cloned().collect::<Vec<_>>().iter().try_for_each(|located| sink.one(located))?;
+    }
     if let Some(path) = &args.write_baseline {
         return write_baseline(path, gate, &outcome, &scanner, &args.output_args);
     }
     let tally = gate.tally();
     sink.rest(&mut outcome, (tally.allowed, tally.baselined), roots, streamed)?;
+    if !args.output_args.quiet {
+        others.tell_tally();
+    }
     if !args.output_args.quiet && outcome.is_complete() {
         report_stale(&gate, roots);
     }
@@ -94,14 +117,17 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
     let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
     let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
-    find(&args.common, target, &roots, stdout, |run, config, sink| {
+    // Units of one folder are named below it, all others as they were given.
+    let names = if roots.len() == 1 && target.is_dir() { target } else { Path::new(".") };
+    find(&args.common, Target { at: target, roots: &roots, names }, stdout, |run, config, others, sink| {
         let mut outcome = Outcome::default();
         if !streams.is_empty() {
             let live = roots.is_empty() && args.common.write_baseline.is_none();
             let mut lost = Ok(());
             let mut found = Vec::new();
             let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
-                if live && lost.is_ok() {
+                let waits = others.waits(&run.scanner.rules()[located.finding.rule]);
+                if live && lost.is_ok() && !waits {
                     lost = sink.one(&located);
                 }
                 found.push(located);
@@ -140,6 +166,7 @@ impl Sink<'_> {
             args::Format::Jsonl => Format::Jsonl,
             args::Format::Sarif => Format::Sarif,
             args::Format::Csv => Format::Csv,
+            args::Format::Gitleaks => Format::Gitleaks,
         }
     }
 
@@ -255,15 +282,21 @@ fn use_colour(args: &OutputArgs, stream: &(impl anstream::stream::RawStream + Is
     }
 }
 
-fn open_baselines(args: &CommonArgs, config: &Config, target: &Path) -> Result<Vec<Baseline>> {
+fn open_baselines(args: &CommonArgs, config: &Config, target: &Path, others: &mut Others) -> Result<Vec<Baseline>> {
     let mut baselines = Vec::new();
     let mut key = None;
     let found = find_upward(target, &[IGNORE_FILE]);
     let named = args.baseline.as_ref().or(config.baseline.as_ref());
+    for list in args.as_gitleaks.iter().flat_map(|as_gitleaks| &as_gitleaks.ignore_lists) {
+        others.accept(list)?;
+    }
     for path in found.iter().chain(named) {
         if Some(path) == named && !path.exists() {
             let message = "no such baseline; --write-baseline makes one";
             return Err(Error::config(message).with_path(path));
+        }
+        if Some(path) == named && others.accept(path)? {
+            continue;
         }
         let baseline = Baseline::open(path, key.as_ref())?;
         key = key.or_else(|| baseline.key().cloned());

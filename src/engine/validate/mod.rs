@@ -1,6 +1,7 @@
 //! Is a match a secret? Pure functions, from cheap to dear, that a rule names or its kind implies.
 
 mod context;
+pub(crate) mod foreign;
 mod json;
 mod naming;
 mod password;
@@ -102,6 +103,12 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         return refuted(verdicts, Verdict::Placeholder);
     }
     Judgement { confidence: rule.confidence, verdicts }
+}
+
+/// Whether a text looks random, where nothing else is known of it.
+#[cfg_attr(not(feature = "compat"), expect(dead_code, reason = "for expressions of other tools"))]
+pub(crate) fn is_random_text(text: &[u8]) -> bool {
+    randomness::is_random(text, Bar::Low)
 }
 
 /// Whether a value for which only a word or a name speaks was drawn at random, and is no name or public key.

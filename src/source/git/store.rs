@@ -151,8 +151,9 @@ impl Store {
             return None;
         }
         let digits = hex.to_ascii_lowercase();
-        let full = format!("{digits:0<64}");
-        let low = data_encoding::HEXLOWER.decode(full.as_bytes()).ok()?;
+        // Not longer than an id: a full one would come before it.
+        let whole = if digits.len().is_multiple_of(2) { digits.clone() } else { format!("{digits}0") };
+        let low = data_encoding::HEXLOWER.decode(whole.as_bytes()).ok()?;
         let mut found: Vec<(ObjectId, ObjectNumber)> = Vec::new();
         let starts = |id: &ObjectId| id.to_string().starts_with(&digits);
         for (pack, first) in self.packs.iter().zip(&self.firsts) {

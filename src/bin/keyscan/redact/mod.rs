@@ -24,7 +24,7 @@ use keyscan::{Error, Key, Result, RuleSet};
 use self::report::Report;
 use crate::args::{AtEof, MarkerStyle, RedactArgs, RedactFormat};
 use crate::exit::Exit;
-use crate::settings::{load_config, load_rules};
+use crate::settings;
 
 pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
     // A payload may hold what is to be hidden.
@@ -102,8 +102,7 @@ fn summary(stats: &RedactStats) -> String {
 
 fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
     let target = args.files.first().map_or(Path::new("."), |file| file.as_path());
-    let config = load_config(&args.rules, target)?;
-    let rules = if args.known_only { RuleSet::new() } else { load_rules(&args.rules, &config)? };
+    let (config, rules) = settings::load_own(&args.rules, target, args.known_only)?;
     load_known(args, known)?;
     let key = key(args, target)?;
     let style = match args.style {

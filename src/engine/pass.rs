@@ -25,7 +25,7 @@ const BLOCK_LEN: usize = 32 * 1024;
 /// Hostile text can make attempts of one rule overlap without bound. Each rule may look at this many bytes ...
 const CREDIT: u64 = 256 * 1024;
 /// ... and at so many more for each byte of text: in ordinary text it looks at a small part of one.
-const CREDIT_PER_BYTE: u64 = 4;
+const CREDIT_PER_BYTE: u64 = 3;
 
 /// The part of a view that is there.
 #[derive(Debug, Clone, Copy)]

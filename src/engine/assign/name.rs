@@ -125,9 +125,29 @@ pub(super) fn is_about(name: &[u8]) -> bool {
 
 /// Whether a name says that it holds no credential.
 pub(super) fn is_no_credential(name: &[u8]) -> bool {
-    let lower = name.to_ascii_lowercase();
-    NO_CREDENTIAL.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    (0..name.len()).any(|at| {
+        let mut words = STARTS[usize::from(name[at].to_ascii_lowercase())];
+        while words != 0 {
+            let word = NO_CREDENTIAL[words.trailing_zeros() as usize].as_bytes();
+            if name[at..].get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)) {
+                return true;
+            }
+            words &= words - 1;
+        }
+        false
+    })
 }
+
+/// For each byte those of [`NO_CREDENTIAL`] that start with it, as bits: names are many, and searchers dear to make.
+static STARTS: [u64; 256] = {
+    let mut starts = [0; 256];
+    let mut word = 0;
+    while word < NO_CREDENTIAL.len() {
+        starts[NO_CREDENTIAL[word].as_bytes()[0] as usize] |= 1 << word;
+        word += 1;
+    }
+    starts
+};
 
 /// Words with which calls begin, or that they hold, that look a value up by its name.
 const LOOKUPS: &[&[u8]] = &[b"get", b"env", b"read", b"load", b"fetch", b"find", b"lookup", b"require", b"property"];

@@ -135,6 +135,7 @@ pub(super) struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FarAnchor {
     pub(super) at: u64,
+    pub(super) len: u64,
     pub(super) rule: usize,
     pub(super) min_before: u64,
     pub(super) max_before: u64,
@@ -355,7 +356,8 @@ impl Pass {
                     Target::Literal { rule, min_before, max_before } if max_before > FAR => {
                         if let Some(record) = record {
                             let (min_before, max_before) = (min_before as u64, max_before as u64);
-                            record.far.push(FarAnchor { at: at as u64, rule, min_before, max_before });
+                            let (at, len) = (at as u64, len as u64);
+                            record.far.push(FarAnchor { at, len, rule, min_before, max_before });
                         }
                         enqueue(engine, target, window, at, traced, queue);
                     }

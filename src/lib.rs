@@ -42,6 +42,8 @@ pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
 pub use crate::source::fs::{PathGlobs, WalkSettings};
+#[cfg(feature = "git")]
+pub use crate::source::git::repository::GitEnvironment;
 pub use crate::source::stream::Interruptible;
 pub use crate::span::{Copied, Position, Span};
 pub use crate::trial::{Failure, try_templates};

@@ -1,8 +1,10 @@
 //! `keyscan git`.
 
+use std::env;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use keyscan::{HistorySettings, Result};
+use keyscan::{GitEnvironment, HistorySettings, Result};
 
 use crate::args::GitArgs;
 use crate::exit::Exit;
@@ -24,9 +26,29 @@ pub(crate) fn run(args: &GitArgs, stdout: &mut dyn Write) -> Result<Exit> {
             paths: args.paths.clone(),
             exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
             all_occurrences: args.all_occurrences,
+            environment: environment(&args.repository),
         };
-        let watched = || run.history(&args.repository, &settings);
+        let watched = || match args.staged {
+            true => run.staged(&args.repository, &settings),
+            false => run.history(&args.repository, &settings),
+        };
         let outcome = progress::show(args.common.output_args.progress, run.progress, watched)?;
         Ok((outcome, false))
     })
+}
+
+/// What git says of the repository in the current folder, to a program that it runs. It says nothing of others.
+pub(crate) fn environment(repository: &Path) -> GitEnvironment {
+    if repository != Path::new(".") {
+        return GitEnvironment::default();
+    }
+    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let alternates = env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default();
+    GitEnvironment {
+        git_dir: path("GIT_DIR"),
+        common_dir: path("GIT_COMMON_DIR"),
+        index_file: path("GIT_INDEX_FILE"),
+        objects: path("GIT_OBJECT_DIRECTORY"),
+        alternates: env::split_paths(&alternates).filter(|path| !path.as_os_str().is_empty()).collect(),
+    }
 }

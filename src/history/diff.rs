@@ -173,6 +173,18 @@ impl<'a> Differ<'a> {
         found
     }
 
+    /// All that is in an object to which no commit leads: a tree, or a file.
+    pub(super) fn changes_of(&mut self, id: ObjectId) -> Changes {
+        match self.lookup.read(&id, &mut self.inflater, &mut self.content) {
+            Ok(Some(ObjectKind::Tree)) => self.changes(Folder::Tree(id), &[]),
+            _ => {
+                let path = format!("<blob {}>", &id.to_string()[..12]).into_bytes();
+                let change = Change { path, object: Some(id), before: Vec::new(), is_new_name: false };
+                Changes { changes: vec![change], removed: Vec::new() }
+            }
+        }
+    }
+
     /// Whether a folder is looked into: all are, but where there are too many.
     fn enter(&mut self, folder: &Folder<'_>, path: &[u8]) -> bool {
         if path.len() > MAX_PATH_LEN {

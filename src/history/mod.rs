@@ -9,6 +9,7 @@ mod attribute;
 mod brought;
 mod commits;
 mod diff;
+mod incoming;
 mod locate;
 mod revision;
 mod scan;
@@ -25,6 +26,7 @@ use std::time::Instant;
 
 use self::attribute::{Attribution, PathNumber, Trees};
 use self::commits::Graph;
+pub use self::incoming::NewCommits;
 use self::locate::Locator;
 use self::scan::{Found, Hit, ObjectScan, Part, SecretKey, by_object};
 use self::select::Selection;
@@ -102,6 +104,14 @@ impl Run<'_> {
     /// When there is no repository, its folder of objects cannot be read, or a setting names a commit that is not
     /// there. Objects that cannot be read are no error: they are listed in the outcome.
     pub fn history(&self, path: &Path, settings: &HistorySettings) -> Result<Outcome> {
+        if let Some((known, tip)) = settings.range.as_deref().and_then(|range| range.split_once(".."))
+            && !known.is_empty()
+        {
+            // What B reaches and A does not is the same, whether A has something that B has not or nothing.
+            let tip = tip.strip_prefix('.').unwrap_or(tip);
+            let tip = if tip.is_empty() { "HEAD" } else { tip };
+            return self.range(path, known, tip, settings);
+        }
         let started = Instant::now();
         let mut repository = Repository::discover(path, &settings.environment)?;
         repository.read_all_refs();

@@ -2,6 +2,7 @@
 
 mod git;
 mod gitleaks;
+mod hook;
 mod redact;
 mod rules;
 
@@ -12,6 +13,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use self::git::GIT_EXAMPLES;
 pub(crate) use self::git::GitArgs;
 pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, ProtectArgs};
+use self::hook::HOOK_EXAMPLES;
+pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reveal};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     /// Scan the history of a git repository: every object of it
     #[command(after_help = GIT_EXAMPLES)]
     Git(GitArgs),
+    /// Make git look for secrets before each commit or push
+    #[command(subcommand, after_help = HOOK_EXAMPLES)]
+    Hook(HookCommand),
     /// Hide secrets in a stream, in files, or in the output of a command
     #[command(after_help = REDACT_EXAMPLES)]
     Redact(RedactArgs),

@@ -103,6 +103,7 @@ fn scan(target: &Path, args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit>
             common: common(args)?,
             // gitleaks knows nothing of ignore files.
             no_ignore: true,
+            force_exclude: false,
             max_file_size: Some(args.max_target_megabytes * 1_000_000).filter(|most| *most > 0),
         },
         out,

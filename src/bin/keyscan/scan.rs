@@ -67,7 +67,8 @@ pub(crate) fn find(
 pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
     let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
-    let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
+    let first = roots.first().filter(|_| !args.force_exclude);
+    let target = first.map_or(Path::new("."), PathBuf::as_path);
     // Units of one folder are named below it, all others as they were given.
     let names = if roots.len() == 1 && target.is_dir() { target } else { Path::new(".") };
     find(&args.common, Target { at: target, roots: &roots, names }, stdout, |run, search, sink| {
@@ -91,6 +92,7 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
             let walk = WalkSettings {
                 no_ignore: args.no_ignore,
                 exclude: if args.no_ignore { Vec::new() } else { search.config.exclude.clone() },
+                force_exclude: args.force_exclude,
                 threads: args.common.threads,
             };
             let progress = args.common.output_args.progress;
@@ -118,6 +120,7 @@ impl Sink<'_> {
             args::Format::Sarif => Format::Sarif,
             args::Format::Csv => Format::Csv,
             args::Format::Gitleaks => Format::Gitleaks,
+            args::Format::Gitlab => Format::Gitlab,
         }
     }
 

@@ -89,6 +89,10 @@ pub(crate) struct ScanArgs {
     /// Scan every file, whatever ignore files and the configuration exclude
     #[arg(long)]
     pub(crate) no_ignore: bool,
+    /// Leave out files that the configuration excludes even where they are named, and take the configuration and its
+    /// paths from the current folder: for programs that name files
+    #[arg(long, conflicts_with = "no_ignore")]
+    pub(crate) force_exclude: bool,
     /// Leave out larger files, and say so; accepts K, M, G [default: no limit]
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_file_size: Option<u64>,
@@ -186,6 +190,8 @@ pub(crate) enum Format {
     Csv,
     /// JSON as gitleaks writes it
     Gitleaks,
+    /// The report of secret detection that GitLab reads
+    Gitlab,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -230,7 +230,7 @@ impl Run<'_> {
     /// commit removes, is not new.
     ///
     /// # Errors
-    /// When there is no repository, its folder of objects cannot be read, or a tip names nothing.
+    /// When there is no repository, its refs or its folder of objects cannot be read, or a tip names nothing.
     pub fn incoming(&self, path: &Path, new: &NewCommits, settings: &HistorySettings) -> Result<Outcome> {
         self.scan_new(path, new, settings, false)
     }
@@ -245,8 +245,7 @@ impl Run<'_> {
     fn scan_new(&self, path: &Path, new: &NewCommits, settings: &HistorySettings, strict: bool) -> Result<Outcome> {
         let started = Instant::now();
         let mut repository = Repository::discover(path, &settings.environment)?;
-        repository.check_refs()?;
-        repository.read_all_refs();
+        repository.read_needed_refs()?;
         let lookup = Lookup::open(&repository.objects, repository.hash_len)?;
         let scan = Incoming { run: *self, repository: &repository, lookup: &lookup, settings, strict };
         let mut walk = Walk::new(&lookup);

@@ -106,6 +106,12 @@ impl Lookup {
             || self.folders.iter().any(|folder| loose_path(folder, id).is_file())
     }
 
+    /// Where an object lies: those that were made from each other lie close together.
+    pub(crate) fn place(&self, id: &ObjectId) -> (usize, u64) {
+        let packed = self.packs.iter().enumerate().find_map(|(pack, p)| Some((pack, p.offset_of(id.as_bytes())?)));
+        packed.unwrap_or((self.packs.len(), 0))
+    }
+
     /// Fills `out` with an object, and answers its kind; `None` when it is not there.
     pub(crate) fn read(
         &self,

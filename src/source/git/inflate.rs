@@ -88,18 +88,20 @@ impl Inflater {
 /// Objects that were made lately, which others may have been made from. Of all of them together, the oldest go.
 #[derive(Default)]
 pub(super) struct Bases {
-    /// By the pack, as a number, and the offset there.
-    known: HashMap<(usize, u64), (ObjectKind, Arc<[u8]>)>,
-    order: VecDeque<(usize, u64)>,
+    known: HashMap<EntryPlace, (ObjectKind, Arc<[u8]>)>,
+    order: VecDeque<EntryPlace>,
     len: usize,
 }
 
+/// The pack of an entry, as a number, and the offset there.
+type EntryPlace = (usize, u64);
+
 impl Bases {
-    pub(super) fn get(&self, place: (usize, u64)) -> Option<(ObjectKind, Arc<[u8]>)> {
+    pub(super) fn get(&self, place: EntryPlace) -> Option<(ObjectKind, Arc<[u8]>)> {
         self.known.get(&place).cloned()
     }
 
-    pub(super) fn keep(&mut self, place: (usize, u64), kind: ObjectKind, content: &[u8]) {
+    pub(super) fn keep(&mut self, place: EntryPlace, kind: ObjectKind, content: &[u8]) {
         if content.len() > MAX_BASES_LEN / 8 || self.known.contains_key(&place) {
             return;
         }

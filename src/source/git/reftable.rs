@@ -259,7 +259,7 @@ mod tests {
         let mut bytes = [&b"REFT\x01\0\0\0"[..], &[0; 16]].concat();
         for (text, own) in texts.iter().zip([28, 4, 4]) {
             let len = (text.len() + own) as u32;
-            bytes.extend_from_slice(&[&[b'g'], &len.to_be_bytes()[1..], &deflated(text)].concat());
+            bytes.extend_from_slice(&[b"g", &len.to_be_bytes()[1..], &deflated(text)].concat());
         }
         bytes.extend_from_slice(&[0; 68]);
         let mut read: Vec<Vec<u8>> = Vec::new();

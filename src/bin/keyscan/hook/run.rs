@@ -17,7 +17,7 @@ use crate::git::environment;
 use crate::search::{Search, Target};
 
 pub(super) fn run(args: &HookRunArgs) -> Result<Exit> {
-    let input = if args.hook == Hook::PreCommit { None } else { Some(input()?) };
+    let input = if args.hook == Hook::Commit { None } else { Some(input()?) };
     if let Some(previous) = &args.previous {
         let status = run_previous(previous, &args.args, input.as_deref())?;
         if let Some(failed) = status.filter(|status| !status.success()) {
@@ -25,9 +25,9 @@ pub(super) fn run(args: &HookRunArgs) -> Result<Exit> {
         }
     }
     let new = match args.hook {
-        Hook::PreCommit => None,
-        Hook::PrePush => Some(pushed(input.as_deref().unwrap_or_default(), &args.args)),
-        Hook::PreReceive => Some(received(input.as_deref().unwrap_or_default())),
+        Hook::Commit => None,
+        Hook::Push => Some(pushed(input.as_deref().unwrap_or_default(), &args.args)),
+        Hook::Receive => Some(received(input.as_deref().unwrap_or_default())),
     };
     if new.as_ref().is_some_and(|new| new.tips.is_empty()) {
         return Ok(Exit::Clean);
@@ -62,7 +62,7 @@ fn judge(hook: Hook, outcome: &Outcome, search: &Search, new: Option<&NewCommits
         Some(text) => {
             let _ = errors.write_all(text.as_bytes());
             // Whoever pushes to a server may want it not to look; whoever commits may look for himself.
-            if hook == Hook::PreReceive { Exit::Failed } else { Exit::Clean }
+            if hook == Hook::Receive { Exit::Failed } else { Exit::Clean }
         }
     }
 }

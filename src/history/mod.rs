@@ -12,6 +12,7 @@ mod diff;
 mod incoming;
 mod locate;
 mod revision;
+mod revwalk;
 mod scan;
 mod select;
 mod staged;

@@ -155,7 +155,9 @@ impl<'a> Bringer<'a> {
             }
         }
         let mut reader = before.reader;
-        messages.iter().for_each(|message| self.message(message, &mut reader, &mut gathered, outcome));
+        // Who asks for paths asks for files.
+        let messages = messages.iter().filter(|_| self.only.is_none());
+        messages.for_each(|message| self.message(message, &mut reader, &mut gathered, outcome));
         gathered.list
     }
 

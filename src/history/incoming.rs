@@ -12,7 +12,7 @@ use super::brought::{Bringer, Brought, Message, Step};
 use super::commits::{Graph, Signature, parts};
 use super::diff::{Differ, Folder};
 use super::revision::revision;
-use super::revwalk::{Node, Walk};
+use super::revwalk::{Node, Peeled, Walk};
 use super::select::{refs_reaching, telling, unknown, within};
 use super::telling::commit_info;
 use crate::engine::Scratch;
@@ -66,7 +66,7 @@ impl Run<'_> {
         let scan = Incoming { run: *self, repository: &repository, lookup: &lookup, settings, strict };
         let mut walk = Walk::new(&lookup);
         let tips = scan.tips(new, &mut walk)?;
-        if tips.are_all_new && tips.others.is_empty() {
+        if tips.are_all_new && !tips.commits.is_empty() && tips.others.is_empty() {
             // All of a history is looked at sooner object by object than commit by commit.
             let settings = HistorySettings { branches: new.tips.clone(), range: None, ..settings.clone() };
             return self.history(path, &settings);
@@ -157,7 +157,7 @@ impl Incoming<'_> {
             }
         }
         for id in known {
-            let (commit, tags) = walk.peel(id);
+            let Peeled { commit, tags, .. } = walk.peel(id);
             if let Some(node) = commit.and_then(|id| walk.meet(id)) {
                 walk.push(node, true);
                 tips.are_all_new = false;
@@ -167,15 +167,12 @@ impl Incoming<'_> {
         }
         for name in &new.tips {
             let id = self.named(name, walk).ok_or_else(|| unknown(name))?;
-            let (commit, tags) = walk.peel(id);
-            match commit.and_then(|id| walk.meet(id)) {
-                Some(node) => {
-                    walk.push(node, false);
-                    tips.commits.push(node);
-                }
-                None if tags.is_empty() => tips.others.push(id),
-                None => {}
+            let Peeled { commit, other, tags } = walk.peel(id);
+            if let Some(node) = commit.and_then(|id| walk.meet(id)) {
+                walk.push(node, false);
+                tips.commits.push(node);
             }
+            tips.others.extend(other);
             let is_new = |tag: &ObjectId| !walk.numbers.contains_key(tag);
             tips.tags.extend(tags.into_iter().filter(is_new).map(|tag| (tag, commit)));
         }
@@ -188,7 +185,7 @@ impl Incoming<'_> {
         if !name.contains(['~', '^']) {
             return start(name);
         }
-        let peeled = start(&name[..name.find(['~', '^'])?]).and_then(|id| walk.peel(id).0);
+        let peeled = start(&name[..name.find(['~', '^'])?]).and_then(|id| walk.peel(id).commit);
         let parents = |id| walk.meet(id).map(|node| walk.met[node as usize].parents.clone()).unwrap_or_default();
         revision(name, |_| peeled, parents)
     }
@@ -269,7 +266,7 @@ impl Incoming<'_> {
         };
         let mut refs: Vec<(String, Node)> = Vec::new();
         for (name, id) in &self.repository.refs {
-            if let Some(node) = walk.peel(*id).0.and_then(|id| walk.meet(id)) {
+            if let Some(node) = walk.peel(*id).commit.and_then(|id| walk.meet(id)) {
                 refs.push((name.clone(), node));
             }
         }

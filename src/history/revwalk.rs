@@ -28,6 +28,13 @@ pub(super) struct Met {
     is_walked: bool,
 }
 
+/// What a ref leads to: a commit, or a tree or a file, and the tags on the way.
+pub(super) struct Peeled {
+    pub(super) commit: Option<ObjectId>,
+    pub(super) other: Option<ObjectId>,
+    pub(super) tags: Vec<ObjectId>,
+}
+
 /// Walks commits, the newest first.
 pub(super) struct Walk<'a> {
     lookup: &'a Lookup,
@@ -90,23 +97,23 @@ impl<'a> Walk<'a> {
         node
     }
 
-    /// The commit that an object is or, being a tag, tags in the end, and the tags on the way.
-    pub(super) fn peel(&mut self, mut id: ObjectId) -> (Option<ObjectId>, Vec<ObjectId>) {
+    /// What an object is or, being a tag, tags in the end.
+    pub(super) fn peel(&mut self, mut id: ObjectId) -> Peeled {
         let mut tags = Vec::new();
         while tags.len() < MAX_TAG_DEPTH {
             match self.lookup.read(&id, &mut self.inflater, &mut self.content) {
-                Ok(Some(ObjectKind::Commit)) => return (Some(id), tags),
+                Ok(Some(ObjectKind::Commit)) => return Peeled { commit: Some(id), other: None, tags },
                 Ok(Some(ObjectKind::Tag)) => {
                     tags.push(id);
                     match parts(&self.content).first("object").and_then(ObjectId::from_hex) {
                         Some(target) => id = target,
-                        None => break,
+                        None => return Peeled { commit: None, other: None, tags },
                     }
                 }
-                _ => break,
+                _ => return Peeled { commit: None, other: Some(id), tags },
             }
         }
-        (None, tags)
+        Peeled { commit: None, other: None, tags }
     }
 
     pub(super) fn push(&mut self, node: Node, is_known: bool) {

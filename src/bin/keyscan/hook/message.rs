@@ -44,8 +44,8 @@ pub(super) fn blocked(hook: Hook, outcome: &Outcome, rules: &[Rule], new: Option
         Hook::Commit => &[
             "Fix:    take it out, `git add` the file, commit again; if it was ever shared, revoke it.".to_owned(),
             format!("Allow:  end its line with the comment `keyscan:allow {rule}`; or accept all that is listed by"),
-            "        `keyscan git --staged --write-baseline .keyscanignore`.".to_owned(),
-            "Look:   `keyscan git --staged` says more of each.  Skip: `git commit --no-verify`.".to_owned(),
+            "        `keyscan git --staged --write-baseline .keyscanignore`, with the file added.".to_owned(),
+            "Look:   `keyscan git --staged`, with the file added.  Skip: `git commit --no-verify`.".to_owned(),
         ],
         Hook::Push => &[
             "Fix:    take it out of the commit (`git rebase -i`, or `git commit --amend` for the last one), push again."

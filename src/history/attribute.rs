@@ -7,9 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::by_object::ByObject;
 use super::commits::Graph;
 use super::scan::Found;
-use super::trees::Edge;
+use super::trees::{Edge, Edges};
 use crate::source::git::walk::Forest;
 use crate::source::git::{ObjectNumber, Store};
 
@@ -32,7 +33,7 @@ pub(super) struct Occurrence {
 /// The trees that lead to the objects that are looked for.
 pub(super) struct Trees {
     /// By tree: the names and the entries under them.
-    children: HashMap<ObjectNumber, Vec<(u32, ObjectNumber)>>,
+    children: ByObject<(u32, ObjectNumber)>,
     wanted: HashSet<ObjectNumber>,
     /// Names that are looked for, whatever they name.
     wanted_names: HashSet<u32>,
@@ -83,40 +84,32 @@ impl Trees {
         wanted: HashSet<ObjectNumber>,
         wanted_names: HashSet<u32>,
     ) -> Trees {
-        std::thread::scope(|scope| {
-            for found in found.iter_mut() {
-                let edges = &mut found.trees.edges;
-                scope.spawn(|| {
-                    edges.added.sort_unstable();
-                    edges.removed.sort_unstable();
-                });
+        let count = store.count() as usize;
+        let holders = Holders::new(store, forests, found);
+        let mut met = vec![false; count];
+        let mut queue: Vec<ObjectNumber> = Vec::new();
+        let mut meet = |object: ObjectNumber, queue: &mut Vec<ObjectNumber>| {
+            if !std::mem::replace(&mut met[object as usize], true) {
+                queue.push(object);
             }
-        });
-        let named = |found: &Found| -> Vec<ObjectNumber> {
-            let of_name = found.trees.edges.added.iter().filter(|edge| wanted_names.contains(&edge.name));
-            of_name.map(|edge| edge.child).collect()
         };
-        let mut queue: Vec<ObjectNumber> = wanted.iter().copied().collect();
+        wanted.iter().for_each(|object| meet(*object, &mut queue));
         if !wanted_names.is_empty() {
-            queue.extend(found.iter().flat_map(named));
+            let named = holders.added.iter().filter(|(_, (name, _))| wanted_names.contains(name));
+            named.for_each(|(child, _)| meet(child, &mut queue));
         }
-        queue.sort_unstable();
-        queue.dedup();
-        let mut met: HashSet<ObjectNumber> = queue.iter().copied().collect();
-        let mut children: HashMap<ObjectNumber, Vec<(u32, ObjectNumber)>> = HashMap::new();
+        let mut children: Vec<(ObjectNumber, (u32, ObjectNumber))> = Vec::new();
+        let mut of_child = Vec::new();
         while let Some(child) = queue.pop() {
-            for (name, tree) in holders(store, forests, found, child) {
-                children.entry(tree).or_default().push((name, child));
-                if met.insert(tree) {
-                    queue.push(tree);
-                }
+            holders.of(child, &mut of_child);
+            for &(name, tree) in &of_child {
+                children.push((tree, (name, child)));
+                meet(tree, &mut queue);
             }
         }
-        for entries in children.values_mut() {
-            entries.sort_unstable();
-            entries.dedup();
-        }
-        Trees { children, wanted, wanted_names }
+        children.sort_unstable();
+        children.dedup();
+        Trees { children: ByObject::new(count, &[&children], |entry| *entry), wanted, wanted_names }
     }
 
     fn is_wanted(&self, name: u32, object: ObjectNumber) -> bool {
@@ -124,43 +117,65 @@ impl Trees {
     }
 }
 
-/// The trees that hold an object, and under which name.
-fn holders(store: &Store, forests: &[Forest], found: &[Found], child: ObjectNumber) -> Vec<(u32, ObjectNumber)> {
-    let range = |edges: &[Edge]| -> std::ops::Range<usize> {
-        let first = edges.partition_point(|edge| edge.child < child);
-        first..first + edges[first..].partition_point(|edge| edge.child == child)
-    };
-    let removed: HashSet<(u32, ObjectNumber)> = found
-        .iter()
-        .flat_map(|found| &found.trees.edges.removed[range(&found.trees.edges.removed)])
-        .map(|edge| (edge.name, edge.tree))
-        .collect();
-    let mut holders = Vec::new();
-    let mut stack = Vec::new();
-    for found in found {
-        for edge in &found.trees.edges.added[range(&found.trees.edges.added)] {
-            stack.push(edge.tree);
+/// The trees that hold an object.
+struct Holders<'a> {
+    store: &'a Store,
+    forests: &'a [Forest],
+    /// By object: the name under which it came to a tree, and the tree.
+    added: ByObject<(u32, ObjectNumber)>,
+    /// The same for what a tree dropped, ascending.
+    removed: ByObject<(u32, ObjectNumber)>,
+}
+
+impl<'a> Holders<'a> {
+    /// Takes the edges out of `found`.
+    fn new(store: &'a Store, forests: &'a [Forest], found: &mut [Found]) -> Holders<'a> {
+        let edges: Vec<Edges> = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
+        let (added, removed): (Vec<Vec<Edge>>, Vec<Vec<Edge>>) =
+            edges.into_iter().map(|edges| (edges.added, edges.removed)).unzip();
+        let by_child = |edges: Vec<Vec<Edge>>| {
+            let edges: Vec<&[Edge]> = edges.iter().map(Vec::as_slice).collect();
+            ByObject::new(store.count() as usize, &edges, |edge| (edge.child, (edge.name, edge.tree)))
+        };
+        let (added, mut removed) = std::thread::scope(|scope| {
+            let added = scope.spawn(|| by_child(added));
+            let removed = by_child(removed);
+            match added.join() {
+                Ok(added) => (added, removed),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        });
+        removed.sort();
+        Holders { store, forests, added, removed }
+    }
+
+    /// Makes `holders` the trees that hold an object, and the names under which they do.
+    fn of(&self, child: ObjectNumber, holders: &mut Vec<(u32, ObjectNumber)>) {
+        let (store, removed) = (self.store, self.removed.get(child));
+        holders.clear();
+        let mut stack = Vec::new();
+        for &(name, tree) in self.added.get(child) {
+            stack.push(tree);
             while let Some(tree) = stack.pop() {
-                holders.push((edge.name, tree));
+                holders.push((name, tree));
                 let Some((pack, position)) = store.place(tree) else { continue };
                 let Some(slot) = store.packs[pack].slot_of(position) else { continue };
-                for &below in forests[pack].below(slot) {
+                for &below in self.forests[pack].below(slot) {
                     let tree = store.first(pack) + store.packs[pack].position(below);
-                    if !removed.contains(&(edge.name, tree)) {
+                    if removed.binary_search(&(name, tree)).is_err() {
                         stack.push(tree);
                     }
                 }
             }
         }
-    }
-    if store.packs.len() > 1 {
-        for (_, tree) in &mut holders {
-            *tree = store.id(*tree).and_then(|id| store.find(id.as_bytes())).unwrap_or(*tree);
+        if store.packs.len() > 1 {
+            for (_, tree) in holders.iter_mut() {
+                *tree = store.id(*tree).and_then(|id| store.find(id.as_bytes())).unwrap_or(*tree);
+            }
         }
+        holders.sort_unstable();
+        holders.dedup();
     }
-    holders.sort_unstable();
-    holders.dedup();
-    holders
 }
 
 /// Walks commits and notes what came where first.
@@ -191,7 +206,10 @@ impl<'t> Attribution<'t> {
         let Some(root) = graph.commits[place as usize].tree else { return };
         let mut stack = vec![(root, None)];
         while let Some((tree, folder)) = stack.pop() {
-            let Some(entries) = self.trees.children.get(&tree) else { continue };
+            let entries = self.trees.children.get(tree);
+            if entries.is_empty() {
+                continue;
+            }
             self.overflowed |= self.paths.paths.len() > MAX_PATHS;
             let key = if self.overflowed { (tree, None) } else { (tree, folder) };
             if !self.seen_trees.insert(key) {
@@ -211,7 +229,10 @@ impl<'t> Attribution<'t> {
     pub(super) fn listed(&mut self, root: ObjectNumber) -> HashSet<(ObjectNumber, PathNumber)> {
         let (mut listed, mut stack, mut seen) = (HashSet::new(), vec![(root, None)], HashSet::new());
         while let Some((tree, folder)) = stack.pop() {
-            let Some(entries) = self.trees.children.get(&tree) else { continue };
+            let entries = self.trees.children.get(tree);
+            if entries.is_empty() {
+                continue;
+            }
             if self.overflowed && !seen.insert(tree) {
                 continue;
             }

@@ -7,6 +7,7 @@
 
 mod attribute;
 mod brought;
+mod by_object;
 mod commits;
 mod diff;
 mod incoming;

@@ -304,6 +304,12 @@ fn only_what_a_push_would_bring_counts() {
     assert_eq!((again.status.code(), text(&again.stdout).lines().count()), (Some(1), 1), "{}", text(&again.stderr));
     repo.git(&["checkout", "-q", "-b", "clean", "HEAD~2"]);
     assert!(run(&repo, &["push", "-q", "origin", "clean"]).0);
+    // A comment allows the line on which it stands, and no other.
+    repo.write("c", format!("{0} # keyscan:allow\n{0}\n", token(5)));
+    repo.commit("allows one of two");
+    let (done, said) = run(&repo, &["push", "-q", "origin", "clean"]);
+    assert!(!done && said.contains("c:2:1"), "{said}");
+    repo.git(&["reset", "-q", "--hard", "HEAD~"]);
     // A message, a tag; and a ref that goes.
     repo.git(&["commit", "-q", "--allow-empty", "-m", &format!("with {}", token(3))]);
     let (done, said) = run(&repo, &["push", "-q", "origin", "clean"]);

@@ -281,7 +281,7 @@ impl<'a> Bringer<'a> {
     }
 
     /// Adds the findings to the outcome, each with what `origin` says of it; `every_place`: at each place of an object
-    /// at which the secret stands, and not only at the first.
+    /// at which the secret stands, and not only at the first that is reported.
     pub(super) fn tell(
         &self,
         brought: &[Brought],
@@ -334,10 +334,14 @@ impl<'a> Bringer<'a> {
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
             let secret = self.key(&finding);
             for (brought, told) in wanted.iter().zip(&mut told).filter(|(brought, _)| brought.secret == secret) {
-                if !std::mem::replace(told, true) || every_place {
+                // One that a comment allows does not stand for others.
+                if every_place || !*told {
                     let (path, origin) = (brought.path.clone(), origin(brought));
                     let located = Located { path, finding: finding.clone(), origin };
-                    self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
+                    self.run.inspect_located(located, around, &mut |located| {
+                        *told = true;
+                        outcome.findings.push(located);
+                    });
                 }
             }
         };

@@ -29,6 +29,13 @@ pub fn judge(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f
     (judgement.confidence, judgement.verdicts)
 }
 
+/// The same about a match that stands behind another part of its credential.
+#[must_use]
+pub fn judge_beside(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f32, Vec<Verdict>) {
+    let judgement = validate::judge_beside(&Candidate { rule, text, start, secret });
+    (judgement.confidence, judgement.verdicts)
+}
+
 /// The value that the assignment grammar finds when it starts at `text[start]`.
 #[must_use]
 pub fn assigned(text: &[u8], start: usize) -> Option<Range<usize>> {
@@ -69,7 +76,7 @@ pub fn scanners(rules: &RuleSet) -> Vec<(String, Scanner)> {
 /// Where in a text which rules were tried, in the bytes as they stand there: (rule, start).
 #[must_use]
 pub fn tried(scanner: &Scanner, text: &[u8]) -> Vec<(usize, u64)> {
-    scanner.trace(text).iter().map(|trace| (trace.rule, trace.start)).collect()
+    scanner.trace(text).0.iter().map(|trace| (trace.rule, trace.start)).collect()
 }
 
 /// How many bytes of its unit a session holds.

@@ -186,18 +186,25 @@ impl Locator<'_> {
 
     fn text(&self, text: &[u8], wanted: &mut Vec<&Told<'_>>, scratch: &mut Scratch, outcome: &mut Outcome) {
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
-            let hash = self.scan_hasher.hash_one(finding.secret.expose());
-            let key = SecretKey::new(finding.rule, hash);
-            // The first of its kind in the text.
-            wanted.retain(|told| {
-                if told.group.secret != key {
-                    return true;
-                }
+            let key =
+                |finding: &Finding| SecretKey::new(finding.rule, self.scan_hasher.hash_one(finding.secret.expose()));
+            let mut tell = |told: &Told<'_>, finding: &Finding, around: Surroundings<'_>| {
                 let origin = Some(Box::new(told.origin.clone()));
                 let located = Located { path: told.path.clone(), finding: finding.clone(), origin };
                 self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
-                false
-            });
+            };
+            // The first of its kind in the text.
+            let whole = taken(wanted, key(&finding));
+            whole.iter().for_each(|told| tell(told, &finding, around));
+            // Parts that came with it are told with it, the others, which came before or later, by themselves.
+            for (number, part) in finding.parts.iter().enumerate().filter(|(_, part)| !part.is_public) {
+                let mut apart = taken(wanted, key(&part.finding));
+                apart.retain(|told| {
+                    let came = |told: &Told<'_>| (told.path.clone(), told.origin.commit.clone());
+                    !whole.iter().any(|whole| came(whole) == came(told))
+                });
+                apart.iter().for_each(|told| tell(told, &part.finding, around.of_part(number)));
+            }
         };
         let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
             if finding.confidence >= self.run.min_confidence {
@@ -209,6 +216,13 @@ impl Locator<'_> {
             outcome.unexamined.push(Unexamined { path: told.path.clone(), reason });
         }
     }
+}
+
+/// Takes out what is told of a secret.
+fn taken<'t, 'g>(wanted: &mut Vec<&'t Told<'g>>, secret: SecretKey) -> Vec<&'t Told<'g>> {
+    let (taken, rest) = wanted.drain(..).partition(|told| told.group.secret == secret);
+    *wanted = rest;
+    taken
 }
 
 /// What a thread has for itself.
@@ -229,12 +243,14 @@ impl Thread {
 fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
     let mut found = Vec::new();
     let _coverage = scanner.scan_with(text.as_bytes(), scratch, |finding, _| {
-        let (start, end) = (finding.span.start as usize, finding.span.end as usize);
-        if text.is_char_boundary(start) && text.is_char_boundary(end) {
-            found.push((start, end, finding.secret.masked()));
+        for Finding { span, secret, .. } in finding.secrets() {
+            let (start, end) = (span.start as usize, span.end as usize);
+            if text.is_char_boundary(start) && text.is_char_boundary(end) {
+                found.push((start, end, secret.masked()));
+            }
         }
     });
-    // Findings of rules of other tools may overlap, and come in the order of their rules.
+    // Findings of rules of other tools may overlap, and parts come with what they are parts of.
     found.sort_unstable();
     let mut shown = String::new();
     let mut at = 0;

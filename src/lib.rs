@@ -36,12 +36,14 @@ pub use crate::explain::Explanation;
 pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Part, Verdict};
 pub use crate::fingerprint::{Fingerprint, Key};
 #[cfg(feature = "git")]
-pub use crate::history::HistorySettings;
+pub use crate::history::{HistorySettings, NewCommits};
 pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
 pub use crate::source::fs::{PathGlobs, WalkSettings};
+#[cfg(feature = "git")]
+pub use crate::source::git::repository::GitEnvironment;
 pub use crate::source::stream::Interruptible;
 pub use crate::span::{Copied, Position, Span};
 pub use crate::trial::{Failure, try_templates};

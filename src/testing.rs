@@ -14,7 +14,7 @@ use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 use crate::{
     engine::{Scanned, Scratch},
     secret::Secret,
-    source::git::repository::Repository,
+    source::git::repository::{GitEnvironment, Repository},
     source::git::walk::{self, Object, Visitor},
     source::git::{ObjectError, ObjectKind, ObjectNumber, Store},
     span::Copied,
@@ -109,8 +109,8 @@ pub fn history_differences(
     threads: usize,
     max_held: u64,
 ) -> crate::error::Result<(u64, Vec<String>)> {
-    let repository = Repository::discover(path)?;
-    let store = Store::open(&repository.objects(), repository.hash_len)?;
+    let repository = Repository::discover(path, &GitEnvironment::default())?;
+    let store = Store::open(&repository.objects, repository.hash_len)?;
     let forests = walk::forests(&store, threads);
     let check = DeltaCheck { scanner, store: &store };
     let workers = walk::walk(&store, &forests, &check, threads, max_held, &AtomicBool::new(false));

@@ -8,84 +8,14 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use keyscan::{Finding, HistorySettings, Located, Outcome, Progress, RuleSet, Run, Scanner, testing};
 
 use common::Random;
+use common::repo::{Repo, token};
 use common::texts::Texts;
-
-/// A repository in a folder of its own.
-struct Repo {
-    folder: tempfile::TempDir,
-    /// Seconds since 1970 of the last commit.
-    now: u64,
-}
-
-impl Repo {
-    fn new(options: &[&str]) -> Repo {
-        let repo = Repo { folder: tempfile::tempdir().unwrap(), now: 1_700_000_000 };
-        repo.git(&[&["init", "-q", "-b", "main"], options].concat());
-        repo
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("git");
-        let date = format!("{} +0100", self.now);
-        command
-            .args(args)
-            .current_dir(self.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1");
-        for (key, value) in [("AUTHOR", "Ada"), ("COMMITTER", "Bob")] {
-            command
-                .env(format!("GIT_{key}_NAME"), value)
-                .env(format!("GIT_{key}_EMAIL"), format!("{value}@example.com"));
-            command.env(format!("GIT_{key}_DATE"), &date);
-        }
-        command
-    }
-
-    /// Runs git and answers what it prints.
-    fn git(&self, args: &[&str]) -> String {
-        let output = self.command(args).output().unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        let path = self.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    /// Commits everything and answers the id.
-    fn commit(&mut self, message: &str) -> String {
-        self.now += 60;
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-q", "--allow-empty", "--allow-empty-message", "-m", message]);
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    /// Writes an object and answers its id.
-    fn object(&self, kind: &str, content: &[u8]) -> String {
-        let mut child = self
-            .command(&["hash-object", "-w", "-t", kind, "--stdin", "--literally"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(content).unwrap();
-        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
-    }
-}
 
 fn history_with(scanner: &Scanner, path: &Path, settings: &HistorySettings) -> keyscan::Result<Outcome> {
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
@@ -100,13 +30,6 @@ fn settings() -> HistorySettings {
 
 fn history(path: &Path) -> Outcome {
     history_with(&Scanner::new(RuleSet::builtin()), path, &settings()).unwrap()
-}
-
-/// A made-up token of GitHub.
-fn token(seed: u64) -> String {
-    let rules = RuleSet::builtin();
-    let rule = rules.get("github-pat").unwrap();
-    String::from_utf8(rule.samples()[0].fill(seed, rule.checksum()).text).unwrap()
 }
 
 /// The finding of a secret, of which there is one.

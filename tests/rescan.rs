@@ -269,6 +269,13 @@ fn far_steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
+#[test]
+fn an_anchor_near_the_end_makes_a_start_at_the_beginning_possible() {
+    let scanner = Scanner::new(common::rules(FAR_RULES));
+    let first = [b"b c".repeat(137), b"QXQ010a1b".to_vec(), b"key = ".repeat(10)].concat();
+    check_chain(&scanner, first, 1, |base| vec![Step::Insert(b"<".to_vec()), Step::Copy(0, base.len())]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 

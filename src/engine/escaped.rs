@@ -7,12 +7,13 @@ const MAX_ANSI: usize = 20;
 
 /// Whether a match of the rule may start behind this text.
 pub(super) fn may_start(rule: &Rule, before: &[u8]) -> bool {
-    let escaped = || {
-        // A run would have to be looked for again behind the escape.
-        let by_literal = matches!(rule.way_in, WayIn::Literals(_));
-        by_literal && byte_before(before).is_some_and(|byte| rule.before.contains(byte))
-    };
-    before.last().is_none_or(|&byte| rule.before.contains(byte)) || escaped()
+    before.last().is_none_or(|&byte| rule.before.contains(byte))
+        || sees_escapes(rule) && byte_before(before).is_some_and(|byte| rule.before.contains(byte))
+}
+
+/// Whether a match of the rule may start behind an escape. A run would have to be looked for again there.
+pub(super) fn sees_escapes(rule: &Rule) -> bool {
+    matches!(rule.way_in, WayIn::Literals(_))
 }
 
 /// The byte that is meant by the escape at the end of `text`: `\\n`, `\\x22`, `\\u0022`, `%22`, or the end of an ANSI colour
@@ -28,10 +29,18 @@ fn byte_before(text: &[u8]) -> Option<u8> {
         }
         _ => {}
     }
-    let (head, digits) = text.split_at_checked(text.len().checked_sub(2)?)?;
-    let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    let named = head.ends_with(b"%") || head.ends_with(b"\\x") || head.ends_with(b"\\u00");
-    (named && digits.iter().all(u8::is_ascii_hexdigit)).then_some(byte)
+    let (head, digits) = text.split_last_chunk::<2>()?;
+    let named = match head.last()? {
+        b'%' => true,
+        b'x' => head.ends_with(b"\\x"),
+        b'0' => head.ends_with(b"\\u00"),
+        _ => false,
+    };
+    if !named {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    Some(digit(digits[0])? << 4 | digit(digits[1])?)
 }
 
 #[cfg(test)]

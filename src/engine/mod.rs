@@ -16,6 +16,7 @@ pub(crate) mod resolve;
 mod session;
 mod tail;
 pub(crate) mod validate;
+mod wordset;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

@@ -47,6 +47,16 @@ impl Window<'_> {
         let before = &self.bytes[..offset.saturating_sub(self.base) as usize];
         escaped::may_start(rule, before)
     }
+
+    /// The first of these offsets at which the bytes on its both sides do not refute a match of the rule, or else `stop`.
+    /// Where an anchor leaves the start open, nearly all starts fail here.
+    fn possible_start(&self, rule: &Rule, first: u64, stop: u64) -> u64 {
+        let (before, start, escapes) = (&rule.before, rule.head.first(), escaped::sees_escapes(rule));
+        let (from, to) = ((first - self.base) as usize, (stop.min(self.end()) - self.base) as usize);
+        let refuted =
+            |&at: &usize| !start.contains(self.bytes[at]) || !escapes && at > 0 && !before.contains(self.bytes[at - 1]);
+        first + (from..to).take_while(refuted).count() as u64
+    }
 }
 
 /// Starts at which a rule has to be tried.
@@ -135,6 +145,7 @@ pub(super) struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FarAnchor {
     pub(super) at: u64,
+    pub(super) len: u64,
     pub(super) rule: usize,
     pub(super) min_before: u64,
     pub(super) max_before: u64,
@@ -355,7 +366,8 @@ impl Pass {
                     Target::Literal { rule, min_before, max_before } if max_before > FAR => {
                         if let Some(record) = record {
                             let (min_before, max_before) = (min_before as u64, max_before as u64);
-                            record.far.push(FarAnchor { at: at as u64, rule, min_before, max_before });
+                            let (at, len) = (at as u64, len as u64);
+                            record.far.push(FarAnchor { at, len, rule, min_before, max_before });
                         }
                         enqueue(engine, target, window, at, traced, queue);
                     }
@@ -453,7 +465,16 @@ impl Pass {
                 return true;
             }
             queued.first = queued.first.max(self.states[rule].tried_to).max(self.states[rule].hidden_to);
-            while queued.first <= queued.last && queued.first < known(rule) {
+            let stop = known(rule).min(queued.last.saturating_add(1));
+            while queued.first < stop {
+                // Who wants to know of every start sees every start.
+                if self.trace.is_none() {
+                    queued.first = window.possible_start(&engine.rules[rule], queued.first, stop);
+                    self.states[rule].tried_to = queued.first;
+                    if queued.first == stop {
+                        break;
+                    }
+                }
                 if !self.try_start(engine, caches, window, rule, queued.first) {
                     blocked = Some(rule);
                     return true;

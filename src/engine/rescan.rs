@@ -196,7 +196,7 @@ impl Scanner {
         }
         scratch.prepare(self);
         let mut scan = Rescan::new(self, text, scratch);
-        let inherited = Inherited::of(base, copies, text.len() as u64, self.engine.prefilter.max_len() as u64);
+        let inherited = Inherited::of(base, copies, text.len() as u64);
         let dirty = dirty_starts(&self.engine, base, &inherited, text, copies);
         if !scan.all(&inherited, &dirty) || scan.scratch.state.plain.skipped_attempts() > 0 {
             return self.scan_base(text, scratch);
@@ -297,8 +297,7 @@ struct Inherited {
 }
 
 impl Inherited {
-    /// No anchor is longer than `anchor_len`.
-    fn of(base: &Scanned, copies: &[Copied], len: u64, anchor_len: u64) -> Inherited {
+    fn of(base: &Scanned, copies: &[Copied], len: u64) -> Inherited {
         let (mut places, mut long_reads, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
         let mut far = Vec::new();
         for copied in copies {
@@ -315,9 +314,10 @@ impl Inherited {
             let reads = base.long_reads[first..].iter().take_while(|read| read.0 < to);
             long_reads.extend(reads.map(|&(start, end)| (now(start), now(end), stop)));
             let first = base.far.partition_point(|anchor| anchor.at < from);
-            // One that may reach over the end is found again.
-            let anchors = base.far[first..].iter().take_while(|anchor| anchor.at + anchor_len <= to);
-            far.extend(anchors.map(|anchor| FarAnchor { at: now(anchor.at), ..*anchor }));
+            // One that is not whole is not one any more, unless it is found again.
+            let anchors = base.far[first..].iter().take_while(|anchor| anchor.at < to);
+            let whole = anchors.filter(|anchor| anchor.at + anchor.len <= to);
+            far.extend(whole.map(|anchor| FarAnchor { at: now(anchor.at), ..*anchor }));
         }
         Inherited { places, long_reads, far, islands: islands(ranges.into_iter()) }
     }

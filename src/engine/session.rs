@@ -49,6 +49,16 @@ impl<'t> Surroundings<'t> {
         let [before, after] = self.of_parts[number];
         Surroundings::new(before, after)
     }
+
+    /// The parts of the finding that are secrets, each with the text around it.
+    #[cfg_attr(not(feature = "git"), expect(dead_code, reason = "for histories"))]
+    pub(crate) fn of_secret_parts<'f>(
+        &self,
+        finding: &'f Finding,
+    ) -> impl Iterator<Item = (&'f Finding, Surroundings<'t>)> {
+        let parts = finding.parts.iter().enumerate().filter(|(_, part)| !part.is_public);
+        parts.map(|(number, part)| (&part.finding, self.of_part(number)))
+    }
 }
 
 impl std::fmt::Debug for Surroundings<'_> {

@@ -47,7 +47,7 @@ pub(super) fn parts(content: &[u8]) -> Parts<'_> {
 
 impl<'o> Parts<'o> {
     /// What the header lines of this name say.
-    fn values<'k>(&self, key: &'k str) -> impl Iterator<Item = &'o [u8]> + use<'o, 'k> {
+    pub(super) fn values<'k>(&self, key: &'k str) -> impl Iterator<Item = &'o [u8]> + use<'o, 'k> {
         let lines = self.links.split(|byte| *byte == b'\n').chain(self.header.split(|byte| *byte == b'\n'));
         lines.filter_map(move |line| line.strip_prefix(key.as_bytes())?.strip_prefix(b" "))
     }

@@ -8,14 +8,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::attribute::Paths;
-use super::commits::{Graph, Signature, parts};
+use super::commits::{Graph, parts};
 use super::scan::{Part, SecretKey};
 use super::select::Selection;
+use super::telling::{commit_info, masked};
 use super::{Group, HistorySettings, Place};
-use crate::engine::{Scanner, Scratch, Surroundings};
+use crate::engine::{Scratch, Surroundings};
 use crate::error::Result;
 use crate::finding::{CommitInfo, Finding, Located, Origin};
-use crate::gate::Date;
 use crate::run::{Outcome, Run, Unexamined};
 use crate::source::fs::PathGlobs;
 use crate::source::git::inflate::Inflater;
@@ -80,7 +80,7 @@ impl Locator<'_> {
         let mut commits: Vec<u32> = groups.iter().filter_map(|group| group.commit).collect();
         commits.sort_unstable();
         commits.dedup();
-        let refs = self.selection.refs_reaching(self.graph, &commits, Origin::MAX_REFS);
+        let refs = self.selection.refs_reaching(self.graph, &commits);
         let mut thread = Thread::new();
         let mut infos: HashMap<u32, Option<CommitInfo>> = HashMap::new();
         let mut by_object: BTreeMap<ObjectNumber, Vec<Told<'_>>> = BTreeMap::new();
@@ -138,18 +138,8 @@ impl Locator<'_> {
     fn commit_info(&self, place: u32, thread: &mut Thread) -> Option<CommitInfo> {
         let number = self.graph.commits[place as usize].number;
         self.store.read(number, &mut thread.inflater, &mut thread.content).ok()?;
-        let parts = parts(&thread.content);
-        let author = Signature::of(parts.first("author").unwrap_or_default());
-        let subject = parts.message.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-        let subject = String::from_utf8_lossy(subject.unwrap_or_default().trim_ascii()).into_owned();
-        let mut mask = |text: &str| masked(self.run.scanner, text, &mut thread.scratch);
-        Some(CommitInfo {
-            id: self.store.id(number)?.to_string(),
-            author: mask(&author.name),
-            email: mask(&author.email),
-            date: date(&author),
-            subject: mask(&subject),
-        })
+        let id = self.store.id(number)?.to_string();
+        Some(commit_info(self.run.scanner, id, &thread.content, &mut thread.scratch))
     }
 
     /// Scans an object in full, and keeps the findings of its groups.
@@ -197,13 +187,13 @@ impl Locator<'_> {
             let whole = taken(wanted, key(&finding));
             whole.iter().for_each(|told| tell(told, &finding, around));
             // Parts that came with it are told with it, the others, which came before or later, by themselves.
-            for (number, part) in finding.parts.iter().enumerate().filter(|(_, part)| !part.is_public) {
-                let mut apart = taken(wanted, key(&part.finding));
+            for (part, around) in around.of_secret_parts(&finding) {
+                let mut apart = taken(wanted, key(part));
                 apart.retain(|told| {
                     let came = |told: &Told<'_>| (told.path.clone(), told.origin.commit.clone());
                     !whole.iter().any(|whole| came(whole) == came(told))
                 });
-                apart.iter().for_each(|told| tell(told, &part.finding, around.of_part(number)));
+                apart.iter().for_each(|told| tell(told, part, around));
             }
         };
         let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
@@ -237,41 +227,4 @@ impl Thread {
     fn new() -> Thread {
         Thread { inflater: Inflater::new(), content: Vec::new(), scratch: Scratch::new(), outcome: Outcome::default() }
     }
-}
-
-/// A text with the secrets in it masked.
-fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
-    let mut found = Vec::new();
-    let _coverage = scanner.scan_with(text.as_bytes(), scratch, |finding, _| {
-        for Finding { span, secret, .. } in finding.secrets() {
-            let (start, end) = (span.start as usize, span.end as usize);
-            if text.is_char_boundary(start) && text.is_char_boundary(end) {
-                found.push((start, end, secret.masked()));
-            }
-        }
-    });
-    // Findings of rules of other tools may overlap, and parts come with what they are parts of.
-    found.sort_unstable();
-    let mut shown = String::new();
-    let mut at = 0;
-    for (start, end, secret) in found {
-        if start >= at {
-            shown.push_str(&text[at..start]);
-            shown.push_str(&secret);
-        }
-        at = at.max(end);
-    }
-    shown.push_str(&text[at..]);
-    shown
-}
-
-/// `2026-01-31T10:20:30+01:00`
-fn date(signature: &Signature) -> String {
-    let local = signature.time.saturating_add(signature.offset * 60);
-    let day = Date::from_unix_seconds(u64::try_from(local).unwrap_or(0));
-    let seconds = local.rem_euclid(86_400);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let sign = if signature.offset < 0 { '-' } else { '+' };
-    let offset = signature.offset.abs();
-    format!("{day}T{hours:02}:{minutes:02}:{seconds:02}{sign}{:02}:{:02}", offset / 60, offset % 60)
 }

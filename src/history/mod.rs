@@ -6,10 +6,16 @@
 //! made again, scanned in full, and shown to whoever decides about findings.
 
 mod attribute;
+mod brought;
 mod commits;
+mod diff;
+mod incoming;
 mod locate;
+mod revision;
 mod scan;
 mod select;
+mod staged;
+mod telling;
 mod trees;
 
 use std::collections::hash_map::RandomState;
@@ -20,13 +26,14 @@ use std::time::Instant;
 
 use self::attribute::{Attribution, PathNumber, Trees};
 use self::commits::Graph;
+pub use self::incoming::NewCommits;
 use self::locate::Locator;
 use self::scan::{Found, Hit, ObjectScan, Part, SecretKey, by_object};
 use self::select::Selection;
 use self::trees::Names;
 use crate::error::Result;
 use crate::run::{Outcome, Run, Unexamined};
-use crate::source::git::repository::Repository;
+use crate::source::git::repository::{GitEnvironment, Repository};
 use crate::source::git::{ObjectNumber, Store, walk};
 
 /// Which part of a history is reported, and how. The default is all of it, with what no ref reaches.
@@ -52,6 +59,17 @@ pub struct HistorySettings {
     pub exclude: Vec<String>,
     /// Report every version of a file that holds a secret, and not only the first at its path.
     pub all_occurrences: bool,
+    /// What git says of the repository, to a program that it runs.
+    pub environment: GitEnvironment,
+}
+
+impl HistorySettings {
+    fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
 }
 
 /// A secret at a place, and in which object it came there first.
@@ -86,13 +104,19 @@ impl Run<'_> {
     /// When there is no repository, its folder of objects cannot be read, or a setting names a commit that is not
     /// there. Objects that cannot be read are no error: they are listed in the outcome.
     pub fn history(&self, path: &Path, settings: &HistorySettings) -> Result<Outcome> {
+        if let Some((known, tip)) = settings.range.as_deref().and_then(|range| range.split_once(".."))
+            && !known.is_empty()
+        {
+            // What B reaches and A does not is the same, whether A has something that B has not or nothing.
+            let tip = tip.strip_prefix('.').unwrap_or(tip);
+            let tip = if tip.is_empty() { "HEAD" } else { tip };
+            return self.range(path, known, tip, settings);
+        }
         let started = Instant::now();
-        let repository = Repository::discover(path)?;
-        let store = Store::open(&repository.objects(), repository.hash_len)?;
-        let threads = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let mut repository = Repository::discover(path, &settings.environment)?;
+        repository.read_all_refs();
+        let store = Store::open(&repository.objects, repository.hash_len)?;
+        let threads = settings.thread_count();
         let forests = walk::forests(&store, threads);
         let scan = ObjectScan {
             store: &store,

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use super::HistorySettings;
 use super::commits::Graph;
+use super::revision::revision;
 use super::scan::Found;
 use crate::error::{Error, ErrorKind, Result};
+use crate::finding::Origin;
 use crate::source::git::repository::Repository;
 use crate::source::git::{ObjectNumber, Store};
 
 /// Tags may tag tags, this deep.
-const MAX_TAG_DEPTH: usize = 64;
+pub(super) const MAX_TAG_DEPTH: usize = 64;
 
 /// The part of a history that is reported.
 pub(super) struct Selection {
@@ -107,38 +109,43 @@ impl Selection {
     }
 
     /// For each of these commits, how many refs reach it, and the names of those that tell most.
-    pub(super) fn refs_reaching(&self, graph: &Graph, commits: &[u32], most: usize) -> Vec<(u64, Vec<String>)> {
-        let mut answers = Vec::with_capacity(commits.len());
-        for block in commits.chunks(64) {
-            // A bit for each commit of the block, handed on from parents to children.
-            let mut bits = vec![0u64; graph.commits.len()];
-            for (index, &commit) in block.iter().enumerate() {
-                bits[commit as usize] |= 1 << index;
-            }
-            for place in 0..bits.len() {
-                let inherited = graph.parents(place as u32).iter().fold(0, |all, parent| all | bits[*parent as usize]);
-                bits[place] |= inherited;
-            }
-            let first = answers.len();
-            answers.resize(first + block.len(), (0, Vec::new()));
-            for (name, tip) in self.refs.iter().filter(|(name, _)| name != "HEAD") {
-                let mut reaching = bits[*tip as usize];
-                while reaching != 0 {
-                    let (count, names) = &mut answers[first + reaching.trailing_zeros() as usize];
-                    *count += 1;
-                    if names.len() < most {
-                        names.push(name.clone());
-                    }
-                    reaching &= reaching - 1;
-                }
-            }
-        }
-        answers
+    pub(super) fn refs_reaching(&self, graph: &Graph, commits: &[u32]) -> Vec<(u64, Vec<String>)> {
+        refs_reaching(graph, &self.refs, commits)
     }
 }
 
+/// For each of these commits, how many refs reach it, and the names of the first of them.
+pub(super) fn refs_reaching(graph: &Graph, refs: &[(String, u32)], commits: &[u32]) -> Vec<(u64, Vec<String>)> {
+    let mut answers = Vec::with_capacity(commits.len());
+    for block in commits.chunks(64) {
+        // A bit for each commit of the block, handed on from parents to children.
+        let mut bits = vec![0u64; graph.commits.len()];
+        for (index, &commit) in block.iter().enumerate() {
+            bits[commit as usize] |= 1 << index;
+        }
+        for place in 0..bits.len() {
+            let inherited = graph.parents(place as u32).iter().fold(0, |all, parent| all | bits[*parent as usize]);
+            bits[place] |= inherited;
+        }
+        let first = answers.len();
+        answers.resize(first + block.len(), (0, Vec::new()));
+        for (name, tip) in refs.iter().filter(|(name, _)| name != "HEAD") {
+            let mut reaching = bits[*tip as usize];
+            while reaching != 0 {
+                let (count, names) = &mut answers[first + reaching.trailing_zeros() as usize];
+                *count += 1;
+                if names.len() < Origin::MAX_REFS {
+                    names.push(name.clone());
+                }
+                reaching &= reaching - 1;
+            }
+        }
+    }
+    answers
+}
+
 /// Refs that tell more come first.
-fn telling(name: &str, branch: Option<&str>) -> u8 {
+pub(super) fn telling(name: &str, branch: Option<&str>) -> u8 {
     match name {
         _ if Some(name) == branch => 0,
         _ if name.starts_with("refs/heads/") => 1,
@@ -150,7 +157,7 @@ fn telling(name: &str, branch: Option<&str>) -> u8 {
 }
 
 /// Commits at most `depth` steps from the tips, which are the first.
-fn within(graph: &Graph, tips: &[u32], depth: u32) -> Vec<bool> {
+pub(super) fn within(graph: &Graph, tips: &[u32], depth: u32) -> Vec<bool> {
     let mut near = vec![false; graph.commits.len()];
     let mut next = tips.to_vec();
     for _ in 0..depth {
@@ -179,31 +186,15 @@ struct Revisions<'a, P> {
 impl<P: Fn(ObjectNumber) -> Option<u32>> Revisions<'_, P> {
     /// The commit of a name: a ref, an id or its start, with `~2` and `^` behind it.
     fn commit(&self, name: &str) -> Result<u32> {
-        let end = name.find(['~', '^']).unwrap_or(name.len());
-        let (start, mut steps) = name.split_at(end);
-        let number = self.repository.find(if start == "@" { "HEAD" } else { start }, self.store);
-        let mut place = number.and_then(self.peel).ok_or_else(|| unknown(name))?;
-        while let Some(step) = steps.chars().next() {
-            steps = &steps[1..];
-            let digits = steps.find(|c: char| !c.is_ascii_digit()).unwrap_or(steps.len());
-            let count: u32 = if digits == 0 { 1 } else { steps[..digits].parse().map_err(|_| unknown(name))? };
-            steps = &steps[digits..];
-            let parent = |place: u32, index: u32| self.graph.parents(place).get(index as usize).copied();
-            match step {
-                '~' => {
-                    for _ in 0..count {
-                        place = parent(place, 0).ok_or_else(|| unknown(name))?;
-                    }
-                }
-                '^' if count == 0 => {}
-                '^' => place = parent(place, count - 1).ok_or_else(|| unknown(name))?,
-                _ => return Err(unknown(name)),
-            }
-        }
-        Ok(place)
+        let start = |name: &str| {
+            let short = |hex: &str| self.store.find_short(hex).and_then(|number| self.store.id(number));
+            let id = self.repository.find(name, short)?;
+            (self.peel)(self.store.find(id.as_bytes())?)
+        };
+        revision(name, start, |place| self.graph.parents(place).to_vec()).ok_or_else(|| unknown(name))
     }
 }
 
-fn unknown(name: &str) -> Error {
+pub(super) fn unknown(name: &str) -> Error {
     Error::new(ErrorKind::Config, format!("`{name}` names no commit of this repository"))
 }

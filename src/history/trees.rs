@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
+use crate::source::git::tree::{EntryMode, entry};
 use crate::source::git::{ObjectNumber, Store};
 use crate::span::Copied;
 
@@ -140,9 +141,7 @@ impl TreeReader {
         let (mut at, first) = (range.start, entries.len());
         let mut read = Vec::new();
         while at < range.end {
-            let Some((is_link, name, id, end)) =
-                entry(content, at, context.hash_len).filter(|entry| entry.3 <= range.end)
-            else {
+            let Some(entry) = entry(content, at, context.hash_len).filter(|entry| entry.end <= range.end) else {
                 self.malformed |= range.end == content.len();
                 // Of a tree that is cut short, what is whole counts.
                 if range.end == content.len() {
@@ -151,8 +150,8 @@ impl TreeReader {
                 entries.truncate(first);
                 return false;
             };
-            read.push((at as u32, is_link, name, id));
-            at = end;
+            read.push((at as u32, entry.mode == EntryMode::Commit, entry.name, entry.id));
+            at = entry.end;
         }
         for (start, is_link, name, id) in read {
             let name = match self.met.get(name) {
@@ -176,13 +175,4 @@ impl TreeReader {
         }
         true
     }
-}
-
-/// The entry at `content[at]`: whether it is a commit of another repository, its name, its id, and where it ends.
-fn entry(content: &[u8], at: usize, hash_len: usize) -> Option<(bool, &[u8], &[u8], usize)> {
-    let rest = content.get(at..)?;
-    let space = memchr::memchr(b' ', rest.get(..rest.len().min(8))?)?;
-    let nul = space + memchr::memchr(0, &rest[space..])?;
-    let id = rest.get(nul + 1..nul + 1 + hash_len)?;
-    Some((&rest[..space] == b"160000", &rest[space + 1..nul], id, at + nul + 1 + hash_len))
 }

@@ -1,10 +1,11 @@
 //! Findings as text: for people, for programs, for platforms.
 //!
 //! The same report gives the same bytes on every run and at every number of threads; only what is asked for with
-//! [`Options::timings`], and the seconds in the summary for people, differ. Secrets are masked unless
+//! [`Options::timings`], the seconds in the summary for people, and the times that GitLab wants differ. Secrets are masked unless
 //! [`Options::show_secrets`] asks for them.
 
 mod csv;
+mod gitlab;
 mod gitleaks;
 mod human;
 mod json;
@@ -40,12 +41,14 @@ pub enum Format {
     Csv,
     /// JSON in the form of gitleaks, for programs that read its reports.
     Gitleaks,
+    /// The report of secret detection that GitLab reads.
+    Gitlab,
 }
 
 impl Format {
     /// Every format, in the order in which they are listed for people.
     pub const ALL: &'static [Format] =
-        &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv, Format::Gitleaks];
+        &[Format::Human, Format::Json, Format::Jsonl, Format::Sarif, Format::Csv, Format::Gitleaks, Format::Gitlab];
 
     /// The name by which it is asked for.
     #[must_use]
@@ -57,6 +60,7 @@ impl Format {
             Format::Sarif => "sarif",
             Format::Csv => "csv",
             Format::Gitleaks => "gitleaks",
+            Format::Gitlab => "gitlab",
         }
     }
 }
@@ -174,6 +178,20 @@ impl<'a> Entry<'a> {
         })
     }
 
+    /// `, with its secret access key (line 12) and session token (line 13)`; what stands in the parentheses is made of
+    /// the number of the part and the words for its line.
+    pub(super) fn with_parts(&self, place: impl Fn(usize, String) -> String) -> String {
+        let told = |(number, part): (usize, PartEntry<'_>)| {
+            format!("{} ({})", part.role, place(number, format!("line {}", part.finding.start.line)))
+        };
+        let told: Vec<String> = self.parts().enumerate().map(told).collect();
+        match told.split_last() {
+            None => String::new(),
+            Some((last, [])) => format!(", with its {last}"),
+            Some((last, others)) => format!(", with its {} and {last}", others.join(", ")),
+        }
+    }
+
     /// The ids of other rules that believe the secret to be theirs.
     pub(super) fn candidates(&self) -> impl Iterator<Item = &'a str> {
         let rules = self.rules;
@@ -219,6 +237,7 @@ impl<'a> Report<'a> {
             Format::Sarif => sarif::write(self, options, out),
             Format::Csv => csv::write(self, options, out),
             Format::Gitleaks => gitleaks::write(self, options, out),
+            Format::Gitlab => gitlab::write(self, options, out),
         }
     }
 
@@ -259,7 +278,7 @@ mod tests {
         }
         let error = "yaml".parse::<Format>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("human, json, jsonl, sarif, csv, gitleaks"), "{error}");
+        assert!(error.message().contains("human, json, jsonl, sarif, csv, gitleaks, gitlab"), "{error}");
     }
 
     #[test]

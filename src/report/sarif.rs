@@ -234,7 +234,8 @@ fn result<'a>(entry: &Entry<'a>, index: &HashMap<&str, usize>, options: &Options
     };
     // The message is masked in any case: platforms send it on by mail.
     let (what, secret, why) = (rule.description(), finding.secret.masked(), why(finding));
-    let text = format!("{what} ({secret}){}: it {why}.", with_parts(entry));
+    let text =
+        format!("{what} ({secret}){}: it {why}.", entry.with_parts(|number, line| format!("[{line}]({number})")));
     ResultObject {
         rule_id: rule.id(),
         rule_index: index.get(rule.id()).copied(),
@@ -251,19 +252,6 @@ fn result<'a>(entry: &Entry<'a>, index: &HashMap<&str, usize>, options: &Options
             validated: validated(finding),
             git: located.origin.as_deref().map(GitObject::of),
         },
-    }
-}
-
-/// `, with its secret access key (line 12) and session token (line 13)`, with links to where they stand.
-fn with_parts(entry: &Entry<'_>) -> String {
-    let told = |(number, part): (usize, PartEntry<'_>)| {
-        format!("{} ([line {}]({number}))", part.role, part.finding.start.line)
-    };
-    let told: Vec<String> = entry.parts().enumerate().map(told).collect();
-    match told.split_last() {
-        None => String::new(),
-        Some((last, [])) => format!(", with its {last}"),
-        Some((last, others)) => format!(", with its {} and {last}", others.join(", ")),
     }
 }
 

@@ -12,6 +12,10 @@ use crate::byteset::ByteSet;
 /// Later positions refute little that the earlier ones have not.
 const MAX_HEAD_LEN: usize = 16;
 
+/// More steps than any rule of ours takes, so that nested repetitions of another's cost no time: of such a regex nothing
+/// is asked before it runs.
+const MAX_STEPS: usize = 100_000;
+
 /// The sets of the first positions, each with the number of positions in a row that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 pub(crate) struct Head(Vec<(ByteSet, u8)>);
@@ -19,11 +23,25 @@ pub(crate) struct Head(Vec<(ByteSet, u8)>);
 impl Head {
     /// What `hir` forces of its first bytes.
     pub(super) fn of(hir: &Hir) -> Head {
-        let (mut sets, _) = sets(hir);
+        let mut walk = Walk { sets: [ByteSet::EMPTY; MAX_HEAD_LEN], steps: 0 };
+        let ends = walk.through(hir, 1);
+        if walk.steps > MAX_STEPS {
+            return Head::default();
+        }
+        // Behind the end of a match anything may stand.
+        let mut sets = &walk.sets[..MAX_HEAD_LEN.min(ends.trailing_zeros() as usize)];
         // A position that may hold anything at the end says nothing.
-        while sets.pop_if(|set| *set == ByteSet::ALL).is_some() {}
+        while let Some((&ByteSet::ALL, rest)) = sets.split_last() {
+            sets = rest;
+        }
         let runs = sets.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u8));
         Head(runs.collect())
+    }
+
+    /// What a match may start with.
+    #[inline]
+    pub(crate) fn first(&self) -> &ByteSet {
+        self.0.first().map_or(&ByteSet::ALL, |(set, _)| set)
     }
 
     /// Whether a match may start where `text` does. Where the text ends sooner, what is there decides.
@@ -40,50 +58,68 @@ impl Head {
     }
 }
 
-/// The sets of the first positions, and whether they are all positions of every match, so that what follows stands
-/// right after them. At most [`MAX_HEAD_LEN`].
-fn sets(hir: &Hir) -> (Vec<ByteSet>, bool) {
-    let (mut sets, mut whole) = match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => (Vec::new(), true),
-        HirKind::Literal(literal) => (literal.0.iter().map(|&byte| ByteSet::EMPTY.with(byte)).collect(), true),
-        HirKind::Class(_) => class_of(hir).map_or((Vec::new(), false), |set| (vec![set], true)),
-        HirKind::Capture(capture) => sets(&capture.sub),
-        HirKind::Repetition(repetition) => {
-            let (once, whole) = sets(&repetition.sub);
-            let rounds = repetition.min as usize;
-            match (rounds, whole) {
-                (0, _) => (Vec::new(), false),
-                (_, false) => (once, false),
-                _ => {
-                    let len = (rounds * once.len()).min(MAX_HEAD_LEN + 1);
-                    (once.iter().copied().cycle().take(len).collect(), repetition.max == Some(repetition.min))
-                }
-            }
-        }
-        HirKind::Concat(parts) => {
-            let mut all = (Vec::new(), true);
-            for part in parts {
-                if !all.1 || all.0.len() > MAX_HEAD_LEN {
-                    break;
-                }
-                let (next, whole) = sets(part);
-                all.0.extend(next);
-                all.1 = whole;
-            }
-            all
-        }
-        HirKind::Alternation(parts) => parts.iter().map(sets).reduce(either).unwrap_or((Vec::new(), false)),
-    };
-    if sets.len() > MAX_HEAD_LEN {
-        sets.truncate(MAX_HEAD_LEN);
-        whole = false;
-    }
-    (sets, whole)
+/// Positions of a match, as bits; those beyond the head are left out.
+type Positions = u32;
+
+/// The walk of all matches at once over a regex, which notes what may stand at each position.
+struct Walk {
+    sets: [ByteSet; MAX_HEAD_LEN],
+    steps: usize,
 }
 
-fn either((a, a_whole): (Vec<ByteSet>, bool), (b, b_whole): (Vec<ByteSet>, bool)) -> (Vec<ByteSet>, bool) {
-    let whole = a_whole && b_whole && a.len() == b.len();
-    (a.iter().zip(&b).map(|(a, b)| a.union(*b)).collect(), whole)
+impl Walk {
+    /// Where a part of the regex may end that starts at one of these positions.
+    fn through(&mut self, hir: &Hir, starts: Positions) -> Positions {
+        self.steps += 1;
+        if starts == 0 || self.steps > MAX_STEPS {
+            return 0;
+        }
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => starts,
+            HirKind::Literal(literal) => {
+                literal.0.iter().fold(starts, |starts, &byte| self.step(starts, ByteSet::EMPTY.with(byte)))
+            }
+            HirKind::Class(_) => match class_of(hir) {
+                Some(set) => self.step(starts, set),
+                // A character of one byte or more.
+                None => {
+                    (0..4)
+                        .fold((starts, 0), |(at, ends), _| {
+                            let next = self.step(at, ByteSet::ALL);
+                            (next, ends | next)
+                        })
+                        .1
+                }
+            },
+            HirKind::Capture(capture) => self.through(&capture.sub, starts),
+            HirKind::Concat(parts) => parts.iter().fold(starts, |starts, part| self.through(part, starts)),
+            HirKind::Alternation(parts) => parts.iter().fold(0, |ends, part| ends | self.through(part, starts)),
+            HirKind::Repetition(repetition) => {
+                let (mut now, mut ends) = (starts, if repetition.min == 0 { starts } else { 0 });
+                for round in 1..=repetition.max.unwrap_or(u32::MAX) {
+                    let next = self.through(&repetition.sub, now);
+                    if round >= repetition.min {
+                        ends |= next;
+                    }
+                    // What comes next is known: nothing, or the same again.
+                    if next == 0 || next == now {
+                        return ends | next;
+                    }
+                    now = next;
+                }
+                ends
+            }
+        }
+    }
+
+    fn step(&mut self, starts: Positions, set: ByteSet) -> Positions {
+        for (at, all) in self.sets.iter_mut().enumerate() {
+            if starts >> at & 1 != 0 {
+                *all = all.union(set);
+            }
+        }
+        starts << 1 & ((1 << MAX_HEAD_LEN) - 1)
+    }
 }
 
 #[cfg(test)]
@@ -104,13 +140,16 @@ mod tests {
     fn what_a_regex_forces() {
         assert_eq!(written(r"\babc"), "a*1 b*1 c*1");
         assert_eq!(written("(?i)ab"), "Aa*1 Bb*1");
-        assert_eq!(written("k[01]{3,5}[23]"), "k*1 01*3");
+        assert_eq!(written("k[01]{3,5}[23]"), "k*1 01*3 0123*1");
         assert_eq!(written("k[01]{3}[23]x"), "k*1 01*3 23*1 x*1");
         assert_eq!(written("(?:ab|cd)e"), "ac*1 bd*1 e*1");
-        assert_eq!(written("(?:ab|cde)e"), "ac*1 bd*1");
-        assert_eq!(written("x?(?:y|z+)q"), "");
+        assert_eq!(written("(?:ab|cde)e"), "ac*1 bd*1 e*1");
+        assert_eq!(written("x?(?:y|z+)q"), "xyz*1 qyz*1");
         assert_eq!(written("(?:ab){2}c"), "a*1 b*1 a*1 b*1 c*1");
-        assert_eq!(written("(?:a+b){2}c"), "a*1");
+        assert_eq!(written("(?:a+b){2}c"), "a*1 ab*3 abc*1");
+        assert_eq!(written("k(?:x*y*)*z"), "k*1 xyz*1");
+        assert_eq!(written("(?:a?){30}"), "");
+        assert_eq!(written("(?:a?){30}(?:ba){3}"), "ab*6");
         assert_eq!(written("[0-9]{40}x"), "0123456789*16");
         assert_eq!(written("a(?s-u:.)"), "a*1");
     }

@@ -311,9 +311,14 @@ fn cost(anchors: &[Anchor]) -> f64 {
     anchors.iter().map(one).sum()
 }
 
+/// The share of a byte's places that are in runs of it: the zeros of data in base64, padding, lines.
+const SHARE_IN_RUNS: f64 = 0.02;
+
 /// What one literal costs that makes so many more starts than one possible.
 fn cost_of(bytes: &[u8], ignore_case: bool, starts: usize) -> f64 {
-    let frequency: f64 = bytes.iter().map(|&byte| commonness(byte, ignore_case)).product();
+    let one = |byte: &u8| commonness(*byte, ignore_case);
+    let same = bytes.iter().all(|byte| *byte == bytes[0]);
+    let frequency = if same { one(&bytes[0]) * SHARE_IN_RUNS } else { bytes.iter().map(one).product() };
     frequency * (1.0 + starts as f64 / 2.0) + PRICE_OF_A_LITERAL
 }
 

@@ -22,6 +22,8 @@ pub struct WalkSettings {
     pub no_ignore: bool,
     /// Globs, as in `.gitignore`, of what is left out; relative to each root.
     pub exclude: Vec<String>,
+    /// Leave them out even where a file is named on purpose; they are then relative to the current folder.
+    pub force_exclude: bool,
     /// Threads; 0 for as many as there are cores.
     pub threads: usize,
 }
@@ -86,10 +88,14 @@ pub(crate) fn walk<V: FnMut(Step<'_>) + Send>(
     interrupted: &AtomicBool,
     make_visitor: impl Fn() -> V + Sync,
 ) -> Result<()> {
+    let left_out = PathGlobs::new(Path::new(""), if settings.force_exclude { &settings.exclude } else { &[] })?;
     for root in roots {
         let overrides = exclusions(root, &settings.exclude)?;
         let single = roots.len() == 1;
         if !root.is_dir() {
+            if left_out.matches(&name_of(root, root, single)) {
+                continue;
+            }
             // It is read whatever it is: a file, a link, a pipe. Threads take longer to start than most files to scan.
             if !interrupted.load(Ordering::Relaxed) {
                 make_visitor()(Step::File(Found { path: root, name: name_of(root, root, single) }));

@@ -1,6 +1,7 @@
 //! What the suites share: seeded randomness, rules and texts to try.
 #![allow(dead_code, reason = "no suite uses all of it")]
 
+pub(crate) mod repo;
 pub(crate) mod texts;
 pub(crate) mod twin;
 

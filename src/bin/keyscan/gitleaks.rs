@@ -25,9 +25,16 @@ pub(crate) fn detect(args: &DetectArgs, out: &mut dyn Write) -> Result<Exit> {
     scan(&args.source, &args.common, out)
 }
 
-pub(crate) fn protect(args: &ProtectArgs, _: &mut dyn Write) -> Result<Exit> {
-    let instead = format!("`keyscan detect --source {}` scans all commits", args.source.display());
-    Err(Error::config(format!("`protect` looks at what is not committed yet, which is not there yet; {instead}")))
+pub(crate) fn protect(args: &ProtectArgs, out: &mut dyn Write) -> Result<Exit> {
+    if !args.staged {
+        let instead = "`keyscan protect --staged` looks at what is staged, `keyscan scan` at files as they are";
+        return Err(Error::config(format!("changes that are not staged are not told from the rest; {instead}")));
+    }
+    if args.log_opts.is_some() {
+        unread("--log-opts", "all that is staged is looked at");
+    }
+    say_unread(&args.common);
+    git::run(&GitArgs { staged: true, ..whole_history(&args.source, &args.common)? }, out)
 }
 
 pub(crate) fn dir(args: &DirArgs, out: &mut dyn Write) -> Result<Exit> {
@@ -43,20 +50,7 @@ pub(crate) fn stdin(args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit> {
 
 /// Looks at all commits, or at those that `--log-opts` says.
 fn history(args: &DetectArgs, out: &mut dyn Write) -> Result<Exit> {
-    let mut asked = GitArgs {
-        repository: args.source.clone(),
-        range: None,
-        branch: Vec::new(),
-        since: None,
-        until: None,
-        author: None,
-        max_depth: None,
-        paths: Vec::new(),
-        all_occurrences: false,
-        // gitleaks knows nothing of ignore files.
-        no_ignore: true,
-        common: common(&args.common)?,
-    };
+    let mut asked = whole_history(&args.source, &args.common)?;
     for option in args.log_opts.as_deref().unwrap_or_default().split_whitespace() {
         let time = |text: &str| time::parse(text).map(Some).map_err(|why| Error::config(format!("`{option}`: {why}")));
         match option.split_once('=') {
@@ -83,6 +77,24 @@ fn history(args: &DetectArgs, out: &mut dyn Write) -> Result<Exit> {
     git::run(&asked, out)
 }
 
+fn whole_history(repository: &Path, args: &GitleaksArgs) -> Result<GitArgs> {
+    Ok(GitArgs {
+        repository: repository.to_owned(),
+        staged: false,
+        range: None,
+        branch: Vec::new(),
+        since: None,
+        until: None,
+        author: None,
+        max_depth: None,
+        paths: Vec::new(),
+        all_occurrences: false,
+        // gitleaks knows nothing of ignore files.
+        no_ignore: true,
+        common: common(args)?,
+    })
+}
+
 fn scan(target: &Path, args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit> {
     say_unread(args);
     scan::run(
@@ -91,6 +103,7 @@ fn scan(target: &Path, args: &GitleaksArgs, out: &mut dyn Write) -> Result<Exit>
             common: common(args)?,
             // gitleaks knows nothing of ignore files.
             no_ignore: true,
+            force_exclude: false,
             max_file_size: Some(args.max_target_megabytes * 1_000_000).filter(|most| *most > 0),
         },
         out,

@@ -5,11 +5,13 @@ mod exit;
 mod explain;
 mod git;
 mod gitleaks;
+mod hook;
 mod others;
 mod progress;
 mod redact;
 mod rules;
 mod scan;
+mod search;
 mod settings;
 mod time;
 
@@ -46,6 +48,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Dir(args) => gitleaks::dir(args, out),
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
+        Command::Hook(command) => hook::run(command, out),
         Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),

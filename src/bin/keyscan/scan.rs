@@ -3,78 +3,27 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use keyscan::config::{Config, find_upward};
-use keyscan::gate::{Baseline, Date, Decision, Gate};
+use keyscan::gate::{Baseline, Gate};
 use keyscan::report::{Entry, Format, Options, Report, Verbosity, write_jsonl_end, write_jsonl_entry};
-use keyscan::{
-    DOUBTFUL, Error, Interruptible, Key, Located, Outcome, PathGlobs, Progress, Result, Run, STDIN, Scanner,
-    Surroundings, WalkSettings, config,
-};
+use keyscan::{Error, Interruptible, Key, Located, Outcome, Result, Run, STDIN, Scanner, WalkSettings};
 
 use crate::args::{self, CommonArgs, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
-use crate::others::Others;
 use crate::progress;
 use crate::rules::broken;
-use crate::settings::{self, Settings};
-
-/// The file of accepted secrets that is always read: the nearest one, going up from the target.
-pub(crate) const IGNORE_FILE: &str = ".keyscanignore";
-/// How much text a finding's allow comment may stand away from it.
-const MARGIN: usize = 1024;
-
-/// Set by Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// What is scanned.
-pub(crate) struct Target<'a> {
-    /// Where configuration is looked for.
-    pub(crate) at: &'a Path,
-    /// The folders that are scanned.
-    pub(crate) roots: &'a [PathBuf],
-    /// What the names of units are relative to.
-    pub(crate) names: &'a Path,
-}
+use crate::search::{Search, Target, today};
 
 /// Looks for secrets with `gather`, and reports them. `gather` also answers whether it has reported its findings
 /// already, but for those that wait for the end.
 pub(crate) fn find(
     args: &CommonArgs,
-    Target { at: target, roots, names }: Target<'_>,
+    target: Target<'_>,
     stdout: &mut dyn Write,
-    gather: impl FnOnce(&Run<'_>, &Config, &Others, &mut Sink<'_>) -> Result<(Outcome, bool)>,
+    gather: impl FnOnce(&Run<'_>, &Search, &mut Sink<'_>) -> Result<(Outcome, bool)>,
 ) -> Result<Exit> {
-    let Settings { config, rules, mut others } = settings::load(&args.rules, target, args.as_gitleaks.is_some())?;
-    let scanner = Scanner::new(rules).with_margin(MARGIN);
-    let baselines = open_baselines(args, &config, target, &mut others)?;
-    others.at(names);
-    others.tell(args.output_args.quiet, args.output_args.verbose > 0);
-    let key = baselines.iter().find_map(|baseline| baseline.key().cloned());
-    let mut gate = Gate::new(baselines, today()).with_comments(!args.no_allow);
-    if let Some(least) = args.min_severity.map(Into::into).or(config.min_severity) {
-        gate = gate.with_min_severity(least);
-    }
-    let quieted = quieted_paths(&config, target)?;
-    let inspect = |located: &Located, around: Surroundings<'_>| {
-        let rule = &scanner.rules()[located.finding.rule];
-        let elsewhere = !quieted.iter().any(|quieted| quieted.holds(&located.path, rule.id()));
-        elsewhere
-            && gate.decide(located, rule, around) == Decision::Reported
-            && others.leave(located, rule, around).is_none()
-    };
-    let progress = Progress::default();
-    let run = Run {
-        scanner: &scanner,
-        min_confidence: confidence(args, &config)?,
-        inspect: &inspect,
-        progress: &progress,
-        interrupted: &INTERRUPTED,
-    };
-    listen_for_interrupt();
-
+    let roots = target.roots;
+    let search = Search::new(args, target)?;
     let mut file;
     let out: &mut dyn Write = if args.output == Path::new("-") {
         stdout
@@ -83,8 +32,9 @@ pub(crate) fn find(
         file = BufWriter::new(created);
         &mut file
     };
-    let mut sink = Sink { out, args, options: options(args), scanner: &scanner, key: key.as_ref() };
-    let (mut outcome, streamed) = gather(&run, &config, &others, &mut sink)?;
+    let Search { scanner, gate, others, .. } = &search;
+    let mut sink = Sink { out, args, options: options(args), scanner, key: search.key.as_ref() };
+    let (mut outcome, streamed) = search.run(|run| gather(run, &search, &mut sink))?;
     others.settle(&mut outcome.findings, scanner.rules());
     if streamed && args.write_baseline.is_none() {
         // What had to wait for the end.
@@ -92,6 +42,7 @@ pub(crate) fn find(
         waited.cloned().collect::<Vec<_>>().iter().try_for_each(|located| sink.one(located))?;
     }
     if let Some(path) = &args.write_baseline {
+        let Search { scanner, gate, .. } = search;
         return write_baseline(path, gate, &outcome, &scanner, &args.output_args);
     }
     let tally = gate.tally();
@@ -100,7 +51,7 @@ pub(crate) fn find(
         others.tell_tally();
     }
     if !args.output_args.quiet && outcome.is_complete() {
-        report_stale(&gate, roots);
+        report_stale(gate, roots);
     }
     Ok(if outcome.interrupted {
         Exit::Interrupted
@@ -116,17 +67,18 @@ pub(crate) fn find(
 pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
     let (streams, roots): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(|path| *path == Path::new("-"));
     let roots: Vec<PathBuf> = roots.into_iter().cloned().collect();
-    let target = roots.first().map_or(Path::new("."), PathBuf::as_path);
+    let first = roots.first().filter(|_| !args.force_exclude);
+    let target = first.map_or(Path::new("."), PathBuf::as_path);
     // Units of one folder are named below it, all others as they were given.
     let names = if roots.len() == 1 && target.is_dir() { target } else { Path::new(".") };
-    find(&args.common, Target { at: target, roots: &roots, names }, stdout, |run, config, others, sink| {
+    find(&args.common, Target { at: target, roots: &roots, names }, stdout, |run, search, sink| {
         let mut outcome = Outcome::default();
         if !streams.is_empty() {
             let live = roots.is_empty() && args.common.write_baseline.is_none();
             let mut lost = Ok(());
             let mut found = Vec::new();
             let part = run.stream(STDIN, Interruptible::new(io::stdin()), |located| {
-                let waits = others.waits(&run.scanner.rules()[located.finding.rule]);
+                let waits = search.others.waits(&run.scanner.rules()[located.finding.rule]);
                 if live && lost.is_ok() && !waits {
                     lost = sink.one(&located);
                 }
@@ -139,7 +91,8 @@ pub(crate) fn run(args: &ScanArgs, stdout: &mut dyn Write) -> Result<Exit> {
         if !roots.is_empty() {
             let walk = WalkSettings {
                 no_ignore: args.no_ignore,
-                exclude: if args.no_ignore { Vec::new() } else { config.exclude.clone() },
+                exclude: if args.no_ignore { Vec::new() } else { search.config.exclude.clone() },
+                force_exclude: args.force_exclude,
                 threads: args.common.threads,
             };
             let progress = args.common.output_args.progress;
@@ -167,6 +120,7 @@ impl Sink<'_> {
             args::Format::Sarif => Format::Sarif,
             args::Format::Csv => Format::Csv,
             args::Format::Gitleaks => Format::Gitleaks,
+            args::Format::Gitlab => Format::Gitlab,
         }
     }
 
@@ -232,34 +186,6 @@ fn prefix_root(outcome: &mut Outcome, roots: &[PathBuf]) {
     }
 }
 
-/// Rules whose findings are not reported in some paths.
-struct Quieted {
-    globs: PathGlobs,
-    rules: Vec<String>,
-}
-
-impl Quieted {
-    fn holds(&self, path: &str, rule: &str) -> bool {
-        self.globs.matches(path) && self.rules.iter().any(|pattern| config::names_rule(pattern, rule))
-    }
-}
-
-fn quieted_paths(config: &Config, target: &Path) -> Result<Vec<Quieted>> {
-    let quieted = |rule: &config::PathRule| {
-        Ok(Quieted { globs: PathGlobs::new(target, &rule.globs)?, rules: rule.exclude_rules.clone() })
-    };
-    config.paths.iter().map(quieted).collect()
-}
-
-fn confidence(args: &CommonArgs, config: &Config) -> Result<f32> {
-    let confidence = args.min_confidence.or(config.min_confidence).unwrap_or(DOUBTFUL);
-    if (0.0..=1.0).contains(&confidence) {
-        Ok(confidence)
-    } else {
-        Err(Error::config(format!("--min-confidence is {confidence}; it is a number from 0 to 1")))
-    }
-}
-
 fn options(args: &CommonArgs) -> Options {
     let to_stdout = args.output == Path::new("-");
     Options {
@@ -280,29 +206,6 @@ fn use_colour(args: &OutputArgs, stream: &(impl anstream::stream::RawStream + Is
         When::Never => false,
         When::Auto => anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
     }
-}
-
-fn open_baselines(args: &CommonArgs, config: &Config, target: &Path, others: &mut Others) -> Result<Vec<Baseline>> {
-    let mut baselines = Vec::new();
-    let mut key = None;
-    let found = find_upward(target, &[IGNORE_FILE]);
-    let named = args.baseline.as_ref().or(config.baseline.as_ref());
-    for list in args.as_gitleaks.iter().flat_map(|as_gitleaks| &as_gitleaks.ignore_lists) {
-        others.accept(list)?;
-    }
-    for path in found.iter().chain(named) {
-        if Some(path) == named && !path.exists() {
-            let message = "no such baseline; --write-baseline makes one";
-            return Err(Error::config(message).with_path(path));
-        }
-        if Some(path) == named && others.accept(path)? {
-            continue;
-        }
-        let baseline = Baseline::open(path, key.as_ref())?;
-        key = key.or_else(|| baseline.key().cloned());
-        baselines.push(baseline);
-    }
-    Ok(baselines)
 }
 
 fn write_baseline(path: &Path, gate: Gate, outcome: &Outcome, scanner: &Scanner, args: &OutputArgs) -> Result<Exit> {
@@ -358,19 +261,4 @@ fn report_stale(gate: &Gate, roots: &[PathBuf]) {
 /// A path without `.` components.
 fn clean(path: &Path) -> PathBuf {
     path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
-}
-
-fn today() -> Date {
-    Date::from_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
-}
-
-/// The first Ctrl-C ends the scan with what was found so far, the second ends the process.
-fn listen_for_interrupt() {
-    let handler = || {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    };
-    // Without a handler Ctrl-C still ends the process, only less cleanly.
-    let _ = ctrlc::set_handler(handler);
 }

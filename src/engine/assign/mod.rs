@@ -30,17 +30,25 @@ const MIN_VALUE: usize = 4;
 /// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
 /// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty.
 pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
-    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start, value_from: None };
-    let value = machine.assignment().filter(|value| !is_elided(&text[value.clone()]) && !is_badge(text, start));
-    let looked_at = machine.seen_to - start;
+    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start, name_end: start, value_from: None };
+    let value = machine.assignment();
+    let (looked_at, may_change) = (machine.seen_to - start, machine.ran_out && more);
+    if value.is_none() && !may_change {
+        return (Attempt::NoMatch, 0..0, looked_at);
+    }
+    // A name that says no says so whatever follows it.
+    let named = !more || machine.name_end < text.len();
+    if named && name::is_of_no_secret(text, start..machine.name_end) {
+        return (Attempt::NoMatch, 0..0, looked_at);
+    }
     // Where the text ended under the machine, more text could have changed what it saw.
-    if machine.ran_out && more {
+    if may_change {
         let from = machine.value_from.unwrap_or(text.len());
         return (Attempt::Incomplete, from..from, 0);
     }
-    match value {
-        Some(value) if value.len() >= MIN_VALUE => (Attempt::Match(value.end), value, looked_at),
-        _ => (Attempt::NoMatch, 0..0, looked_at),
+    match value.filter(|value| value.len() >= MIN_VALUE && !is_elided(&text[value.clone()]) && !is_badge(text, start)) {
+        Some(value) => (Attempt::Match(value.end), value, looked_at),
+        None => (Attempt::NoMatch, 0..0, looked_at),
     }
 }
 
@@ -59,11 +67,12 @@ struct Machine<'t> {
     ran_out: bool,
     /// Everything before this was looked at.
     seen_to: usize,
+    name_end: usize,
     /// The value does not start before this; `None` where it has not come yet.
     value_from: Option<usize>,
 }
 
-impl Machine<'_> {
+impl<'t> Machine<'t> {
     fn peek(&mut self) -> Option<u8> {
         let byte = self.text.get(self.at).copied();
         self.ran_out |= byte.is_none();
@@ -87,14 +96,10 @@ impl Machine<'_> {
         if self.at > stem && self.text[self.at - 1] == b'-' && self.peek() == Some(b'>') {
             self.at -= 1;
         }
-        let name = name::around(self.text, stem);
-        if name::is_about(&self.text[stem..self.at]) || name::is_no_credential(&self.text[name]) {
-            return None;
-        }
-        let named = stem..self.at;
+        self.name_end = self.at;
         let closed = self.closers();
         if !closed && self.peek() == Some(b'(') {
-            return self.argument(named);
+            return self.argument(stem);
         }
         let spaces = self.skip(MAX_SPACE, is_space);
         // `name "value"`: settings without an operator.
@@ -133,9 +138,9 @@ impl Machine<'_> {
     }
 
     /// `set_name("value")`, `string name("value")`, `name.assign("value")`.
-    fn argument(&mut self, name: Range<usize>) -> Option<Range<usize>> {
-        let called = name::around(self.text, name.start);
-        if name::looks_up(&self.text[called.start..name.end]) {
+    fn argument(&mut self, stem: usize) -> Option<Range<usize>> {
+        let called = name::around(self.text, stem);
+        if name::looks_up(&self.text[called.start..self.name_end]) {
             return None;
         }
         self.at += 1;
@@ -161,14 +166,14 @@ impl Machine<'_> {
         self.at > back
     }
 
-    fn operator(&mut self) -> Vec<u8> {
+    fn operator(&mut self) -> &'t [u8] {
         let start = self.at;
         let len = self
             .skip(MAX_OPERATOR, |b| matches!(b, b'=' | b':' | b'>' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b','));
         let operator = &self.text[start..start + len];
         let assigns = operator.iter().any(|b| matches!(b, b'=' | b':' | b'>' | b','));
         // What follows a path is its next name.
-        if assigns && operator != b"::" { operator.to_vec() } else { Vec::new() }
+        if assigns && operator != b"::" { operator } else { &[] }
     }
 
     /// After `name:` a type may stand before the operator proper: `name: &str = `, `name: string = `.
@@ -236,21 +241,23 @@ impl Machine<'_> {
         let padded = padding == 0 || next.is_none_or(|b| !b.is_ascii_graphic() || BARE_ENDS.contains(&b));
         // A call, an index or a template is no value; a word that goes on past the bound is a blob.
         let plain = next.is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
-        (padded && plain).then_some(start..self.at)
+        // What a colon ends is the next name.
+        let named = self.at > start && self.text[self.at - 1] == b':';
+        (padded && plain && !named).then_some(start..self.at)
     }
 }
 
 /// Whether a value was cut short for its readers, or is a URL: what is secret in one has a name or a frame of its own.
 fn is_elided(value: &[u8]) -> bool {
-    value.ends_with(b"...") || value.ends_with("…".as_bytes()) || memchr::memmem::find(value, b"://").is_some()
+    value.ends_with(b"...") || value.ends_with("…".as_bytes()) || value.windows(3).any(|there| there == b"://")
 }
 
 /// Whether the name at `text[start]` is a parameter of the URL of a badge.
 fn is_badge(text: &[u8], start: usize) -> bool {
     let before = &text[start.saturating_sub(MAX_URL)..start];
-    let word = before.rsplit(u8::is_ascii_whitespace).next().unwrap_or(before);
-    let is_parameter = word.ends_with(b"?") || word.ends_with(b"&");
-    is_parameter && BADGES.iter().any(|badge| memchr::memmem::find(word, badge).is_some())
+    let is_parameter = matches!(before.last(), Some(b'?' | b'&'));
+    let word = || before.rsplit(u8::is_ascii_whitespace).next().unwrap_or(before);
+    is_parameter && BADGES.iter().any(|badge| memchr::memmem::find(word(), badge).is_some())
 }
 
 fn is_space(byte: u8) -> bool {

@@ -1,9 +1,11 @@
 //! What stands before an opaque value: is it assigned or passed, and does it call itself something else?
 
+use crate::engine::wordset::WordSet;
+
 /// How far back the operator of an assignment is looked for.
 const REACH: usize = 64;
 /// Names of opaque values that are public, in lower case.
-const PUBLIC: &[&[u8]] = &[
+static PUBLIC: WordSet = WordSet::new(&[
     b"sha1",
     b"sha256",
     b"sha384",
@@ -23,7 +25,7 @@ const PUBLIC: &[&[u8]] = &[
     b"hash",
     b"signature",
     b"h1:",
-];
+]);
 /// Last words of a name to which a value is joined without an operator, in lower case.
 const TELLING: &[&[u8]] = &[b"key", b"token", b"secret", b"private", b"access", b"password"];
 /// Endings of these names that change nothing.
@@ -96,9 +98,7 @@ fn names_public(before: &[u8]) -> bool {
     let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
     let listed = line.ends_with(b",") && HASHES.iter().any(|hash| memchr::memmem::find(line, hash).is_some());
     let name = &line[line.len().saturating_sub(NAME_REACH)..];
-    let lower = name.to_ascii_lowercase();
-    let says = |word: &[u8]| memchr::memmem::find_iter(&lower, word).any(|at| ends_word(name, at + word.len()));
-    listed || PUBLIC.iter().any(|word| says(word))
+    listed || PUBLIC.places(name).any(|(at, word)| ends_word(name, at + word.len()))
 }
 
 /// Whether a word that ends at `end` is not the start of a longer one: `hashicorp` says nothing of a hash.

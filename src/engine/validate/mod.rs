@@ -61,6 +61,10 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
         verdicts.push(verdict);
         Judgement { confidence: REFUTED, verdicts }
     };
+    // The name alone speaks for so short a value, and only that of a password does.
+    if rule.kind == Kind::Generic && secret.len() < MIN_DRAWN && !names_password(candidate) {
+        return refuted(verdicts, Verdict::NotRandom);
+    }
     if let Some(checksum) = rule.checksum {
         if !checksum.verify(secret) {
             return refuted(verdicts, Verdict::ChecksumInvalid);
@@ -129,10 +133,7 @@ fn is_drawn(candidate: &Candidate<'_>) -> bool {
         return randomness::is_random(secret, Bar::Low);
     }
     let quoted = is_quoted(candidate);
-    if assign::names_password(candidate.text, candidate.start, &candidate.secret)
-        && (quoted || ends_word(candidate))
-        && password::is_chosen(secret, quoted)
-    {
+    if names_password(candidate) && (quoted || ends_word(candidate)) && password::is_chosen(secret, quoted) {
         return true;
     }
     if secret.len() < MIN_DRAWN {
@@ -167,6 +168,10 @@ fn is_made_up(kind: Kind, secret: &[u8]) -> bool {
 fn is_made_up_text(rule: &Rule, text: &[u8]) -> bool {
     let framed = rule.kind == Kind::Structural && rule.structure.is_none();
     if framed { placeholder::is_one_word_again(text) } else { placeholder::is_conventional_text(text) }
+}
+
+fn names_password(candidate: &Candidate<'_>) -> bool {
+    assign::names_password(candidate.text, candidate.start, &candidate.secret)
 }
 
 fn is_quoted(candidate: &Candidate<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! Could a value under the name of a password be one that someone chose? Not drawn at random, and no word either.
 
 use super::{naming, placeholder, randomness};
+use crate::engine::wordset::WordSet;
 
 const MIN_LEN: usize = 5;
 const MAX_LEN: usize = 64;
@@ -27,17 +28,16 @@ fn without_end(value: &[u8]) -> &[u8] {
 }
 
 /// Words that are part of a name rather than of a password, in lower case.
-const NAMES: &[&[u8]] = &[b"password", b"passwd", b"passwort", b"passphrase"];
+static NAMES: WordSet = WordSet::new(&[b"password", b"passwd", b"passwort", b"passphrase"]);
 
 /// Whether it is a name, a path, a reference or a hash rather than a password.
 fn is_name(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
     let named = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
     let called = value.get(named) == Some(&b'(');
     let markup = matches!(value[0], b'{' | b'<' | b'+') || called || value.ends_with(b":") || value.starts_with(b"--");
     markup
         || value[0] == b'/'
-        || NAMES.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
+        || NAMES.is_in(value)
         || naming::is_hash(value)
         || naming::is_constant(value)
         || naming::names_secret(value)

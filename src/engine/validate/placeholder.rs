@@ -2,10 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::engine::wordset::WordSet;
 use crate::rule::{Kind, Rule, Text};
 
 /// Words that no random value is likely to hold, in lower case. Four letters and fewer would turn up by chance.
-const WORDS: &[&[u8]] = &[
+static WORDS: WordSet = WordSet::new(&[
     b"example",
     b"placeholder",
     b"changeme",
@@ -37,22 +38,11 @@ const WORDS: &[&[u8]] = &[
     b"****",
     b"%%%%",
     b"...",
-];
+]);
 
 /// Templates, references and calls: brackets around a name or an expression.
 const BRACKETS: &[(&[u8], &[u8])] =
     &[(b"${", b"}"), (b"{{", b"}}"), (b"<%", b"%>"), (b"#{", b"}"), (b"$(", b")"), (b"%(", b")")];
-
-/// For each byte the words that start with it, as bits: most bytes start none, and one look says so.
-static STARTS: [u64; 256] = {
-    let mut starts = [0; 256];
-    let mut word = 0;
-    while word < WORDS.len() {
-        starts[WORDS[word][0] as usize] |= 1 << word;
-        word += 1;
-    }
-    starts
-};
 
 /// A run of one byte so long is no chance in random text of these lengths.
 const MIN_REPEAT: usize = 7;
@@ -85,42 +75,35 @@ pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
 }
 
 fn looks_made_up(secret: &[u8], own: &[Text], sequence_share: usize) -> bool {
-    let lower = secret.to_ascii_lowercase();
-    holds_word(&lower)
+    WORDS.is_in(secret)
         || holds_template(secret)
-        || own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
-        || is_repetitive(&lower, sequence_share)
+        || !own.is_empty() && holds_own(secret, own)
+        || is_repetitive(secret, sequence_share)
+}
+
+fn holds_own(secret: &[u8], own: &[Text]) -> bool {
+    let lower = secret.to_ascii_lowercase();
+    own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
 }
 
 /// Whether brackets of a template stand in it, and between them what a template says; the end may be missing.
 fn holds_template(secret: &[u8]) -> bool {
     let says = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:,|/$\"'()[]<>=?&@+*!#%\\".contains(byte);
     let count = |text: &[u8], byte: u8| text.iter().filter(|other| **other == byte).count();
-    BRACKETS.iter().any(|(open, close)| {
-        memchr::memmem::find_iter(secret, open).any(|at| {
-            let rest = &secret[at + open.len()..];
-            let end = memchr::memmem::find(rest, close);
-            let inside = &rest[..end.unwrap_or(rest.len())];
-            // A parenthesis that stays open is chance.
-            let parenthesis = *close == b")";
-            let nests = end.is_none() || parenthesis;
-            let balanced = count(inside, b'(') == count(inside, b')') && count(inside, b'[') == count(inside, b']');
-            inside.iter().all(says) && (nests || balanced) && !(parenthesis && end.is_none())
+    let may_open = secret.iter().any(|byte| b"${<#%".contains(byte));
+    may_open
+        && BRACKETS.iter().any(|(open, close)| {
+            memchr::memmem::find_iter(secret, open).any(|at| {
+                let rest = &secret[at + open.len()..];
+                let end = memchr::memmem::find(rest, close);
+                let inside = &rest[..end.unwrap_or(rest.len())];
+                // A parenthesis that stays open is chance.
+                let parenthesis = *close == b")";
+                let nests = end.is_none() || parenthesis;
+                let balanced = count(inside, b'(') == count(inside, b')') && count(inside, b'[') == count(inside, b']');
+                inside.iter().all(says) && (nests || balanced) && !(parenthesis && end.is_none())
+            })
         })
-    })
-}
-
-fn holds_word(lower: &[u8]) -> bool {
-    lower.iter().enumerate().any(|(at, &byte)| {
-        let mut words = STARTS[usize::from(byte)];
-        while words != 0 {
-            if lower[at..].starts_with(WORDS[words.trailing_zeros() as usize]) {
-                return true;
-            }
-            words &= words - 1;
-        }
-        false
-    })
 }
 
 /// Passwords of documentation and tests, in lower case: no one else's.
@@ -181,12 +164,12 @@ pub(super) fn is_one_word_again(text: &[u8]) -> bool {
     others.peek().is_some() && others.all(|word| Some(word) == first)
 }
 
-/// Whether one byte, one short piece or one sequence makes up too much of it.
-fn is_repetitive(lower: &[u8], sequence_share: usize) -> bool {
+/// Whether one byte, one short piece or one sequence makes up too much of it, in either case.
+fn is_repetitive(secret: &[u8], sequence_share: usize) -> bool {
     let (mut repeat, mut up, mut down) = (1, 1, 1);
-    let long = |run: usize, least: usize, share: usize| run >= least && run * share >= lower.len();
-    for pair in lower.windows(2) {
-        let (a, b) = (pair[0], pair[1]);
+    let long = |run: usize, least: usize, share: usize| run >= least && run * share >= secret.len();
+    for pair in secret.windows(2) {
+        let (a, b) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
         repeat = if a == b { repeat + 1 } else { 1 };
         up = if follows(a, b) { up + 1 } else { 1 };
         down = if follows(b, a) { down + 1 } else { 1 };
@@ -195,7 +178,8 @@ fn is_repetitive(lower: &[u8], sequence_share: usize) -> bool {
         }
     }
     // A piece that is repeated from one end to the other.
-    lower.len() >= 16 && (1..=lower.len() / 2).any(|period| lower.iter().zip(&lower[period..]).all(|(a, b)| a == b))
+    let repeats = |period: usize| secret.iter().zip(&secret[period..]).all(|(a, b)| a.eq_ignore_ascii_case(b));
+    secret.len() >= 16 && (1..=secret.len() / 2).any(repeats)
 }
 
 /// Whether `b` comes right after `a` among the letters or the digits, decimal or hexadecimal.

@@ -7,11 +7,14 @@
 
 mod delta;
 mod id;
-mod index;
+pub(crate) mod index;
 pub(crate) mod inflate;
+pub(crate) mod lookup;
 mod pack;
+mod pack_index;
 pub(crate) mod repository;
 mod store;
+pub(crate) mod tree;
 pub(crate) mod walk;
 
 pub(crate) use self::id::ObjectId;

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use memmap2::Mmap;
 
-use super::index::PackIndex;
 use super::inflate::Inflater;
+use super::pack_index::PackIndex;
 use super::{ObjectError, ObjectId, ObjectKind};
 
 /// A pack and its index, in memory as far as they are looked at.
@@ -17,12 +18,19 @@ pub(crate) struct Pack {
     index_bytes: Mmap,
     index: PackIndex,
     hash_len: usize,
+    /// Made when the pack is walked: to look a few objects up takes none.
+    slots: OnceLock<Slots>,
+}
+
+/// The entries of a pack in the order in which they stand there.
+#[derive(Debug)]
+struct Slots {
     /// Positions in the index by the offsets of their entries: a position and its offset are a *slot*.
-    slots: Vec<(u64, u32)>,
+    by_offset: Vec<(u64, u32)>,
     /// The slots by position; `u32::MAX` where the index does not place one.
-    slot_by_position: Vec<u32>,
+    by_position: Vec<u32>,
     /// Positions whose entries the index does not place in the pack.
-    pub(crate) misplaced: Vec<u32>,
+    misplaced: Vec<u32>,
 }
 
 /// What an entry is made of.
@@ -67,20 +75,41 @@ impl Pack {
         if bytes.len() < 12 + hash_len {
             return Err("the pack is too short".to_owned());
         }
-        let end = (bytes.len() - hash_len) as u64;
-        let (mut slots, mut misplaced) = (Vec::with_capacity(index.count() as usize), Vec::new());
-        for position in 0..index.count() {
-            match index.offset(&index_bytes, position).filter(|offset| (12..end).contains(offset)) {
-                Some(offset) => slots.push((offset, position)),
-                None => misplaced.push(position),
+        Ok(Pack { path, bytes, index_bytes, index, hash_len, slots: OnceLock::new() })
+    }
+
+    /// Where the entries end.
+    fn end(&self) -> u64 {
+        (self.bytes.len() - self.hash_len) as u64
+    }
+
+    fn slots(&self) -> &Slots {
+        self.slots.get_or_init(|| {
+            let count = self.index.count();
+            let (mut by_offset, mut misplaced) = (Vec::with_capacity(count as usize), Vec::new());
+            for position in 0..count {
+                match self.offset(position) {
+                    Some(offset) => by_offset.push((offset, position)),
+                    None => misplaced.push(position),
+                }
             }
-        }
-        slots.sort_unstable();
-        let mut slot_by_position = vec![u32::MAX; index.count() as usize];
-        for (&(_, position), slot) in slots.iter().zip(0..) {
-            slot_by_position[position as usize] = slot;
-        }
-        Ok(Pack { path, bytes, index_bytes, index, hash_len, slots, slot_by_position, misplaced })
+            by_offset.sort_unstable();
+            let mut by_position = vec![u32::MAX; count as usize];
+            for (&(_, position), slot) in by_offset.iter().zip(0..) {
+                by_position[position as usize] = slot;
+            }
+            Slots { by_offset, by_position, misplaced }
+        })
+    }
+
+    /// Where the entry of the object at a position of the index starts, if the index places it in the pack.
+    fn offset(&self, position: u32) -> Option<u64> {
+        self.index.offset(&self.index_bytes, position).filter(|offset| (12..self.end()).contains(offset))
+    }
+
+    /// Positions whose entries the index does not place in the pack.
+    pub(crate) fn misplaced(&self) -> &[u32] {
+        &self.slots().misplaced
     }
 
     /// What about the pack does not agree with its index, where something does not.
@@ -102,22 +131,23 @@ impl Pack {
 
     /// How many entries stand in the pack.
     pub(crate) fn slot_count(&self) -> u32 {
-        self.slots.len() as u32
+        self.slots().by_offset.len() as u32
     }
 
     /// The position in the index of an entry.
     pub(crate) fn position(&self, slot: u32) -> u32 {
-        self.slots[slot as usize].1
+        self.slots().by_offset[slot as usize].1
     }
 
     /// The slot of the entry that starts at `offset`.
     pub(crate) fn slot_at(&self, offset: u64) -> Option<u32> {
-        self.slots.binary_search_by_key(&offset, |slot| slot.0).ok().map(|slot| slot as u32)
+        let slots = &self.slots().by_offset;
+        slots.binary_search_by_key(&offset, |slot| slot.0).ok().map(|slot| slot as u32)
     }
 
     /// The slot of the object at a position of the index.
     pub(crate) fn slot_of(&self, position: u32) -> Option<u32> {
-        self.slot_by_position.get(position as usize).copied().filter(|slot| *slot != u32::MAX)
+        self.slots().by_position.get(position as usize).copied().filter(|slot| *slot != u32::MAX)
     }
 
     pub(crate) fn id_bytes(&self, position: u32) -> &[u8] {
@@ -139,9 +169,14 @@ impl Pack {
 
     /// Reads the header of an entry.
     pub(crate) fn header(&self, slot: u32) -> Result<EntryHeader<'_>, ObjectError> {
+        let slots = &self.slots().by_offset;
+        let end = slots.get(slot as usize + 1).map_or(self.end(), |next| next.0);
+        self.header_at(slots[slot as usize].0, end)
+    }
+
+    /// Reads the header of the entry that starts at `offset` and ends at `end` or before.
+    fn header_at(&self, offset: u64, end: u64) -> Result<EntryHeader<'_>, ObjectError> {
         let malformed = ObjectError::Corrupt("its entry is malformed");
-        let offset = self.slots[slot as usize].0;
-        let end = self.slots.get(slot as usize + 1).map_or((self.bytes.len() - self.hash_len) as u64, |next| next.0);
         let mut rest = self.bytes.get(offset as usize..end as usize).ok_or(malformed)?;
         let mut byte = || {
             let (&byte, after) = rest.split_first().ok_or(malformed)?;
@@ -193,29 +228,36 @@ impl Pack {
         }
     }
 
-    /// Fills `out` with the object of an entry, made anew from the start of its chain of deltas.
-    pub(crate) fn rebuild(
+    /// Fills `out` with the object at a position of the index, made from the start of its chain of deltas.
+    pub(crate) fn read(
         &self,
-        slot: u32,
+        position: u32,
         inflater: &mut Inflater,
         out: &mut Vec<u8>,
     ) -> Result<ObjectKind, ObjectError> {
-        let mut chain = vec![slot];
+        let mut last = self.offset(position).ok_or(ObjectError::Corrupt("its index does not place it"))?;
+        let mut chain = Vec::new();
         let kind = loop {
-            let last = chain[chain.len() - 1];
-            let header = self.header(last)?;
-            match (header.kind, self.base(&header)?) {
-                (EntryKind::Whole(kind), _) => break kind,
-                (_, Some(base)) => chain.push(base),
-                (_, None) => return Err(ObjectError::Corrupt("its entry is malformed")),
-            }
-            if chain.len() > self.slots.len() {
+            // Where the next entry starts is known once the pack was walked; what follows a stream does not matter.
+            let end = self.slots.get().and_then(|slots| {
+                let next = slots.by_offset.partition_point(|slot| slot.0 <= last);
+                Some(slots.by_offset.get(next)?.0)
+            });
+            let header = self.header_at(last, end.unwrap_or(self.end()))?;
+            chain.push(header);
+            if chain.len() > self.index.count() as usize {
                 return Err(ObjectError::Corrupt("its deltas go round in a circle"));
             }
+            let missing = ObjectError::Corrupt("the base of its delta is not in its pack");
+            last = match header.kind {
+                EntryKind::Whole(kind) => break kind,
+                EntryKind::OffsetDelta(offset) if offset >= 12 => offset,
+                EntryKind::OffsetDelta(_) => return Err(missing),
+                EntryKind::RefDelta(id) => self.find(id).and_then(|position| self.offset(position)).ok_or(missing)?,
+            };
         };
         let (mut base, mut copies, mut delta) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(slot) = chain.pop() {
-            let header = self.header(slot)?;
+        while let Some(header) = chain.pop() {
             if matches!(header.kind, EntryKind::Whole(_)) {
                 inflater.exactly(header.stream, header.len, out)?;
             } else {

@@ -7,13 +7,30 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{ObjectId, ObjectNumber, Store};
+use super::ObjectId;
+use super::lookup::ObjectPlaces;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Symbolic refs may point to symbolic refs, this deep.
 const MAX_SYMBOLIC: usize = 8;
 /// Folders of refs are entered this deep.
 const MAX_REF_DEPTH: usize = 64;
+
+/// What git tells the programs it runs, such as hooks, of the repository they are in. Paths are relative to the current
+/// folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GitEnvironment {
+    /// The folder of the repository (`GIT_DIR`).
+    pub git_dir: Option<PathBuf>,
+    /// The folder that all its working trees share (`GIT_COMMON_DIR`).
+    pub common_dir: Option<PathBuf>,
+    /// The index of the commit that is being made (`GIT_INDEX_FILE`).
+    pub index_file: Option<PathBuf>,
+    /// The folder of its objects (`GIT_OBJECT_DIRECTORY`): while a push is received, that of the objects it brings.
+    pub objects: Option<PathBuf>,
+    /// More folders of objects (`GIT_ALTERNATE_OBJECT_DIRECTORIES`).
+    pub alternates: Vec<PathBuf>,
+}
 
 /// A repository and what its refs point to.
 #[derive(Debug)]
@@ -24,7 +41,7 @@ pub(crate) struct Repository {
     pub(crate) common_dir: PathBuf,
     /// How many bytes an object id has.
     pub(crate) hash_len: usize,
-    /// Full names of refs and what they point to, by name; `HEAD` among them.
+    /// Full names of refs and what they point to, by name; `HEAD` among them. Empty until they are read.
     pub(crate) refs: BTreeMap<String, ObjectId>,
     /// The full name of the branch that is checked out.
     pub(crate) branch: Option<String>,
@@ -32,53 +49,119 @@ pub(crate) struct Repository {
     pub(crate) shallow: Vec<ObjectId>,
     /// Whether objects may be missing that another repository has promised.
     pub(crate) is_partial: bool,
+    has_reftable: bool,
+    /// Where its objects are.
+    pub(crate) objects: ObjectPlaces,
+    /// The file of its index.
+    pub(crate) index_file: PathBuf,
     /// What could not be read, and why.
     pub(crate) unreadable: Vec<(String, String)>,
 }
 
 impl Repository {
-    /// Finds the repository that `path` is, or is in.
+    /// Finds the repository that `path` is, or is in, unless git has said which one it is.
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn discover(path: &Path) -> Result<Repository> {
-        let start =
-            fs::canonicalize(path).map_err(|error| Error::new(ErrorKind::Io, error.to_string()).in_file(path))?;
-        let git_dir = start.ancestors().find_map(git_dir).ok_or_else(|| {
-            Error::new(ErrorKind::Config, "this is no git repository, and no folder above it is one").in_file(path)
-        })?;
-        Repository::open(git_dir)
+    pub(crate) fn discover(path: &Path, environment: &GitEnvironment) -> Result<Repository> {
+        let none = |folder: &Path| {
+            let why = "this is no git repository, and no folder above it is one";
+            Error::new(ErrorKind::Config, why).in_file(folder)
+        };
+        let git_dir = match &environment.git_dir {
+            Some(named) => is_git_dir(named).then(|| named.clone()).ok_or_else(|| none(named))?,
+            None => {
+                let start = fs::canonicalize(path)
+                    .map_err(|error| Error::new(ErrorKind::Io, error.to_string()).in_file(path))?;
+                start.ancestors().find_map(git_dir).ok_or_else(|| none(path))?
+            }
+        };
+        Ok(Repository::open(git_dir, environment))
     }
 
-    fn open(git_dir: PathBuf) -> Result<Repository> {
-        let common_dir = match fs::read_to_string(git_dir.join("commondir")) {
-            Ok(text) => git_dir.join(text.trim_end()),
-            Err(_) => git_dir.clone(),
+    fn open(git_dir: PathBuf, environment: &GitEnvironment) -> Repository {
+        let common_dir = match (&environment.common_dir, fs::read_to_string(git_dir.join("commondir"))) {
+            (Some(common_dir), _) => common_dir.clone(),
+            (None, Ok(text)) => git_dir.join(text.trim_end()),
+            (None, Err(_)) => git_dir.clone(),
         };
         let settings = Settings::read(&common_dir.join("config"));
-        let mut repository = Repository {
+        let objects = environment.objects.clone().unwrap_or_else(|| common_dir.join("objects"));
+        let shallow = fs::read_to_string(common_dir.join("shallow")).unwrap_or_default();
+        Repository {
             hash_len: if settings.is_sha256 { 32 } else { 20 },
+            objects: ObjectPlaces { objects, alternates: environment.alternates.clone() },
+            index_file: environment.index_file.clone().unwrap_or_else(|| git_dir.join("index")),
             refs: BTreeMap::new(),
             branch: None,
-            shallow: Vec::new(),
+            shallow: shallow.lines().filter_map(|line| ObjectId::from_hex(line.trim().as_bytes())).collect(),
             is_partial: settings.is_partial,
+            has_reftable: settings.has_reftable,
             unreadable: Vec::new(),
             git_dir,
             common_dir,
-        };
-        if settings.has_reftable {
-            let why = "refs in a reftable are not read; all objects are examined all the same";
-            repository.unreadable.push((repository.common_dir.join("reftable").display().to_string(), why.to_owned()));
         }
-        repository.read_refs();
-        let shallow = fs::read_to_string(repository.common_dir.join("shallow")).unwrap_or_default();
-        repository.shallow = shallow.lines().filter_map(|line| ObjectId::from_hex(line.trim().as_bytes())).collect();
-        Ok(repository)
     }
 
-    /// The folder of its objects.
-    pub(crate) fn objects(&self) -> PathBuf {
-        self.common_dir.join("objects")
+    /// The commit that is checked out; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When refs are kept in a form that is not read.
+    pub(crate) fn head(&self) -> Result<Option<ObjectId>> {
+        self.check_refs()?;
+        Ok(self.look_up("HEAD"))
+    }
+
+    /// The commits that are being merged into the one that is checked out.
+    pub(crate) fn merge_heads(&self) -> Vec<ObjectId> {
+        let text = fs::read_to_string(self.git_dir.join("MERGE_HEAD")).unwrap_or_default();
+        text.lines().filter_map(|line| self.id(line.trim())).collect()
+    }
+
+    /// # Errors
+    /// When refs are kept in a form that is not read.
+    pub(crate) fn check_refs(&self) -> Result<()> {
+        if self.has_reftable {
+            let why =
+                "its refs are in a reftable, which is not read: what is new in it cannot be told from what is not";
+            return Err(Error::new(ErrorKind::Config, why).in_file(&self.common_dir));
+        }
+        Ok(())
+    }
+
+    /// What one ref points to, without reading all of them.
+    fn look_up(&self, name: &str) -> Option<ObjectId> {
+        let mut name = name.to_owned();
+        for _ in 0..MAX_SYMBOLIC {
+            let folders = [&self.git_dir, &self.common_dir];
+            let text = folders.into_iter().find_map(|folder| fs::read_to_string(folder.join(&name)).ok());
+            let Some(text) = text else { return self.packed_ref(&name) };
+            match text.trim_end().strip_prefix("ref: ").map(str::trim) {
+                Some(next) if is_safe(next) => name = next.to_owned(),
+                Some(_) => return None,
+                None => return self.id(text.split_whitespace().next()?),
+            }
+        }
+        None
+    }
+
+    fn packed_ref(&self, name: &str) -> Option<ObjectId> {
+        let packed = fs::read(self.common_dir.join("packed-refs")).ok()?;
+        let wanted = format!(" {name}\n");
+        let mut places = memchr::memmem::find_iter(&packed, wanted.as_bytes());
+        places.find_map(|end| {
+            let start = memchr::memrchr(b'\n', &packed[..end]).map_or(0, |newline| newline + 1);
+            self.id(std::str::from_utf8(&packed[start..end]).ok()?)
+        })
+    }
+
+    /// Reads all refs.
+    pub(crate) fn read_all_refs(&mut self) {
+        if self.has_reftable {
+            let why = "refs in a reftable are not read; all objects are examined all the same";
+            self.unreadable.push((self.common_dir.join("reftable").display().to_string(), why.to_owned()));
+        }
+        self.read_refs();
     }
 
     fn read_refs(&mut self) {
@@ -142,8 +225,7 @@ impl Repository {
             if let Some(id) = self.refs.get(name) {
                 return Some(*id);
             }
-            // A name with dots could lead out of the repository.
-            if name.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+            if !is_safe(name) {
                 return None;
             }
             text = fs::read_to_string(self.common_dir.join(name)).ok()?;
@@ -155,15 +237,14 @@ impl Repository {
         ObjectId::from_hex(hex.as_bytes()).filter(|id| id.as_bytes().len() == self.hash_len)
     }
 
-    /// What a name stands for, as git reads it: a ref, in full or in short, or the start of an object id.
-    pub(crate) fn find(&self, name: &str, store: &Store) -> Option<ObjectNumber> {
+    /// What a name stands for, as git reads it: a ref, in full or in short, or the start of an object id, which `short`
+    /// completes.
+    pub(crate) fn find(&self, name: &str, short: impl Fn(&str) -> Option<ObjectId>) -> Option<ObjectId> {
+        let name = if name == "@" { "HEAD" } else { name };
         let candidates = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
         let by_ref = candidates.iter().find_map(|start| self.refs.get(&format!("{start}{name}")));
         let by_ref = by_ref.or_else(|| self.refs.get(&format!("refs/remotes/{name}/HEAD")));
-        match by_ref {
-            Some(id) => store.find(id.as_bytes()),
-            None => store.find_short(name),
-        }
+        by_ref.copied().or_else(|| short(name))
     }
 
     /// Text files of the repository itself that may hold secrets, and how they are called in reports.
@@ -210,10 +291,6 @@ fn list_files(folder: &Path, name: &str, depth: usize, files: &mut Vec<(PathBuf,
 
 /// The folder of a repository: `folder` itself, its `.git`, or what its file `.git` names.
 fn git_dir(folder: &Path) -> Option<PathBuf> {
-    let is_git_dir = |folder: &Path| {
-        folder.join("HEAD").is_file()
-            && (folder.join("objects").is_dir() && folder.join("refs").is_dir() || folder.join("commondir").is_file())
-    };
     let inner = folder.join(".git");
     if is_git_dir(&inner) {
         return Some(inner);
@@ -224,6 +301,16 @@ fn git_dir(folder: &Path) -> Option<PathBuf> {
         return Some(folder.join(path)).filter(|path| is_git_dir(path));
     }
     Some(folder.to_owned()).filter(|folder| is_git_dir(folder))
+}
+
+fn is_git_dir(folder: &Path) -> bool {
+    folder.join("HEAD").is_file()
+        && (folder.join("objects").is_dir() && folder.join("refs").is_dir() || folder.join("commondir").is_file())
+}
+
+/// Whether a name of a ref stays in the repository: one with dots could lead out of it.
+fn is_safe(name: &str) -> bool {
+    !name.split('/').any(|part| part.is_empty() || part.starts_with('.'))
 }
 
 /// What matters of a repository's configuration.

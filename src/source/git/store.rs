@@ -1,16 +1,12 @@
 //! All objects of a repository by number: those of its packs, loose ones, and those of its alternates.
 
-use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::inflate::Inflater;
+use super::lookup::{self, Lookup, ObjectPlaces, entries};
 use super::pack::Pack;
-use super::{MAX_OBJECT_LEN, ObjectError, ObjectId, ObjectKind};
+use super::{ObjectError, ObjectId, ObjectKind};
 use crate::error::{Error, ErrorKind, Result};
-
-/// Alternates may have alternates, this deep.
-const MAX_ALTERNATES: usize = 64;
 
 /// The number of an object in a [`Store`]: packs first, by position in their indices, then loose objects.
 pub(crate) type ObjectNumber = u32;
@@ -29,81 +25,32 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Finds the objects below an `objects` folder and its alternates.
+    /// Finds all objects below `objects` folders and their alternates.
     ///
     /// # Errors
     /// When there is no such folder, or more objects than can be numbered.
-    pub(crate) fn open(objects: &Path, hash_len: usize) -> Result<Store> {
-        if !objects.is_dir() {
-            return Err(Error::new(ErrorKind::Io, "there is no folder of objects").in_file(objects));
-        }
-        let mut store =
-            Store { packs: Vec::new(), firsts: Vec::new(), loose: Vec::new(), first_loose: 0, unreadable: Vec::new() };
+    pub(crate) fn open(places: &ObjectPlaces, hash_len: usize) -> Result<Store> {
+        let Lookup { folders, packs, unreadable, .. } = Lookup::open(places, hash_len)?;
+        let mut store = Store { packs, firsts: Vec::new(), loose: Vec::new(), first_loose: 0, unreadable };
         let mut loose = Vec::new();
-        for folder in store.folders(objects) {
-            store.open_packs(&folder.join("pack"), hash_len);
-            store.list_loose(&folder, hash_len, &mut loose);
+        for folder in &folders {
+            store.list_loose(folder, hash_len, &mut loose);
         }
         let mut count = 0u32;
         for pack in &store.packs {
             store.firsts.push(count);
-            count = count.checked_add(pack.count()).ok_or_else(|| too_many(objects))?;
+            count = count.checked_add(pack.count()).ok_or_else(|| too_many(&places.objects))?;
         }
         store.first_loose = count;
         loose.sort();
         loose.dedup_by(|a, b| a.0 == b.0);
         loose.retain(|(id, _)| store.find(id.as_bytes()).is_none());
-        u32::try_from(loose.len()).ok().and_then(|len| count.checked_add(len)).ok_or_else(|| too_many(objects))?;
+        u32::try_from(loose.len())
+            .ok()
+            .and_then(|len| count.checked_add(len))
+            .ok_or_else(|| too_many(&places.objects))?;
         store.loose = loose;
         Ok(store)
-    }
-
-    /// The folder of objects and those it borrows from.
-    fn folders(&mut self, objects: &Path) -> Vec<PathBuf> {
-        let mut folders = vec![objects.to_owned()];
-        let mut known: HashSet<PathBuf> = folders.iter().map(|folder| canonical(folder)).collect();
-        let mut next = 0;
-        while let Some(folder) = folders.get(next).cloned() {
-            next += 1;
-            let list = folder.join("info/alternates");
-            let Ok(text) = fs::read(&list) else { continue };
-            for line in String::from_utf8_lossy(&text).lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
-            {
-                let alternate = folder.join(line);
-                if !alternate.is_dir() {
-                    self.unreadable.push((list.display().to_string(), "an alternate is not there".to_owned()));
-                } else if folders.len() > MAX_ALTERNATES {
-                    self.unreadable.push((list.display().to_string(), "there are too many alternates".to_owned()));
-                } else if known.insert(canonical(&alternate)) {
-                    folders.push(alternate);
-                }
-            }
-        }
-        folders
-    }
-
-    fn open_packs(&mut self, folder: &Path, hash_len: usize) {
-        let mut names: Vec<PathBuf> = entries(folder, &mut self.unreadable);
-        names.sort();
-        let indices: HashSet<PathBuf> =
-            names.iter().filter(|name| name.extension().is_some_and(|end| end == "idx")).cloned().collect();
-        for name in names {
-            if indices.contains(&name) {
-                match Pack::open(&name, hash_len) {
-                    Ok(pack) => {
-                        if let Some(why) = pack.disagreement() {
-                            self.unreadable.push((pack.path.display().to_string(), why.to_owned()));
-                        }
-                        self.packs.push(pack);
-                    }
-                    Err(why) => self.unreadable.push((name.display().to_string(), why)),
-                }
-            } else if name.extension().is_some_and(|end| end == "pack")
-                && !indices.contains(&name.with_extension("idx"))
-            {
-                self.unreadable.push((name.display().to_string(), "the pack has no index".to_owned()));
-            }
-        }
     }
 
     fn list_loose(&mut self, folder: &Path, hash_len: usize, loose: &mut Vec<(ObjectId, PathBuf)>) {
@@ -200,50 +147,16 @@ impl Store {
         out: &mut Vec<u8>,
     ) -> std::result::Result<ObjectKind, ObjectError> {
         match self.place(number) {
-            Some((pack, position)) => {
-                let pack = &self.packs[pack];
-                let slot = pack.slot_of(position).ok_or(ObjectError::Corrupt("its index does not place it"))?;
-                pack.rebuild(slot, inflater, out)
+            Some((pack, position)) => self.packs[pack].read(position, inflater, out),
+            None => {
+                let index = (number - self.first_loose) as usize;
+                let unreadable = ObjectError::Corrupt("its file cannot be read");
+                lookup::read_loose(&self.loose.get(index).ok_or(unreadable)?.1, inflater, out)
             }
-            None => self.read_loose(number, inflater, out),
         }
-    }
-
-    fn read_loose(
-        &self,
-        number: ObjectNumber,
-        inflater: &mut Inflater,
-        out: &mut Vec<u8>,
-    ) -> std::result::Result<ObjectKind, ObjectError> {
-        let unreadable = ObjectError::Corrupt("its file cannot be read");
-        let path = self.loose.get((number - self.first_loose) as usize).map(|(_, path)| path).ok_or(unreadable)?;
-        let len = fs::metadata(path).map_err(|_| unreadable)?.len();
-        if len > MAX_OBJECT_LEN {
-            return Err(ObjectError::TooLarge(len));
-        }
-        let stream = fs::read(path).map_err(|_| unreadable)?;
-        let (kind, start) = inflater.loose(&stream, out)?;
-        out.drain(..start);
-        Ok(kind)
     }
 }
 
 fn too_many(objects: &Path) -> Error {
     Error::new(ErrorKind::Io, "there are more than 4 billion objects").in_file(objects)
-}
-
-fn canonical(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// What is in a folder; nothing where there is no folder.
-fn entries(folder: &Path, unreadable: &mut Vec<(String, String)>) -> Vec<PathBuf> {
-    match fs::read_dir(folder) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            unreadable.push((folder.display().to_string(), error.to_string()));
-            Vec::new()
-        }
-    }
 }

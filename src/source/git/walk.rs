@@ -213,7 +213,7 @@ pub(crate) fn walk<V: Visitor>(
     };
     let mut first = Walker::new(&shared);
     for (pack, forest) in forests.iter().enumerate() {
-        for &position in &store.packs[pack].misplaced {
+        for &position in store.packs[pack].misplaced() {
             first.failed(store.first(pack) + position, ObjectError::Corrupt("its index does not place it"));
         }
         for &slot in &forest.circular {
@@ -386,7 +386,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
                     Base::Held(node) => delta::apply(delta, &node.content, MAX_OBJECT_LEN, content, copies)?,
                     _ => {
                         let mut anew = Vec::new();
-                        pack.rebuild(base_slot.unwrap_or(slot), &mut self.inflater, &mut anew)?;
+                        pack.read(pack.position(base_slot.unwrap_or(slot)), &mut self.inflater, &mut anew)?;
                         delta::apply(delta, &anew, MAX_OBJECT_LEN, content, copies)?;
                     }
                 }

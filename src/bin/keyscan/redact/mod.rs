@@ -153,7 +153,7 @@ fn key(args: &RedactArgs, target: &Path) -> Result<Key> {
         return text.trim().parse().map_err(|error: Error| error.with_path(path));
     }
     let project =
-        find_upward(target, &[crate::scan::IGNORE_FILE]).map(|path| Baseline::open(&path, None)).transpose()?;
+        find_upward(target, &[crate::search::IGNORE_FILE]).map(|path| Baseline::open(&path, None)).transpose()?;
     match project.and_then(|baseline| baseline.key().cloned()) {
         Some(key) => Ok(key),
         None => Key::random(),

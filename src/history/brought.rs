@@ -1,0 +1,418 @@
+//! Secrets that changes bring: those of the new objects that were not there before.
+//!
+//! A secret is brought by a change when what the parents have at the path does not hold it, and, for a file that is new
+//! there, no file that the same commit removes does: what moves is not new.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::HistorySettings;
+use super::commits::parts;
+use super::diff::{Change, Changes, Differ};
+use super::scan::{Part, SecretKey};
+use super::telling::masked;
+use crate::engine::{Scratch, Surroundings};
+use crate::error::Result;
+use crate::finding::{Finding, Located, Origin};
+use crate::gate::allowed_by;
+use crate::run::{Outcome, Run, Unexamined, skipped_places};
+use crate::source::fs::PathGlobs;
+use crate::source::git::inflate::Inflater;
+use crate::source::git::lookup::Lookup;
+use crate::source::git::{ObjectId, ObjectKind};
+
+/// Threads take longer to start than so many objects to scan.
+const FEW: usize = 64;
+
+/// What a commit changes, or the next one will.
+pub(super) struct Step {
+    /// The place of the commit in its graph.
+    pub(super) commit: Option<u32>,
+    pub(super) changes: Changes,
+}
+
+/// A commit or tag that is new.
+pub(super) struct Message {
+    pub(super) object: ObjectId,
+    pub(super) is_tag: bool,
+    pub(super) commit: Option<u32>,
+}
+
+/// A secret, and what brought it.
+pub(super) struct Brought {
+    secret: SecretKey,
+    place: Place,
+    /// How the place is called in reports.
+    pub(super) path: String,
+    /// The path as it is, where there is one.
+    pub(super) raw_path: Vec<u8>,
+    pub(super) object: Option<ObjectId>,
+    pub(super) commit: Option<u32>,
+    pub(super) versions: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    File,
+    /// In the last name of a path.
+    Name,
+    Part(Part),
+}
+
+/// What is looked at: which paths, and how.
+pub(super) struct Bringer<'a> {
+    pub(super) run: Run<'a>,
+    pub(super) lookup: &'a Lookup,
+    pub(super) hasher: RandomState,
+    pub(super) threads: usize,
+    only: Option<PathGlobs>,
+    exclude: PathGlobs,
+    all_occurrences: bool,
+}
+
+/// Reads and scans. One for each thread.
+struct Reader {
+    inflater: Inflater,
+    content: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl Reader {
+    fn new() -> Reader {
+        Reader { inflater: Inflater::new(), content: Vec::new(), scratch: Scratch::new() }
+    }
+}
+
+impl<'a> Bringer<'a> {
+    pub(super) fn new(run: Run<'a>, lookup: &'a Lookup, settings: &HistorySettings) -> Result<Bringer<'a>> {
+        let root = Path::new("");
+        let only = (!settings.paths.is_empty()).then(|| PathGlobs::new(root, &settings.paths)).transpose()?;
+        let exclude = PathGlobs::new(root, &settings.exclude)?;
+        let (hasher, threads) = (RandomState::new(), settings.thread_count());
+        Ok(Bringer { run, lookup, hasher, threads, only, exclude, all_occurrences: settings.all_occurrences })
+    }
+
+    fn is_wanted(&self, change: &Change) -> bool {
+        let path = String::from_utf8_lossy(&change.path);
+        self.only.as_ref().is_none_or(|only| only.matches(&path)) && !self.exclude.matches(&path)
+    }
+
+    /// What the steps bring, of which parents come before children, and what is said in the messages.
+    pub(super) fn gather(
+        &self,
+        mut steps: Vec<Step>,
+        messages: &[Message],
+        differ: &mut Differ<'_>,
+        outcome: &mut Outcome,
+    ) -> Vec<Brought> {
+        for step in &mut steps {
+            step.changes.changes.retain(|change| self.is_wanted(change));
+        }
+        let hits = self.scan_new(&steps, outcome);
+        let mut before = Before { bringer: self, reader: Reader::new(), known: HashMap::new() };
+        let mut names: HashMap<Vec<u8>, Vec<SecretKey>> = HashMap::new();
+        let mut gathered = Gathered { all: self.all_occurrences, ..Gathered::default() };
+        for step in &steps {
+            let mut moved = None;
+            for change in &step.changes.changes {
+                let brought = |secret: SecretKey, place: Place, reader: &mut Reader| Brought {
+                    secret,
+                    place,
+                    path: self.shown_path(&change.path, &mut reader.scratch),
+                    raw_path: change.path.clone(),
+                    object: change.object,
+                    commit: step.commit,
+                    versions: 1,
+                };
+                for secret in change.object.and_then(|object| hits.get(&object)).into_iter().flatten() {
+                    let is_moved = change.before.is_empty()
+                        && moved
+                            .get_or_insert_with(|| before.of_all(&differ.removed_files(&step.changes.removed)))
+                            .contains(secret);
+                    let is_known = is_moved || change.before.iter().any(|id| before.of(*id).contains(secret));
+                    gathered.add(*secret, Place::File, &change.path, is_known, || {
+                        brought(*secret, Place::File, &mut before.reader)
+                    });
+                }
+                if change.is_new_name {
+                    let name = change.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                    if !names.contains_key(name) {
+                        names.insert(name.to_vec(), self.secrets(name, &mut before.reader.scratch).0);
+                    }
+                    for &secret in &names[name] {
+                        gathered.add(secret, Place::Name, &change.path, false, || {
+                            brought(secret, Place::Name, &mut before.reader)
+                        });
+                    }
+                }
+            }
+        }
+        let mut reader = before.reader;
+        messages.iter().for_each(|message| self.message(message, &mut reader, &mut gathered, outcome));
+        gathered.list
+    }
+
+    /// The path, with secrets in it masked.
+    fn shown_path(&self, path: &[u8], scratch: &mut Scratch) -> String {
+        let text = String::from_utf8_lossy(path);
+        let names: Vec<String> = text.split('/').map(|name| masked(self.run.scanner, name, scratch)).collect();
+        names.join("/")
+    }
+
+    /// The secrets of each new object that has any.
+    fn scan_new(&self, steps: &[Step], outcome: &mut Outcome) -> HashMap<ObjectId, Vec<SecretKey>> {
+        let mut objects: Vec<(ObjectId, &[u8])> = Vec::new();
+        let mut known = HashSet::new();
+        for change in steps.iter().flat_map(|step| &step.changes.changes) {
+            objects.extend(change.object.filter(|object| known.insert(*object)).map(|object| (object, &*change.path)));
+        }
+        let (next, gathered) = (AtomicUsize::new(0), Mutex::new((HashMap::new(), Outcome::default())));
+        let work = || {
+            let (mut reader, mut hits, mut outcome) = (Reader::new(), Vec::new(), Outcome::default());
+            while let Some((object, path)) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.run.interrupted.load(Ordering::Relaxed) {
+                    outcome.interrupted = true;
+                    break;
+                }
+                let secrets = self.object(object, path, &mut reader, &mut outcome);
+                if !secrets.is_empty() {
+                    hits.push((*object, secrets));
+                }
+            }
+            let mut gathered = gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            gathered.0.extend(hits);
+            gathered.1.merge(outcome);
+        };
+        if objects.len() <= FEW || self.threads < 2 {
+            work();
+        } else {
+            std::thread::scope(|scope| (0..self.threads).for_each(|_| drop(scope.spawn(work))));
+        }
+        let (hits, of_threads) = gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        outcome.merge(of_threads);
+        hits
+    }
+
+    fn object(&self, object: &ObjectId, path: &[u8], reader: &mut Reader, outcome: &mut Outcome) -> Vec<SecretKey> {
+        let why = match self.lookup.read(object, &mut reader.inflater, &mut reader.content) {
+            Ok(Some(_)) => {
+                let (mut secrets, skipped) = self.secrets(&reader.content, &mut reader.scratch);
+                let len = reader.content.len() as u64;
+                outcome.stats.units += 1;
+                outcome.stats.bytes += len;
+                self.run.progress.unit(len);
+                secrets.sort_unstable();
+                secrets.dedup();
+                if skipped > 0 {
+                    let path = self.shown_path(path, &mut reader.scratch);
+                    outcome.unexamined.push(Unexamined { path, reason: skipped_places(skipped) });
+                }
+                return secrets;
+            }
+            Ok(None) => format!("its object {object} is not there"),
+            Err(error) => error.to_string(),
+        };
+        let path = self.shown_path(path, &mut reader.scratch);
+        outcome.unexamined.push(Unexamined { path, reason: why });
+        Vec::new()
+    }
+
+    fn key(&self, finding: &Finding) -> SecretKey {
+        SecretKey::new(finding.rule, self.hasher.hash_one(finding.secret.expose()))
+    }
+
+    /// The secrets of a text that are sure enough, and how many places were passed over.
+    fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<SecretKey>, u64) {
+        let mut secrets = Vec::new();
+        let coverage = self.run.scanner.scan_with(text, scratch, |finding, _| {
+            if finding.confidence >= self.run.min_confidence {
+                secrets.extend(finding.secrets().map(|secret| self.key(secret)));
+            }
+        });
+        (secrets, coverage.skipped_attempts)
+    }
+
+    fn message(&self, message: &Message, reader: &mut Reader, gathered: &mut Gathered, outcome: &mut Outcome) {
+        let Message { object, is_tag, commit } = *message;
+        let Ok(Some(_)) = self.lookup.read(&object, &mut reader.inflater, &mut reader.content) else { return };
+        outcome.stats.units += 1;
+        outcome.stats.bytes += reader.content.len() as u64;
+        let parts = parts(&reader.content);
+        for (part, text) in [(Part::Header, parts.header), (Part::Message, parts.message)] {
+            let kind = if is_tag { "tag" } else { "commit" };
+            let path = format!("<{kind} {}>", if part == Part::Header { "header" } else { "message" });
+            let (secrets, skipped) = self.secrets(text, &mut reader.scratch);
+            if skipped > 0 {
+                outcome.unexamined.push(Unexamined { path: path.clone(), reason: skipped_places(skipped) });
+            }
+            for secret in secrets {
+                let (place, raw_path) = (Place::Part(part), Vec::new());
+                gathered.add(secret, place, path.as_bytes(), false, || Brought {
+                    secret,
+                    place,
+                    path: path.clone(),
+                    raw_path,
+                    object: Some(object),
+                    commit,
+                    versions: 1,
+                });
+            }
+        }
+    }
+
+    /// Whether a file holds the same secret.
+    pub(super) fn holds(&self, object: ObjectId, brought: &Brought) -> bool {
+        let mut reader = Reader::new();
+        let read = self.lookup.read(&object, &mut reader.inflater, &mut reader.content);
+        matches!(read, Ok(Some(ObjectKind::Blob)))
+            && self.secrets(&reader.content, &mut reader.scratch).0.contains(&brought.secret)
+    }
+
+    /// Adds the findings to the outcome, each with what `origin` says of it; `every_place`: at each place of an object
+    /// at which the secret stands, and not only at the first.
+    pub(super) fn tell(
+        &self,
+        brought: &[Brought],
+        every_place: bool,
+        origin: impl Fn(&Brought) -> Option<Box<Origin>>,
+        outcome: &mut Outcome,
+    ) {
+        let mut by_object: BTreeMap<Option<ObjectId>, Vec<&Brought>> = BTreeMap::new();
+        for brought in brought {
+            // A name needs no object.
+            let object = brought.object.filter(|_| brought.place != Place::Name);
+            by_object.entry(object).or_default().push(brought);
+        }
+        let mut reader = Reader::new();
+        for (object, list) in by_object {
+            let Some(object) = object else {
+                for brought in list {
+                    let name = brought.raw_path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                    self.text(name, &[brought], every_place, &origin, &mut reader.scratch, outcome);
+                }
+                continue;
+            };
+            // It was read before; what changed since then is not looked at.
+            let Ok(Some(_)) = self.lookup.read(&object, &mut reader.inflater, &mut reader.content) else { continue };
+            for place in [Place::File, Place::Part(Part::Header), Place::Part(Part::Message)] {
+                let of_place: Vec<&Brought> = list.iter().copied().filter(|brought| brought.place == place).collect();
+                if of_place.is_empty() {
+                    continue;
+                }
+                let text = match place {
+                    Place::Part(Part::Header) => parts(&reader.content).header,
+                    Place::Part(_) => parts(&reader.content).message,
+                    _ => &reader.content,
+                };
+                self.text(text, &of_place, every_place, &origin, &mut reader.scratch, outcome);
+            }
+        }
+    }
+
+    fn text(
+        &self,
+        text: &[u8],
+        wanted: &[&Brought],
+        every_place: bool,
+        origin: &impl Fn(&Brought) -> Option<Box<Origin>>,
+        scratch: &mut Scratch,
+        outcome: &mut Outcome,
+    ) {
+        let mut told = vec![false; wanted.len()];
+        // Those that are to be told of a secret.
+        let mut taken = |finding: &Finding| -> Vec<&Brought> {
+            let secret = self.key(finding);
+            let all = wanted.iter().zip(&mut told).filter(|(brought, _)| brought.secret == secret);
+            all.filter_map(|(brought, told)| (!std::mem::replace(told, true) || every_place).then_some(*brought))
+                .collect()
+        };
+        let mut tell = |brought: &Brought, finding: &Finding, around: Surroundings<'_>| {
+            let (path, origin) = (brought.path.clone(), origin(brought));
+            let located = Located { path, finding: finding.clone(), origin };
+            self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
+        };
+        let mut keep = |finding: Finding, around: Surroundings<'_>| {
+            let whole = taken(&finding);
+            whole.iter().for_each(|brought| tell(brought, &finding, around));
+            // Parts that came with it are told with it, the others, which came before or later, by themselves.
+            for (part, around) in around.of_secret_parts(&finding) {
+                let mut apart = taken(part);
+                let came = |brought: &Brought| (brought.path.clone(), brought.commit);
+                apart.retain(|brought| !whole.iter().any(|whole| came(whole) == came(brought)));
+                apart.iter().for_each(|brought| tell(brought, part, around));
+            }
+        };
+        let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
+            if finding.confidence >= self.run.min_confidence {
+                keep(finding, around);
+            }
+        });
+    }
+}
+
+/// What the secrets of objects are that were there before. Those that a comment there allows do not count: without the
+/// comment they are new.
+struct Before<'b, 'a> {
+    bringer: &'b Bringer<'a>,
+    reader: Reader,
+    known: HashMap<ObjectId, Rc<HashSet<SecretKey>>>,
+}
+
+impl Before<'_, '_> {
+    fn of(&mut self, object: ObjectId) -> Rc<HashSet<SecretKey>> {
+        if let Some(known) = self.known.get(&object) {
+            return Rc::clone(known);
+        }
+        let Bringer { run, lookup, .. } = self.bringer;
+        let Reader { inflater, content, scratch } = &mut self.reader;
+        let mut secrets = HashSet::new();
+        // What is not there, as in a partial clone, hides nothing.
+        if let Ok(Some(_)) = lookup.read(&object, inflater, content) {
+            let _coverage = run.scanner.scan_with(content, scratch, |finding, around| {
+                if finding.confidence < run.min_confidence {
+                    return;
+                }
+                for (secret, around) in around.of_secret_parts(&finding).chain([(&finding, around)]) {
+                    let rule = run.scanner.rules()[secret.rule].id();
+                    if allowed_by(around, rule, secret.decoded).is_none() {
+                        secrets.insert(self.bringer.key(secret));
+                    }
+                }
+            });
+        }
+        let secrets = Rc::new(secrets);
+        self.known.insert(object, Rc::clone(&secrets));
+        secrets
+    }
+
+    fn of_all(&mut self, objects: &[ObjectId]) -> HashSet<SecretKey> {
+        objects.iter().flat_map(|object| self.of(*object).iter().copied().collect::<Vec<_>>()).collect()
+    }
+}
+
+/// One secret at one path is one finding, unless all are asked for.
+#[derive(Default)]
+struct Gathered {
+    all: bool,
+    list: Vec<Brought>,
+    places: HashMap<(SecretKey, Place, Vec<u8>), usize>,
+}
+
+impl Gathered {
+    fn add(&mut self, secret: SecretKey, place: Place, path: &[u8], is_known: bool, brought: impl FnOnce() -> Brought) {
+        let key = (secret, place, path.to_vec());
+        match self.places.get(&key) {
+            Some(&at) if !self.all => self.list[at].versions += 1,
+            None if is_known => {}
+            _ => {
+                self.places.insert(key, self.list.len());
+                self.list.push(brought());
+            }
+        }
+    }
+}

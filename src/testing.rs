@@ -10,6 +10,7 @@ use crate::engine::validate::{self, Candidate};
 use crate::engine::{Scanner, Session, Surroundings};
 use crate::finding::{Finding, Verdict};
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
+use crate::span::Span;
 #[cfg(feature = "git")]
 use crate::{
     engine::{Scanned, Scratch},
@@ -77,6 +78,12 @@ pub fn scanners(rules: &RuleSet) -> Vec<(String, Scanner)> {
 #[must_use]
 pub fn tried(scanner: &Scanner, text: &[u8]) -> Vec<(usize, u64)> {
     scanner.trace(text).0.iter().map(|trace| (trace.rule, trace.start)).collect()
+}
+
+/// Where a rule believes a match to be, whether a finding comes of it or not.
+#[must_use]
+pub fn recognised(scanner: &Scanner, rule: &Rule, text: &[u8]) -> Vec<Span> {
+    scanner.recognised(rule, text).collect()
 }
 
 /// How many bytes of its unit a session holds.

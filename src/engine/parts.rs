@@ -5,7 +5,7 @@
 //! where they stand close enough: as many pairs as can be, none of them crossed; of the ways to do that the one with the
 //! least line feeds between partners, then the one in which ids most often come before their secrets, then the one with
 //! the least bytes. So profiles that stand one after another are told apart whichever of their parts comes first. A
-//! secret is a part of one finding at most; the id of an owner may be that of several, and is told with one only.
+//! secret is a part of one finding at most; the id of an owner may be that of several, and is never told alone.
 //!
 //! Partners are close, so that this looks at one *cluster* after the other: secrets of which none is too far from the
 //! one before it. A cluster that gets long is cut where no pair is cut.

@@ -2,6 +2,8 @@
 
 #![cfg(feature = "cli")]
 
+mod common;
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -85,6 +87,38 @@ fn an_interrupted_scan_reports_what_was_found_so_far() {
     assert_eq!(report["complete"], false);
     assert_eq!(report["findings"][0]["rule"], "github-pat");
     drop(input);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_scan_of_a_history_reports_what_was_found_so_far() {
+    use std::time::Duration;
+    let mut repo = common::repo::Repo::new(&[]);
+    let mut random = common::Random(1);
+    for n in 0..24 {
+        let lines = (0..60_000).map(|_| format!("{:016x} {:016x} = some text\n", random.next(), random.next()));
+        repo.write(&format!("f{n}"), lines.collect::<String>());
+    }
+    repo.write("a", common::repo::token(1));
+    repo.commit("large");
+    // How long it takes until it listens, and until it is done, depends on the machine.
+    let interrupted = [20, 50, 100, 200, 400, 800, 1600].into_iter().find_map(|wait| {
+        let child = Command::new(env!("CARGO_BIN_EXE_keyscan"))
+            .args(["git", "-j", "1", "-f", "json"])
+            .current_dir(repo.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code() == Some(130)).then_some(output)
+    });
+    let output = interrupted.expect("it was interrupted while it ran");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report that was closed");
+    assert_eq!(report["complete"], false);
+    assert!(report["errors"].to_string().contains("interrupted"), "{report}");
 }
 
 #[test]

@@ -318,6 +318,42 @@ fn only_what_a_push_would_bring_counts() {
 }
 
 #[test]
+fn the_framework_pre_commit_says_what_is_pushed_in_its_own_way() {
+    let (mut repo, _remote) = with_remote();
+    repo.git(&["push", "-q", "origin", "main"]);
+    let base = repo.git(&["rev-parse", "HEAD"]);
+    repo.write("a", token(2));
+    repo.commit("guilty");
+    repo.git(&["branch", "new"]);
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyscan"));
+        command.args(["hook", "run", "pre-push", "--"]).current_dir(repo.path()).env("PRE_COMMIT", "1");
+        let output = command.envs(variables.iter().copied()).stdin(std::process::Stdio::null()).output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let range = [("PRE_COMMIT_FROM_REF", base.as_str()), ("PRE_COMMIT_TO_REF", "main")];
+    let branch = [("PRE_COMMIT_LOCAL_BRANCH", "refs/heads/new"), ("PRE_COMMIT_REMOTE_NAME", "origin")];
+    for variables in [&range[..], &branch, &[]] {
+        let (status, said) = run(variables);
+        assert!(status == Some(1) && said.contains("a:1:1") && !said.contains("old"), "{variables:?}: {said}");
+    }
+    assert_eq!(run(&[("PRE_COMMIT_TO_REF", base.as_str())]).0, Some(0));
+}
+
+#[test]
+fn files_that_are_named_can_be_excluded() {
+    let repo = Repo::new(&[]);
+    repo.write("keyscan.toml", "exclude = ['fixtures/']\n");
+    repo.write("fixtures/a", token(1));
+    repo.write("sub/b", token(2));
+    repo.write("sub/keyscan.toml", "exclude = ['*']\n");
+    let found = |args: &[&str]| keyscan(&repo, &[&["scan", "-q"], args].concat()).status.code();
+    assert_eq!(found(&["fixtures/a"]), Some(1));
+    assert_eq!(found(&["--force-exclude", "--", "fixtures/a"]), Some(0));
+    assert_eq!(found(&["--force-exclude", "--", "./fixtures/a", "sub/b"]), Some(1));
+}
+
+#[test]
 fn a_server_takes_no_secret() {
     let (mut repo, remote) = with_remote();
     let install = Command::new(env!("CARGO_BIN_EXE_keyscan"))

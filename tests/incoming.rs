@@ -212,6 +212,10 @@ fn what_is_told_of_a_commit() {
     let commit = origin.commit.as_ref().unwrap();
     assert_eq!((commit.author.as_str(), commit.date.as_str()), ("Ada", "2023-11-14T23:15:20+01:00"));
     assert!(commit.subject.starts_with("brings ") && !commit.subject.contains(&token(2)));
+    // Who asks for paths asks for files.
+    let paths =
+        HistorySettings { range: Some(format!("{base}..")), paths: vec!["a".to_owned()], ..HistorySettings::default() };
+    assert_eq!(seeds(&run(|run| run.history(repo.path(), &paths)).unwrap()), [1]);
     // Three dots are what is usual for a branch; a merge base is no different here.
     assert_eq!(seeds(&range(repo.path(), &format!("{base}...main"), 1)), [1, 2]);
     let unknown = HistorySettings { range: Some("nowhere..main".to_owned()), ..HistorySettings::default() };
@@ -233,6 +237,14 @@ fn refs_may_point_to_anything() {
     assert_eq!((seeds(&of_tree), of_tree.findings[0].path.as_str()), (vec![2], "d/e"));
     assert_eq!(seeds(&incoming(repo.path(), &["outer"], &["main"], &[])), [3, 4]);
     assert_eq!(seeds(&incoming(repo.path(), &["outer"], &["inner"], &[])), [4]);
+    // What a tag leads to, whether anything is known or not.
+    repo.git(&["tag", "-a", "of-blob", "-m", &token(5), &blob]);
+    repo.git(&["tag", "-a", "of-tree", "-m", &token(6), &tree]);
+    for known in [&["main"][..], &[]] {
+        assert_eq!(seeds(&incoming(repo.path(), &["of-blob"], known, &[])), [1, 5]);
+        assert_eq!(seeds(&incoming(repo.path(), &["of-tree"], known, &[])), [2, 6]);
+        assert_eq!(seeds(&incoming(repo.path(), &[], known, &[])), [0; 0]);
+    }
 }
 
 #[test]

@@ -28,6 +28,8 @@ use crate::source::git::{ObjectId, ObjectKind};
 
 /// Threads take longer to start than so many objects to scan.
 const FEW: usize = 64;
+/// So many objects a thread takes at a time.
+const BLOCK: usize = 32;
 
 /// What a commit changes, or the next one will.
 pub(super) struct Step {
@@ -153,7 +155,9 @@ impl<'a> Bringer<'a> {
             }
         }
         let mut reader = before.reader;
-        messages.iter().for_each(|message| self.message(message, &mut reader, &mut gathered, outcome));
+        // Who asks for paths asks for files.
+        let messages = messages.iter().filter(|_| self.only.is_none());
+        messages.for_each(|message| self.message(message, &mut reader, &mut gathered, outcome));
         gathered.list
     }
 
@@ -171,10 +175,13 @@ impl<'a> Bringer<'a> {
         for change in steps.iter().flat_map(|step| &step.changes.changes) {
             objects.extend(change.object.filter(|object| known.insert(*object)).map(|object| (object, &*change.path)));
         }
+        objects.sort_by_cached_key(|(object, _)| self.lookup.place(object));
         let (next, gathered) = (AtomicUsize::new(0), Mutex::new((HashMap::new(), Outcome::default())));
         let work = || {
             let (mut reader, mut hits, mut outcome) = (Reader::new(), Vec::new(), Outcome::default());
-            while let Some((object, path)) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // Neighbours have bases in common.
+            let mut blocks = std::iter::from_fn(|| objects.chunks(BLOCK).nth(next.fetch_add(1, Ordering::Relaxed)));
+            for (object, path) in blocks.by_ref().flatten() {
                 if self.run.interrupted.load(Ordering::Relaxed) {
                     outcome.interrupted = true;
                     break;

@@ -1,7 +1,7 @@
 //! Commits that are new: those that some commits reach and others do not. Nothing else is walked.
 
 use std::cell::RefCell;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,23 +9,21 @@ use std::time::Instant;
 
 use super::HistorySettings;
 use super::brought::{Bringer, Brought, Message, Step};
-use super::commits::{Commit, Graph, Signature, parts};
+use super::commits::{Graph, Signature, parts};
 use super::diff::{Differ, Folder};
 use super::revision::revision;
-use super::select::{MAX_TAG_DEPTH, refs_reaching, telling, unknown, within};
+use super::revwalk::{Node, Peeled, Walk};
+use super::select::{refs_reaching, telling, unknown, within};
 use super::telling::commit_info;
 use crate::engine::Scratch;
 use crate::error::Result;
 use crate::finding::{CommitInfo, Origin};
 use crate::run::{Outcome, Run, Unexamined};
+use crate::source::git::ObjectId;
 use crate::source::git::inflate::Inflater;
 use crate::source::git::lookup::Lookup;
 use crate::source::git::repository::Repository;
-use crate::source::git::{ObjectId, ObjectKind};
 
-/// When only known commits are left to be walked, so many more are walked: clocks go wrong, so that a commit may be
-/// older than its parents.
-const SLOP: usize = 256;
 /// Fewer commits are not worth a thread.
 const FEW: usize = 8;
 /// How far clocks may be wrong where it is told which refs reach a commit, in seconds.
@@ -42,195 +40,13 @@ pub struct NewCommits {
     pub known_refs: Vec<String>,
 }
 
-/// A commit by its place in the walk.
-type Node = u32;
-
-/// What is known of a commit.
-#[derive(Debug)]
-struct Met {
-    id: ObjectId,
-    tree: Option<ObjectId>,
-    parents: Vec<ObjectId>,
-    time: i64,
-    /// It or a commit that it leads from is known.
-    is_known: bool,
-    is_queued: bool,
-    is_walked: bool,
-}
-
-/// Walks commits, the newest first.
-struct Walk<'a> {
-    lookup: &'a Lookup,
-    inflater: Inflater,
-    content: Vec<u8>,
-    numbers: HashMap<ObjectId, Option<Node>>,
-    met: Vec<Met>,
-    queue: BinaryHeap<(i64, Node)>,
-    /// How many of the queue are not known.
-    new_in_queue: usize,
-    unreadable: Vec<Unexamined>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(lookup: &'a Lookup) -> Walk<'a> {
-        Walk {
-            lookup,
-            inflater: Inflater::new(),
-            content: Vec::new(),
-            numbers: HashMap::new(),
-            met: Vec::new(),
-            queue: BinaryHeap::new(),
-            new_in_queue: 0,
-            unreadable: Vec::new(),
-        }
-    }
-
-    /// Reads a commit, once; `None` when it cannot be.
-    fn meet(&mut self, id: ObjectId) -> Option<Node> {
-        if let Some(known) = self.numbers.get(&id) {
-            return *known;
-        }
-        let mut note = |reason: String| self.unreadable.push(Unexamined { path: format!("<object {id}>"), reason });
-        let node = match self.lookup.read(&id, &mut self.inflater, &mut self.content) {
-            Ok(Some(ObjectKind::Commit)) => {
-                let parts = parts(&self.content);
-                self.met.push(Met {
-                    id,
-                    tree: parts.first("tree").and_then(ObjectId::from_hex),
-                    parents: parts.values("parent").filter_map(ObjectId::from_hex).collect(),
-                    time: parts.first("committer").map_or(0, |line| Signature::of(line).time),
-                    is_known: false,
-                    is_queued: false,
-                    is_walked: false,
-                });
-                Some(self.met.len() as Node - 1)
-            }
-            Ok(Some(_)) => {
-                note("it is no commit, though something names it as one".to_owned());
-                None
-            }
-            Ok(None) => None,
-            Err(error) => {
-                note(error.to_string());
-                None
-            }
-        };
-        self.numbers.insert(id, node);
-        node
-    }
-
-    /// The commit that an object is or, being a tag, tags in the end, and the tags on the way.
-    fn peel(&mut self, mut id: ObjectId) -> (Option<ObjectId>, Vec<ObjectId>) {
-        let mut tags = Vec::new();
-        while tags.len() < MAX_TAG_DEPTH {
-            match self.lookup.read(&id, &mut self.inflater, &mut self.content) {
-                Ok(Some(ObjectKind::Commit)) => return (Some(id), tags),
-                Ok(Some(ObjectKind::Tag)) => {
-                    tags.push(id);
-                    match parts(&self.content).first("object").and_then(ObjectId::from_hex) {
-                        Some(target) => id = target,
-                        None => break,
-                    }
-                }
-                _ => break,
-            }
-        }
-        (None, tags)
-    }
-
-    fn push(&mut self, node: Node, is_known: bool) {
-        if is_known {
-            self.mark_known(node);
-        }
-        let met = &mut self.met[node as usize];
-        if !std::mem::replace(&mut met.is_queued, true) {
-            self.queue.push((met.time, node));
-            self.new_in_queue += usize::from(!met.is_known);
-        }
-    }
-
-    /// Marks a commit, and those before it that were walked already.
-    fn mark_known(&mut self, node: Node) {
-        let mut stack = vec![node];
-        while let Some(node) = stack.pop() {
-            let met = &mut self.met[node as usize];
-            if std::mem::replace(&mut met.is_known, true) {
-                continue;
-            }
-            if met.is_queued && !met.is_walked {
-                self.new_in_queue -= 1;
-            }
-            if met.is_walked {
-                let parents = met.parents.iter().filter_map(|parent| self.numbers.get(parent).copied().flatten());
-                stack.extend(parents);
-            }
-        }
-    }
-
-    /// The commits that are new, given what was pushed.
-    fn new_commits(&mut self) -> Vec<Node> {
-        let (mut new, mut slop, mut oldest) = (Vec::new(), SLOP, i64::MAX);
-        while let Some((time, node)) = self.queue.pop() {
-            if self.new_in_queue == 0 && time < oldest {
-                slop -= 1;
-                if slop == 0 {
-                    break;
-                }
-            } else {
-                slop = SLOP;
-            }
-            let met = &mut self.met[node as usize];
-            met.is_walked = true;
-            let is_known = met.is_known;
-            if !is_known {
-                self.new_in_queue -= 1;
-                oldest = oldest.min(time);
-                new.push(node);
-            }
-            for parent in met.parents.clone() {
-                if let Some(parent) = self.meet(parent) {
-                    self.push(parent, is_known);
-                }
-            }
-        }
-        new.retain(|node| !self.met[*node as usize].is_known);
-        new
-    }
-
-    /// All commits from these on that are not older than a time.
-    fn since(&mut self, tips: &[Node], time: i64) -> Vec<Node> {
-        let (mut all, mut seen, mut stack) = (Vec::new(), vec![false; self.met.len()], tips.to_vec());
-        while let Some(node) = stack.pop() {
-            seen.resize(self.met.len(), false);
-            if self.met[node as usize].time < time || std::mem::replace(&mut seen[node as usize], true) {
-                continue;
-            }
-            all.push(node);
-            for parent in self.met[node as usize].parents.clone() {
-                stack.extend(self.meet(parent));
-            }
-        }
-        all
-    }
-
-    /// These commits, parents first.
-    fn graph(&self, nodes: &[Node]) -> Graph {
-        let commit = |&node: &Node| {
-            let met = &self.met[node as usize];
-            let parents = met.parents.iter().filter_map(|parent| self.numbers.get(parent).copied().flatten());
-            Commit { number: node, tree: None, parents: parents.collect(), absent_parents: 0, time: met.time }
-        };
-        Graph::new(nodes.iter().map(commit).collect())
-    }
-}
-
 impl Run<'_> {
     /// Scans what new commits bring: each file that a commit has and none of its parents, and the messages and names of
     /// commits and of the tags that point to them. A secret that a parent has at the same path, or in a file that the
     /// commit removes, is not new.
     ///
     /// # Errors
-    /// When there is no repository, its folder of objects cannot be read, or a tip names nothing.
+    /// When there is no repository, its refs or its folder of objects cannot be read, or a tip names nothing.
     pub fn incoming(&self, path: &Path, new: &NewCommits, settings: &HistorySettings) -> Result<Outcome> {
         self.scan_new(path, new, settings, false)
     }
@@ -245,13 +61,12 @@ impl Run<'_> {
     fn scan_new(&self, path: &Path, new: &NewCommits, settings: &HistorySettings, strict: bool) -> Result<Outcome> {
         let started = Instant::now();
         let mut repository = Repository::discover(path, &settings.environment)?;
-        repository.check_refs()?;
-        repository.read_all_refs();
+        repository.read_needed_refs()?;
         let lookup = Lookup::open(&repository.objects, repository.hash_len)?;
         let scan = Incoming { run: *self, repository: &repository, lookup: &lookup, settings, strict };
         let mut walk = Walk::new(&lookup);
         let tips = scan.tips(new, &mut walk)?;
-        if tips.are_all_new && tips.others.is_empty() {
+        if tips.are_all_new && !tips.commits.is_empty() && tips.others.is_empty() {
             // All of a history is looked at sooner object by object than commit by commit.
             let settings = HistorySettings { branches: new.tips.clone(), range: None, ..settings.clone() };
             return self.history(path, &settings);
@@ -342,7 +157,7 @@ impl Incoming<'_> {
             }
         }
         for id in known {
-            let (commit, tags) = walk.peel(id);
+            let Peeled { commit, tags, .. } = walk.peel(id);
             if let Some(node) = commit.and_then(|id| walk.meet(id)) {
                 walk.push(node, true);
                 tips.are_all_new = false;
@@ -352,15 +167,12 @@ impl Incoming<'_> {
         }
         for name in &new.tips {
             let id = self.named(name, walk).ok_or_else(|| unknown(name))?;
-            let (commit, tags) = walk.peel(id);
-            match commit.and_then(|id| walk.meet(id)) {
-                Some(node) => {
-                    walk.push(node, false);
-                    tips.commits.push(node);
-                }
-                None if tags.is_empty() => tips.others.push(id),
-                None => {}
+            let Peeled { commit, other, tags } = walk.peel(id);
+            if let Some(node) = commit.and_then(|id| walk.meet(id)) {
+                walk.push(node, false);
+                tips.commits.push(node);
             }
+            tips.others.extend(other);
             let is_new = |tag: &ObjectId| !walk.numbers.contains_key(tag);
             tips.tags.extend(tags.into_iter().filter(is_new).map(|tag| (tag, commit)));
         }
@@ -373,7 +185,7 @@ impl Incoming<'_> {
         if !name.contains(['~', '^']) {
             return start(name);
         }
-        let peeled = start(&name[..name.find(['~', '^'])?]).and_then(|id| walk.peel(id).0);
+        let peeled = start(&name[..name.find(['~', '^'])?]).and_then(|id| walk.peel(id).commit);
         let parents = |id| walk.meet(id).map(|node| walk.met[node as usize].parents.clone()).unwrap_or_default();
         revision(name, |_| peeled, parents)
     }
@@ -454,7 +266,7 @@ impl Incoming<'_> {
         };
         let mut refs: Vec<(String, Node)> = Vec::new();
         for (name, id) in &self.repository.refs {
-            if let Some(node) = walk.peel(*id).0.and_then(|id| walk.meet(id)) {
+            if let Some(node) = walk.peel(*id).commit.and_then(|id| walk.meet(id)) {
                 refs.push((name.clone(), node));
             }
         }

@@ -12,6 +12,7 @@ mod diff;
 mod incoming;
 mod locate;
 mod revision;
+mod revwalk;
 mod scan;
 mod select;
 mod staged;
@@ -59,6 +60,8 @@ pub struct HistorySettings {
     pub exclude: Vec<String>,
     /// Report every version of a file that holds a secret, and not only the first at its path.
     pub all_occurrences: bool,
+    /// Scan the repositories of submodules, too, as far as they are kept in this one.
+    pub submodules: bool,
     /// What git says of the repository, to a program that it runs.
     pub environment: GitEnvironment,
 }
@@ -168,11 +171,39 @@ impl Run<'_> {
         locator.locate(&groups, settings, threads, &mut outcome)?;
         if !selection.is_part {
             outcome.merge(self.files(&repository.files()));
+            let unreadable = repository.table_logs(|name, log| {
+                let mut findings = Vec::new();
+                outcome.merge(self.stream(name, log, |located| findings.push(located)));
+                outcome.findings.append(&mut findings);
+            });
+            outcome.unexamined.extend(unreadable.into_iter().map(|(path, reason)| Unexamined { path, reason }));
+        }
+        for (path, name) in repository.submodules().into_iter().filter(|_| settings.submodules) {
+            outcome.merge(self.submodule(&path, &name, settings));
         }
         outcome.interrupted |= self.interrupted.load(Ordering::Relaxed);
         outcome.sort();
         outcome.stats.elapsed = started.elapsed();
         Ok(outcome)
+    }
+}
+
+impl Run<'_> {
+    /// Scans the repository of a submodule. Its paths start with its name, which is its path as a rule.
+    fn submodule(&self, path: &Path, name: &str, settings: &HistorySettings) -> Outcome {
+        let settings = HistorySettings { environment: GitEnvironment::default(), ..settings.clone() };
+        let mut outcome = match self.history(path, &settings) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let unexamined = vec![Unexamined { path: String::new(), reason: error.to_string() }];
+                Outcome { unexamined, ..Outcome::default() }
+            }
+        };
+        let paths = outcome.findings.iter_mut().map(|located| &mut located.path);
+        for path in paths.chain(outcome.unexamined.iter_mut().map(|unit| &mut unit.path)) {
+            *path = format!("{name}/{path}");
+        }
+        outcome
     }
 }
 

@@ -187,8 +187,7 @@ impl<P: Fn(ObjectNumber) -> Option<u32>> Revisions<'_, P> {
     /// The commit of a name: a ref, an id or its start, with `~2` and `^` behind it.
     fn commit(&self, name: &str) -> Result<u32> {
         let start = |name: &str| {
-            let short = |hex: &str| self.store.find_short(hex).and_then(|number| self.store.id(number));
-            let id = self.repository.find(name, short)?;
+            let id = self.repository.find(name, |hex| self.store.find_short(hex))?;
             (self.peel)(self.store.find(id.as_bytes())?)
         };
         revision(name, start, |place| self.graph.parents(place).to_vec()).ok_or_else(|| unknown(name))

@@ -35,6 +35,10 @@ impl Repo {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_EDITOR", "true");
+        // Unless the suite is run for another form of refs.
+        if std::env::var_os("GIT_DEFAULT_REF_FORMAT").is_none() {
+            command.env("GIT_DEFAULT_REF_FORMAT", "files");
+        }
         // The suite may itself run in a hook.
         for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX"] {
             command.env_remove(name);

@@ -28,6 +28,7 @@ pub(crate) fn run(args: &GitArgs, stdout: &mut dyn Write) -> Result<Exit> {
             paths: args.paths.clone(),
             exclude: if args.no_ignore { Vec::new() } else { search.config.exclude.clone() },
             all_occurrences: args.all_occurrences,
+            submodules: args.submodules,
             environment: environment(&args.repository),
         };
         let watched = || match args.staged {

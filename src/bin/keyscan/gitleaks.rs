@@ -89,6 +89,7 @@ fn whole_history(repository: &Path, args: &GitleaksArgs) -> Result<GitArgs> {
         max_depth: None,
         paths: Vec::new(),
         all_occurrences: false,
+        submodules: false,
         // gitleaks knows nothing of ignore files.
         no_ignore: true,
         common: common(args)?,

@@ -51,14 +51,7 @@ impl Confirm {
         let mut keyed = Vec::with_capacity(literals.len());
         let (mut values, mut cares) = (Vec::new(), Vec::new());
         for (id, (literal, window)) in (0..).zip(literals.iter().zip(windows)) {
-            let last_bits = window.bytes(3).fold(0, |bits, byte| bits | row_bit(byte));
-            for a in window.bytes(0) {
-                for b in window.bytes(1) {
-                    for c in window.bytes(2) {
-                        rows[row(u32::from_le_bytes([a, b, c, 0]))] |= last_bits;
-                    }
-                }
-            }
+            rows[row(u32::from_le_bytes(window.value))] |= window.bytes(3).fold(0, |bits, byte| bits | row_bit(byte));
             let (head, tail) = literal.bytes.split_at(literal.bytes.len().min(HEAD));
             keyed.push((
                 list(u32::from_le_bytes(window.value)),
@@ -156,22 +149,29 @@ fn cares_of(bytes: &[u8], ignore_case: bool) -> Vec<u8> {
     bytes.iter().map(|&byte| care(byte, ignore_case)).collect()
 }
 
-/// The filter's row for a window: a multiplicative hash of its first three bytes, with case.
+/// A hash of a window's first three bytes, the same for letters of either case: with case, a window would take the rows
+/// of all its spellings.
+#[inline]
+fn hash(window: u32) -> u32 {
+    (window & 0x00df_dfdf).wrapping_mul(0x9e37_79b1)
+}
+
+/// The filter's row for a window.
 #[inline]
 fn row(window: u32) -> usize {
-    ((window & 0x00ff_ffff).wrapping_mul(0x9e37_79b1) >> (32 - ROWS_LOG2)) as usize
+    (hash(window) >> (32 - ROWS_LOG2)) as usize
 }
 
-/// The bit of a row for a window's fourth byte.
+/// The bit of a row for a window's fourth byte, the same for letters of either case.
 #[inline]
 fn row_bit(byte: u8) -> u64 {
-    1 << (byte & 63)
+    1 << (byte & 0x1f | byte >> 1 & 0x20)
 }
 
-/// The list of literals for a window: as [`row`], but the same for letters of either case.
+/// The list of literals for a window.
 #[inline]
 fn list(window: u32) -> usize {
-    ((window & 0x00df_dfdf).wrapping_mul(0x9e37_79b1) >> (32 - LISTS_LOG2)) as usize
+    (hash(window) >> (32 - LISTS_LOG2)) as usize
 }
 
 /// A position in tables whose size the rule set bounds.

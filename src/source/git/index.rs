@@ -71,7 +71,7 @@ impl Index {
             Some(Link { base: Some(base), deleted, replaced }) => {
                 let name = format!("sharedindex.{base}");
                 let base = read_part(&shared.join(&name), hash_len)?.ok_or(format!("its file {name} is not there"))?;
-                merged(base.index, index, &deleted, &replaced)?
+                merged(&base.index, index, &deleted, &replaced)?
             }
             _ => index,
         };
@@ -86,10 +86,10 @@ impl Index {
         &self.paths[entry.path.start as usize..entry.path.end as usize]
     }
 
-    fn push(&mut self, path: &[u8], entry: Entry) {
+    fn push(&mut self, path: &[u8], entry: &Entry) {
         let start = self.paths.len() as u32;
         self.paths.extend_from_slice(path);
-        self.entries.push(Entry { path: start..self.paths.len() as u32, ..entry });
+        self.entries.push(Entry { path: start..self.paths.len() as u32, ..*entry });
     }
 
     /// Without what the next commit does not hold, by path.
@@ -141,7 +141,7 @@ fn parse(bytes: &[u8], hash_len: usize) -> Result<Part, Malformed> {
         if part.index.paths.len() + path.len() > MAX_PATHS_LEN {
             return Err("its paths are longer than 1 GiB");
         }
-        part.index.push(&path, entry);
+        part.index.push(&path, &entry);
     }
     while reader.at + 8 <= end {
         let name = reader.take(4).ok_or(short)?;
@@ -160,8 +160,8 @@ fn parse(bytes: &[u8], hash_len: usize) -> Result<Part, Malformed> {
 }
 
 /// What a split index and the file it was split from hold together.
-fn merged(base: Index, split: Index, deleted: &[Range<u64>], replaced: &[Range<u64>]) -> Result<Index, Malformed> {
-    let mut whole = Index { cached: split.cached, ..Index::default() };
+fn merged(base: &Index, mut split: Index, deleted: &[Range<u64>], replaced: &[Range<u64>]) -> Result<Index, Malformed> {
+    let mut whole = Index { cached: split.cached.take(), ..Index::default() };
     let mut entries = split.entries.iter();
     let mut gone = vec![false; base.entries.len()];
     for position in deleted.iter().flat_map(Range::clone) {
@@ -172,17 +172,15 @@ fn merged(base: Index, split: Index, deleted: &[Range<u64>], replaced: &[Range<u
         let place = instead.get_mut(position as usize).ok_or("it replaces an entry that is not there")?;
         *place = Some(entries.next().ok_or("it replaces more entries than it has")?);
     }
-    let path_of = |index: &Index, entry: &Entry| index.path(entry).to_vec();
     for (at, entry) in base.entries.iter().enumerate().filter(|(at, _)| !gone[*at]) {
-        whole.push(&path_of(&base, entry), instead[at].unwrap_or(entry).clone());
+        whole.push(base.path(entry), instead[at].unwrap_or(entry));
     }
     // What is left was added, or stands in the place of an entry of the same path.
-    let added: std::collections::HashMap<&[u8], &Entry> =
-        entries.map(|entry| (&split.paths[entry.path.start as usize..entry.path.end as usize], entry)).collect();
+    let added: std::collections::HashMap<&[u8], &Entry> = entries.map(|entry| (split.path(entry), entry)).collect();
     let mut kept = std::mem::take(&mut whole.entries);
     kept.retain(|entry| !added.contains_key(whole.path(entry)));
     whole.entries = kept;
-    added.into_iter().for_each(|(path, entry)| whole.push(path, entry.clone()));
+    added.into_iter().for_each(|(path, entry)| whole.push(path, entry));
     Ok(whole)
 }
 

@@ -100,10 +100,10 @@ impl Lookup {
         }
     }
 
-    /// Whether an object is there.
-    pub(crate) fn has(&self, id: &ObjectId) -> bool {
-        self.packs.iter().any(|pack| pack.find(id.as_bytes()).is_some())
-            || self.folders.iter().any(|folder| loose_path(folder, id).is_file())
+    /// Where an object lies: those that were made from each other lie close together.
+    pub(crate) fn place(&self, id: &ObjectId) -> (usize, u64) {
+        let packed = self.packs.iter().enumerate().find_map(|(pack, p)| Some((pack, p.offset_of(id.as_bytes())?)));
+        packed.unwrap_or((self.packs.len(), 0))
     }
 
     /// Fills `out` with an object, and answers its kind; `None` when it is not there.
@@ -133,29 +133,32 @@ impl Lookup {
 
     /// The one object whose id starts with these hex digits, of which there are four or more.
     pub(crate) fn find_short(&self, hex: &str) -> Option<ObjectId> {
-        if hex.len() < 4 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let digits = hex.to_ascii_lowercase();
-        if let Some(id) = ObjectId::from_hex(digits.as_bytes()).filter(|id| self.has(id)) {
-            return Some(id);
-        }
-        let whole = if digits.len().is_multiple_of(2) { digits.clone() } else { format!("{digits}0") };
-        let low = data_encoding::HEXLOWER.decode(whole.as_bytes()).ok()?;
-        let mut found: Vec<ObjectId> = Vec::new();
-        for pack in &self.packs {
-            let ids = (pack.lower_bound(&low)..pack.count()).map_while(|position| pack.id(position));
-            found.extend(ids.take_while(|id| id.to_string().starts_with(&digits)));
-        }
-        for folder in &self.folders {
-            let names = fs::read_dir(folder.join(&digits[..2])).into_iter().flatten().filter_map(std::io::Result::ok);
-            let ids = names.map(|entry| format!("{}{}", &digits[..2], entry.file_name().to_string_lossy()));
-            found.extend(ids.filter(|id| id.starts_with(&digits)).filter_map(|id| ObjectId::from_hex(id.as_bytes())));
-        }
-        found.sort_unstable();
-        found.dedup();
-        <[ObjectId; 1]>::try_from(found).ok().map(|[id]| id)
+        find_short(&self.packs, &self.folders, hex)
     }
+}
+
+/// The one object of packs and folders whose id starts with these hex digits, of which there are four or more.
+pub(crate) fn find_short(packs: &[Pack], folders: &[PathBuf], hex: &str) -> Option<ObjectId> {
+    if hex.len() < 4 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let digits = hex.to_ascii_lowercase();
+    let starts = |id: &ObjectId| id.to_string().starts_with(&digits);
+    let whole = if digits.len().is_multiple_of(2) { digits.clone() } else { format!("{digits}0") };
+    let low = data_encoding::HEXLOWER.decode(whole.as_bytes()).ok()?;
+    let mut found: Vec<ObjectId> = Vec::new();
+    for pack in packs {
+        let ids = (pack.lower_bound(&low)..pack.count()).map_while(|position| pack.id(position));
+        found.extend(ids.take_while(starts));
+    }
+    for folder in folders {
+        let names = fs::read_dir(folder.join(&digits[..2])).into_iter().flatten().filter_map(std::io::Result::ok);
+        let ids = names.map(|entry| format!("{}{}", &digits[..2], entry.file_name().to_string_lossy()));
+        found.extend(ids.filter_map(|id| ObjectId::from_hex(id.as_bytes())).filter(starts));
+    }
+    found.sort_unstable();
+    found.dedup();
+    <[ObjectId; 1]>::try_from(found).ok().map(|[id]| id)
 }
 
 /// The file of an object that is in no pack.

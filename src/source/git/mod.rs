@@ -12,6 +12,7 @@ pub(crate) mod inflate;
 pub(crate) mod lookup;
 mod pack;
 mod pack_index;
+mod reftable;
 pub(crate) mod repository;
 mod store;
 pub(crate) mod tree;

@@ -236,15 +236,22 @@ impl Pack {
         out: &mut Vec<u8>,
     ) -> Result<ObjectKind, ObjectError> {
         let mut last = self.offset(position).ok_or(ObjectError::Corrupt("its index does not place it"))?;
-        let mut chain = Vec::new();
+        // Each pack is mapped at a place of its own.
+        let place = |offset: u64| (self.bytes.as_ptr().addr(), offset);
+        let (mut chain, mut base) = (Vec::new(), Vec::new());
         let kind = loop {
+            if let Some((kind, content)) = inflater.bases.get(place(last)) {
+                out.clear();
+                out.extend_from_slice(&content);
+                break kind;
+            }
             // Where the next entry starts is known once the pack was walked; what follows a stream does not matter.
             let end = self.slots.get().and_then(|slots| {
                 let next = slots.by_offset.partition_point(|slot| slot.0 <= last);
                 Some(slots.by_offset.get(next)?.0)
             });
             let header = self.header_at(last, end.unwrap_or(self.end()))?;
-            chain.push(header);
+            chain.push((last, header));
             if chain.len() > self.index.count() as usize {
                 return Err(ObjectError::Corrupt("its deltas go round in a circle"));
             }
@@ -256,8 +263,8 @@ impl Pack {
                 EntryKind::RefDelta(id) => self.find(id).and_then(|position| self.offset(position)).ok_or(missing)?,
             };
         };
-        let (mut base, mut copies, mut delta) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(header) = chain.pop() {
+        let (mut copies, mut delta) = (Vec::new(), Vec::new());
+        while let Some((offset, header)) = chain.pop() {
             if matches!(header.kind, EntryKind::Whole(_)) {
                 inflater.exactly(header.stream, header.len, out)?;
             } else {
@@ -265,7 +272,13 @@ impl Pack {
                 inflater.exactly(header.stream, header.len, &mut delta)?;
                 super::delta::apply(&delta, &base, super::MAX_OBJECT_LEN, out, &mut copies)?;
             }
+            inflater.bases.keep(place(offset), kind, out);
         }
         Ok(kind)
+    }
+
+    /// Where the entry of an object starts.
+    pub(crate) fn offset_of(&self, id: &[u8]) -> Option<u64> {
+        self.offset(self.find(id)?)
     }
 }

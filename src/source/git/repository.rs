@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::ObjectId;
 use super::lookup::ObjectPlaces;
+use super::reftable::{self, Target};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Symbolic refs may point to symbolic refs, this deep.
@@ -106,27 +107,29 @@ impl Repository {
     /// The commit that is checked out; `None` when there is none yet.
     ///
     /// # Errors
-    /// When refs are kept in a form that is not read.
+    /// When the tables in which refs are kept cannot be read.
     pub(crate) fn head(&self) -> Result<Option<ObjectId>> {
-        self.check_refs()?;
-        Ok(self.look_up("HEAD"))
+        if !self.has_reftable {
+            return Ok(self.look_up("HEAD"));
+        }
+        let (tables, unreadable) = self.tables();
+        check_tables(&unreadable)?;
+        Ok(resolve_in(&tables, "HEAD"))
+    }
+
+    /// Reads all refs, for what depends on them.
+    ///
+    /// # Errors
+    /// When the tables in which refs are kept cannot be read.
+    pub(crate) fn read_needed_refs(&mut self) -> Result<()> {
+        self.read_all_refs();
+        if self.has_reftable { check_tables(&self.unreadable) } else { Ok(()) }
     }
 
     /// The commits that are being merged into the one that is checked out.
     pub(crate) fn merge_heads(&self) -> Vec<ObjectId> {
         let text = fs::read_to_string(self.git_dir.join("MERGE_HEAD")).unwrap_or_default();
         text.lines().filter_map(|line| self.id(line.trim())).collect()
-    }
-
-    /// # Errors
-    /// When refs are kept in a form that is not read.
-    pub(crate) fn check_refs(&self) -> Result<()> {
-        if self.has_reftable {
-            let why =
-                "its refs are in a reftable, which is not read: what is new in it cannot be told from what is not";
-            return Err(Error::new(ErrorKind::Config, why).in_file(&self.common_dir));
-        }
-        Ok(())
     }
 
     /// What one ref points to, without reading all of them.
@@ -158,10 +161,38 @@ impl Repository {
     /// Reads all refs.
     pub(crate) fn read_all_refs(&mut self) {
         if self.has_reftable {
-            let why = "refs in a reftable are not read; all objects are examined all the same";
-            self.unreadable.push((self.common_dir.join("reftable").display().to_string(), why.to_owned()));
+            self.read_tables();
+        } else {
+            self.read_refs();
         }
-        self.read_refs();
+    }
+
+    /// The refs of the tables of this working tree, and what of them could not be read.
+    fn tables(&self) -> (BTreeMap<String, Target>, Vec<(String, String)>) {
+        let mut refs = BTreeMap::new();
+        let mut unreadable = reftable::read(&self.common_dir.join("reftable"), self.hash_len, &mut refs);
+        if self.git_dir != self.common_dir {
+            // What is checked out in the main working tree is not what is checked out here.
+            refs.retain(|name, _| name.starts_with("refs/"));
+            unreadable.extend(reftable::read(&self.git_dir.join("reftable"), self.hash_len, &mut refs));
+        }
+        (refs, unreadable)
+    }
+
+    fn read_tables(&mut self) {
+        let (mut tables, unreadable) = self.tables();
+        self.unreadable.extend(unreadable);
+        if let Some(Target::Symbolic(branch)) = tables.get("HEAD") {
+            self.branch = Some(branch.clone());
+        }
+        for (folder, name) in self.heads().into_iter().filter(|(folder, _)| *folder != self.git_dir) {
+            let mut own = BTreeMap::new();
+            // One that was made before, or half made, has none.
+            let _unreadable = reftable::read(&folder.join("reftable"), self.hash_len, &mut own);
+            tables.extend(own.remove("HEAD").map(|head| (name, head)));
+        }
+        let resolved = tables.keys().filter_map(|name| Some((name.clone(), resolve_in(&tables, name)?)));
+        self.refs = resolved.collect();
     }
 
     fn read_refs(&mut self) {
@@ -247,34 +278,78 @@ impl Repository {
         by_ref.copied().or_else(|| short(name))
     }
 
-    /// Text files of the repository itself that may hold secrets, and how they are called in reports.
+    /// Files of the repository itself that may hold secrets, and how they are called in reports: its configuration, what
+    /// is in progress, and what was.
     pub(crate) fn files(&self) -> Vec<(PathBuf, String)> {
-        const NAMES: [&str; 9] = [
+        const NAMES: [&str; 11] = [
             "config",
             "config.worktree",
             "description",
+            "BISECT_LOG",
             "COMMIT_EDITMSG",
             "FETCH_HEAD",
             "MERGE_MSG",
             "SQUASH_MSG",
             "TAG_EDITMSG",
             "NOTES_EDITMSG",
+            "GITGUI_MSG",
         ];
+        const FOLDERS: [&str; 8] =
+            ["hooks", "info", "lfs/objects", "logs", "rebase-apply", "rebase-merge", "rr-cache", "sequencer"];
         let mut files = Vec::new();
-        let mut folders = vec![(self.common_dir.clone(), ".git".to_owned())];
-        let worktrees = fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten();
-        folders.extend(
-            worktrees
-                .filter_map(std::io::Result::ok)
-                .map(|entry| (entry.path(), format!(".git/worktrees/{}", entry.file_name().to_string_lossy()))),
-        );
-        for (folder, name) in folders {
+        for (folder, name) in self.folders() {
             files.extend(NAMES.iter().map(|file| (folder.join(file), format!("{name}/{file}"))));
-            list_files(&folder.join("logs"), &format!("{name}/logs"), 0, &mut files);
+            for inner in FOLDERS {
+                list_files(&folder.join(inner), &format!("{name}/{inner}"), 0, &mut files);
+            }
         }
-        files.retain(|(path, _)| fs::symlink_metadata(path).is_ok_and(|data| data.is_file()));
+        // Git puts examples into each repository.
+        files.retain(|(path, name)| {
+            !name.ends_with(".sample") && fs::symlink_metadata(path).is_ok_and(|data| data.is_file())
+        });
         files.sort_by(|a, b| a.1.cmp(&b.1));
         files
+    }
+
+    /// The folders of the repository and of its linked working trees, and how they are called in reports.
+    fn folders(&self) -> Vec<(PathBuf, String)> {
+        let worktrees = fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten();
+        let linked = worktrees.filter_map(std::io::Result::ok).map(|entry| {
+            let name = format!(".git/worktrees/{}", entry.file_name().to_string_lossy());
+            (entry.path(), name)
+        });
+        [(self.common_dir.clone(), ".git".to_owned())].into_iter().chain(linked).collect()
+    }
+
+    /// Gives the reflogs that are kept in tables, in parts, with how they are called; answers what could not be read.
+    pub(crate) fn table_logs(&self, mut give: impl FnMut(&str, &[u8])) -> Vec<(String, String)> {
+        if !self.has_reftable {
+            return Vec::new();
+        }
+        let logs = self.folders().into_iter().flat_map(|(folder, name)| {
+            reftable::read_logs(&folder.join("reftable"), |table, block| {
+                give(&format!("{name}/reftable/{table}"), block);
+            })
+        });
+        logs.collect()
+    }
+
+    /// The repositories of submodules that are kept in this one, and how they are called.
+    pub(crate) fn submodules(&self) -> Vec<(PathBuf, String)> {
+        let (mut found, mut stack) = (Vec::new(), vec![(self.common_dir.join("modules"), String::new(), 0)]);
+        while let Some((folder, name, depth)) = stack.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(std::io::Result::ok) {
+                let file = entry.file_name().to_string_lossy().into_owned();
+                let name = if name.is_empty() { file } else { format!("{name}/{file}") };
+                if is_git_dir(&entry.path()) {
+                    found.push((entry.path(), name));
+                } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth < MAX_REF_DEPTH {
+                    stack.push((entry.path(), name, depth + 1));
+                }
+            }
+        }
+        found.sort();
+        found
     }
 }
 
@@ -306,6 +381,26 @@ fn git_dir(folder: &Path) -> Option<PathBuf> {
 fn is_git_dir(folder: &Path) -> bool {
     folder.join("HEAD").is_file()
         && (folder.join("objects").is_dir() && folder.join("refs").is_dir() || folder.join("commondir").is_file())
+}
+
+/// Without all tables it cannot be told which refs there are.
+fn check_tables(unreadable: &[(String, String)]) -> Result<()> {
+    match unreadable.first() {
+        Some((path, why)) => Err(Error::new(ErrorKind::Io, why.clone()).in_file(Path::new(path))),
+        None => Ok(()),
+    }
+}
+
+/// What a ref of the tables names in the end.
+fn resolve_in(tables: &BTreeMap<String, Target>, name: &str) -> Option<ObjectId> {
+    let mut target = tables.get(name)?;
+    for _ in 0..MAX_SYMBOLIC {
+        match target {
+            Target::Object(id) => return Some(*id),
+            Target::Symbolic(next) => target = tables.get(next)?,
+        }
+    }
+    None
 }
 
 /// Whether a name of a ref stays in the repository: one with dots could lead out of it.

@@ -20,6 +20,7 @@ pub(crate) struct Store {
     /// Loose objects, by id; those that are in a pack too are left out.
     loose: Vec<(ObjectId, PathBuf)>,
     first_loose: ObjectNumber,
+    folders: Vec<PathBuf>,
     /// What could not be opened, and why.
     pub(crate) unreadable: Vec<(String, String)>,
 }
@@ -31,10 +32,10 @@ impl Store {
     /// When there is no such folder, or more objects than can be numbered.
     pub(crate) fn open(places: &ObjectPlaces, hash_len: usize) -> Result<Store> {
         let Lookup { folders, packs, unreadable, .. } = Lookup::open(places, hash_len)?;
-        let mut store = Store { packs, firsts: Vec::new(), loose: Vec::new(), first_loose: 0, unreadable };
+        let mut store = Store { packs, firsts: Vec::new(), loose: Vec::new(), first_loose: 0, folders, unreadable };
         let mut loose = Vec::new();
-        for folder in &folders {
-            store.list_loose(folder, hash_len, &mut loose);
+        for folder in store.folders.clone() {
+            store.list_loose(&folder, hash_len, &mut loose);
         }
         let mut count = 0u32;
         for pack in &store.packs {
@@ -92,31 +93,9 @@ impl Store {
         })
     }
 
-    /// The number of the one object whose id starts with these hex digits, of which there are four or more.
-    pub(crate) fn find_short(&self, hex: &str) -> Option<ObjectNumber> {
-        if hex.len() < 4 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let digits = hex.to_ascii_lowercase();
-        // Not longer than an id: a full one would come before it.
-        let whole = if digits.len().is_multiple_of(2) { digits.clone() } else { format!("{digits}0") };
-        let low = data_encoding::HEXLOWER.decode(whole.as_bytes()).ok()?;
-        let mut found: Vec<(ObjectId, ObjectNumber)> = Vec::new();
-        let starts = |id: &ObjectId| id.to_string().starts_with(&digits);
-        for (pack, first) in self.packs.iter().zip(&self.firsts) {
-            let from = pack.lower_bound(&low);
-            let ids = (from..pack.count()).map_while(|position| Some((pack.id(position)?, first + position)));
-            found.extend(ids.take_while(|(id, _)| starts(id)));
-        }
-        let loose = self.loose.iter().map(|(id, _)| *id).zip(self.first_loose..);
-        found.extend(loose.filter(|(id, _)| starts(id)));
-        // The stable sort keeps the number by which the object is found.
-        found.sort_by_key(|(id, _)| *id);
-        found.dedup_by_key(|(id, _)| *id);
-        match found[..] {
-            [(_, number)] => Some(number),
-            _ => None,
-        }
+    /// The one object whose id starts with these hex digits, of which there are four or more.
+    pub(crate) fn find_short(&self, hex: &str) -> Option<ObjectId> {
+        lookup::find_short(&self.packs, &self.folders, hex)
     }
 
     /// Whether the object at a position of a pack has another number than this.

@@ -49,6 +49,9 @@ pub(crate) struct GitArgs {
     /// Report every version of a file that holds a secret, not only the first
     #[arg(long)]
     pub(crate) all_occurrences: bool,
+    /// Scan the repositories of submodules, too, as far as they are kept in this one
+    #[arg(long, conflicts_with_all = ["staged", "range", "branch"])]
+    pub(crate) submodules: bool,
     /// Report paths that the configuration excludes, too
     #[arg(long)]
     pub(crate) no_ignore: bool,

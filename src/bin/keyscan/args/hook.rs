@@ -53,22 +53,25 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Hook {
     /// Before a commit: what is staged
-    PreCommit,
+    #[value(name = "pre-commit")]
+    Commit,
     /// Before a push: what it would bring
-    PrePush,
+    #[value(name = "pre-push")]
+    Push,
     /// On a server, before a push is taken: what it brings
-    PreReceive,
+    #[value(name = "pre-receive")]
+    Receive,
 }
 
 impl Hook {
-    pub(crate) const ALL: [Hook; 3] = [Hook::PreCommit, Hook::PrePush, Hook::PreReceive];
+    pub(crate) const ALL: [Hook; 3] = [Hook::Commit, Hook::Push, Hook::Receive];
 
     /// The name that git has for it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Hook::PreCommit => "pre-commit",
-            Hook::PrePush => "pre-push",
-            Hook::PreReceive => "pre-receive",
+            Hook::Commit => "pre-commit",
+            Hook::Push => "pre-push",
+            Hook::Receive => "pre-receive",
         }
     }
 }

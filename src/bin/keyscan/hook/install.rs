@@ -21,7 +21,7 @@ struct Place {
 }
 
 pub(super) fn install(args: &InstallArgs, out: &mut dyn Write) -> Result<Exit> {
-    let hooks = if args.hooks.is_empty() { &[Hook::PreCommit] } else { &*args.hooks };
+    let hooks = if args.hooks.is_empty() { &[Hook::Commit] } else { &*args.hooks };
     let place = if args.global { global_place()? } else { local_place()? };
     fs::create_dir_all(&place.folder).map_err(|error| failed(&place.folder, &error))?;
     for &hook in hooks {

@@ -15,9 +15,9 @@ pub(super) fn blocked(hook: Hook, outcome: &Outcome, rules: &[Rule], new: Option
     findings.sort_by_key(|located| std::cmp::Reverse(rules[located.finding.rule].severity()));
     let count = findings.len();
     let (what, brings) = match hook {
-        Hook::PreCommit => ("commit", "it would bring"),
-        Hook::PrePush => ("push", "it would bring"),
-        Hook::PreReceive => ("push", "it brings"),
+        Hook::Commit => ("commit", "it would bring"),
+        Hook::Push => ("push", "it would bring"),
+        Hook::Receive => ("push", "it brings"),
     };
     let secrets = if count == 1 { "a secret".to_owned() } else { format!("{count} secrets") };
     let mut text = format!("keyscan: this {what} is blocked: {brings} {secrets}.\n");
@@ -41,20 +41,20 @@ pub(super) fn blocked(hook: Hook, outcome: &Outcome, rules: &[Rule], new: Option
     let known = new.and_then(|new| new.known.first()).map(short);
     let part = known.map_or_else(|| format!("--branch {tip}"), |known| format!("--range {known}..{tip}"));
     let lines: &[String] = match hook {
-        Hook::PreCommit => &[
+        Hook::Commit => &[
             "Fix:    take it out, `git add` the file, commit again; if it was ever shared, revoke it.".to_owned(),
             format!("Allow:  end its line with the comment `keyscan:allow {rule}`; or accept all that is listed by"),
-            "        `keyscan git --staged --write-baseline .keyscanignore`.".to_owned(),
-            "Look:   `keyscan git --staged` says more of each.  Skip: `git commit --no-verify`.".to_owned(),
+            "        `keyscan git --staged --write-baseline .keyscanignore`, with the file added.".to_owned(),
+            "Look:   `keyscan git --staged`, with the file added.  Skip: `git commit --no-verify`.".to_owned(),
         ],
-        Hook::PrePush => &[
+        Hook::Push => &[
             "Fix:    take it out of the commit (`git rebase -i`, or `git commit --amend` for the last one), push again."
                 .to_owned(),
             format!("Allow:  end its line in that commit with the comment `keyscan:allow {rule}`; or accept it by"),
             format!("        `keyscan git {part} --write-baseline .keyscanignore`."),
             format!("Look:   `keyscan git {part}` says more.  Skip: `git push --no-verify`."),
         ],
-        Hook::PreReceive => &[
+        Hook::Receive => &[
             "Fix:    take it out of the commit (`git rebase -i`, or `git commit --amend` for the last one), push again;"
                 .to_owned(),
             "        it was sent here: better revoke it.".to_owned(),

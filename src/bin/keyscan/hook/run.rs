@@ -17,7 +17,7 @@ use crate::git::environment;
 use crate::search::{Search, Target};
 
 pub(super) fn run(args: &HookRunArgs) -> Result<Exit> {
-    let input = if args.hook == Hook::PreCommit { None } else { Some(input()?) };
+    let input = if args.hook == Hook::Commit { None } else { Some(input()?) };
     if let Some(previous) = &args.previous {
         let status = run_previous(previous, &args.args, input.as_deref())?;
         if let Some(failed) = status.filter(|status| !status.success()) {
@@ -25,9 +25,9 @@ pub(super) fn run(args: &HookRunArgs) -> Result<Exit> {
         }
     }
     let new = match args.hook {
-        Hook::PreCommit => None,
-        Hook::PrePush => Some(pushed(input.as_deref().unwrap_or_default(), &args.args)),
-        Hook::PreReceive => Some(received(input.as_deref().unwrap_or_default())),
+        Hook::Commit => None,
+        Hook::Push => Some(pushed(input.as_deref().unwrap_or_default(), &args.args)),
+        Hook::Receive => Some(received(input.as_deref().unwrap_or_default())),
     };
     if new.as_ref().is_some_and(|new| new.tips.is_empty()) {
         return Ok(Exit::Clean);
@@ -62,7 +62,7 @@ fn judge(hook: Hook, outcome: &Outcome, search: &Search, new: Option<&NewCommits
         Some(text) => {
             let _ = errors.write_all(text.as_bytes());
             // Whoever pushes to a server may want it not to look; whoever commits may look for himself.
-            if hook == Hook::PreReceive { Exit::Failed } else { Exit::Clean }
+            if hook == Hook::Receive { Exit::Failed } else { Exit::Clean }
         }
     }
 }
@@ -134,17 +134,25 @@ fn pushed(input: &[u8], args: &[OsString]) -> NewCommits {
             new.known.extend(Some(remote.to_owned()).filter(|id| !is_nothing(id)));
         }
     }
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    // The framework `pre-commit` says it so.
-    if let (true, Some(to)) = (new.tips.is_empty(), variable("PRE_COMMIT_TO_REF")) {
-        new.tips.push(to);
-        new.known.extend(variable("PRE_COMMIT_FROM_REF"));
-    }
     let remote = args.first().map(|name| name.to_string_lossy().into_owned());
-    if let Some(remote) = remote.or_else(|| variable("PRE_COMMIT_REMOTE_NAME")) {
-        new.known_refs.push(format!("refs/remotes/{remote}/"));
+    if new.tips.is_empty() && env::var_os("PRE_COMMIT").is_some() {
+        return pushed_by_framework();
     }
+    new.known_refs.extend(remote.map(|remote| format!("refs/remotes/{remote}/")));
     new
+}
+
+/// The same, as the framework `pre-commit` has it. Of a branch that the remote has not it says no range, and nothing at
+/// all where no one pushes.
+fn pushed_by_framework() -> NewCommits {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let tip = variable("PRE_COMMIT_TO_REF").or_else(|| variable("PRE_COMMIT_LOCAL_BRANCH"));
+    let remote = variable("PRE_COMMIT_REMOTE_NAME");
+    NewCommits {
+        tips: vec![tip.unwrap_or_else(|| "HEAD".to_owned())],
+        known: variable("PRE_COMMIT_FROM_REF").into_iter().collect(),
+        known_refs: vec![remote.map_or_else(|| "refs/remotes/".to_owned(), |name| format!("refs/remotes/{name}/"))],
+    }
 }
 
 /// What a push brings: `<old id> <new id> <ref>` a line. No ref has changed yet.

@@ -72,8 +72,8 @@ pub(super) fn handing_on(name: &str) -> String {
 fn block(hook: Hook) -> String {
     let name = hook.name();
     let lines = match hook {
-        Hook::PreCommit => format!("keyscan hook run {name} -- \"$@\" || exit $?\n"),
-        Hook::PrePush | Hook::PreReceive => format!(
+        Hook::Commit => format!("keyscan hook run {name} -- \"$@\" || exit $?\n"),
+        Hook::Push | Hook::Receive => format!(
             "keyscan_refs=$(cat)\n\
              printf '%s\\n' \"$keyscan_refs\" | keyscan hook run {name} -- \"$@\" || exit $?\n\
              exec <<keyscan_refs\n\
@@ -150,7 +150,7 @@ mod tests {
             }
         }
         assert_eq!(without_block("#!/bin/sh\n"), None);
-        let husky = with_block("#!/bin/sh\n. _/husky.sh\n\nnpx x\n", Hook::PreCommit);
+        let husky = with_block("#!/bin/sh\n. _/husky.sh\n\nnpx x\n", Hook::Commit);
         assert!(husky.find("husky.sh") < husky.find(START) && husky.find(START) < husky.find("npx"));
     }
 

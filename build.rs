@@ -30,6 +30,8 @@ mod rule {
     mod load;
     #[path = "model.rs"]
     pub(crate) mod model;
+    #[path = "parts.rs"]
+    mod parts;
     #[path = "remedy.rs"]
     mod remedy;
     #[path = "sample.rs"]

@@ -1,8 +1,9 @@
 //! Why a place was found, or was not: all that was tried there, and what became of it.
 
-use crate::engine::{Scanner, Tried};
-use crate::finding::Verdict;
-use crate::span::Position;
+use crate::engine::{Judgement, Scanner, Trace, Tried};
+use crate::finding::{Finding, Part, Verdict};
+use crate::rule::Kind;
+use crate::span::{Position, Span};
 
 /// A rule that was tried at a place, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +30,8 @@ impl Scanner {
             }
         }
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        let mut traces = self.trace(bytes);
+        let (mut traces, findings) = self.trace(bytes);
+        traces.extend(findings.iter().flat_map(Finding::secrets).filter_map(beside));
         traces.retain(|trace| {
             let (first, last) = match &trace.outcome {
                 Tried::Judged { secret, .. } => (trace.start.min(secret.start), secret.end),
@@ -38,33 +40,62 @@ impl Scanner {
             first <= end as u64 && last > start as u64
         });
         traces.sort_by_key(|trace| (trace.start, trace.rule));
-        let explain = |trace: &crate::engine::Trace| {
-            let rule = &self.rules()[trace.rule];
-            let (outcome, confidence) = match &trace.outcome {
-                Tried::Before => ("the byte before it is one that the rule excludes".to_owned(), None),
-                Tried::NoKeyword => {
-                    let words = rule.keywords().collect::<Vec<_>>().join(", ");
-                    (format!("none of its keywords ({words}) stands close enough before it"), None)
-                }
-                Tried::NoMatch => ("what follows does not have the format".to_owned(), None),
-                Tried::After => {
-                    ("the format matches, but the byte after it is one that the rule excludes".to_owned(), None)
-                }
-                Tried::Judged { judgement, .. } => {
-                    let verdicts: Vec<&str> =
-                        judgement.verdicts.iter().map(|verdict| Verdict::as_str(*verdict)).collect();
-                    let why =
-                        if verdicts.is_empty() { String::new() } else { format!("; it {}", verdicts.join(", it ")) };
-                    (format!("the format matches{why}"), Some(judgement.confidence))
-                }
-            };
-            Explanation {
-                rule: trace.rule,
-                at: Position::START.after(&bytes[..trace.start as usize]),
-                outcome,
-                confidence,
-            }
+        let explain = |trace: &Trace| {
+            let (outcome, confidence) = self.outcome(trace, &findings);
+            let at = Position::START.after(&bytes[..trace.start as usize]);
+            Explanation { rule: trace.rule, at, outcome, confidence }
         };
         traces.iter().map(explain).collect()
     }
+
+    fn outcome(&self, trace: &Trace, findings: &[Finding]) -> (String, Option<f32>) {
+        let rule = &self.rules()[trace.rule];
+        match &trace.outcome {
+            Tried::Before => ("the byte before it is one that the rule excludes".to_owned(), None),
+            Tried::NoKeyword => {
+                let words = rule.keywords().collect::<Vec<_>>().join(", ");
+                (format!("none of its keywords ({words}) stands close enough before it"), None)
+            }
+            Tried::NoMatch => ("what follows does not have the format".to_owned(), None),
+            Tried::After => {
+                ("the format matches, but the byte after it is one that the rule excludes".to_owned(), None)
+            }
+            Tried::Judged { secret, judgement } => {
+                let verdicts: Vec<&str> = judgement.verdicts.iter().map(|verdict| Verdict::as_str(*verdict)).collect();
+                let why = if verdicts.is_empty() { String::new() } else { format!("; it {}", verdicts.join(", it ")) };
+                let told = self.told_with(trace.rule, *secret, findings);
+                let told = told.map_or_else(String::new, |told| format!("; {told}"));
+                (format!("the format matches{why}{told}"), Some(judgement.confidence))
+            }
+        }
+    }
+
+    /// What a secret is told with, or as a part of what.
+    fn told_with(&self, rule: usize, secret: Span, findings: &[Finding]) -> Option<String> {
+        let is_this = |finding: &Finding| finding.rule == rule && finding.span == secret && finding.decoded.is_none();
+        let role = |part: &Part| self.rules()[part.of].parts()[part.number].role();
+        for whole in findings {
+            if is_this(whole) && !whole.parts.is_empty() {
+                let told = |part: &Part| format!("its {} in line {}", role(part), part.finding.start.line);
+                let parts = whole.parts.iter().map(told).collect::<Vec<_>>();
+                return Some(format!("it is told with {}, {:.2} sure", parts.join(" and "), whole.confidence));
+            }
+            if let Some(part) = whole.parts.iter().find(|part| is_this(&part.finding)) {
+                let (id, line) = (self.rules()[whole.rule].id(), whole.start.line);
+                return Some(format!("it is told as the {} of the {id} in line {line}", role(part)));
+            }
+        }
+        let is_public = self.rules()[rule].kind() == Kind::Identifier;
+        is_public.then(|| "it is public, and told with a secret beside it only".to_owned())
+    }
+}
+
+/// What was found because of what stands before it, as if it had been tried like others.
+fn beside(finding: &Finding) -> Option<Trace> {
+    let is_beside = finding.decoded.is_none() && finding.verdicts.contains(&Verdict::Beside);
+    is_beside.then(|| {
+        let judgement = Judgement { confidence: finding.confidence, verdicts: finding.verdicts.clone() };
+        let outcome = Tried::Judged { secret: finding.span, judgement };
+        Trace { rule: finding.rule, start: finding.matched.start, outcome }
+    })
 }

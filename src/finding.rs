@@ -25,6 +25,8 @@ pub enum Verdict {
     NotRandom,
     /// A telling word stands before it.
     Context,
+    /// It follows another part of its credential.
+    Beside,
     /// Nothing assigns or passes it, or what stands before it names a hash.
     NotAssigned,
 }
@@ -43,6 +45,7 @@ impl Verdict {
             Verdict::Random => "looks random",
             Verdict::NotRandom => "does not look random",
             Verdict::Context => "stands beside a telling word",
+            Verdict::Beside => "stands beside another part of the credential",
             Verdict::NotAssigned => "is not assigned or passed to anything",
         }
     }
@@ -102,6 +105,29 @@ pub struct Finding {
     pub decoded: Option<Encoding>,
     /// Other rules that believe the same bytes to be theirs, ascending: formats of several providers may be alike.
     pub candidates: Vec<usize>,
+    /// The other parts of the credential that stand beside it, in the order of [`Rule::parts`](crate::Rule::parts).
+    pub parts: Vec<Part>,
+}
+
+/// A part of a credential that is told with another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The index of the rule whose part it is: that of the whole, or, where the whole was found by a generic rule, that
+    /// of the format which it has.
+    pub of: usize,
+    /// Which of the [`Rule::parts`](crate::Rule::parts) of that rule it is.
+    pub number: usize,
+    /// Whether it is no secret: it names the owner of the credential.
+    pub is_public: bool,
+    /// The part as it would be found alone; it has no parts of its own.
+    pub finding: Finding,
+}
+
+impl Finding {
+    /// All secrets of the finding: its own, and those among its parts.
+    pub fn secrets(&self) -> impl Iterator<Item = &Finding> {
+        std::iter::once(self).chain(self.parts.iter().filter(|part| !part.is_public).map(|part| &part.finding))
+    }
 }
 
 /// A finding and the unit it stands in.
@@ -113,6 +139,17 @@ pub struct Located {
     pub finding: Finding,
     /// Where it comes from, when it was found in the history of a repository.
     pub origin: Option<Box<Origin>>,
+}
+
+impl Located {
+    /// Each secret of the finding as a finding of its own.
+    pub fn apart(&self) -> impl Iterator<Item = Located> {
+        self.finding.secrets().map(|secret| Located {
+            path: self.path.clone(),
+            finding: Finding { parts: Vec::new(), ..secret.clone() },
+            origin: self.origin.clone(),
+        })
+    }
 }
 
 /// How a secret came into a repository. Texts have secrets in them masked.

@@ -33,11 +33,11 @@ pub use crate::engine::{Coverage, DOUBTFUL, Scanned, Scanner, Scratch, Session, 
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::escape::Escaped;
 pub use crate::explain::Explanation;
-pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Verdict};
+pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Part, Verdict};
 pub use crate::fingerprint::{Fingerprint, Key};
 #[cfg(feature = "git")]
 pub use crate::history::{HistorySettings, NewCommits};
-pub use crate::rule::{Filled, Kind, Rule, RuleSet, Sample, Severity, Structure, Verify};
+pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]

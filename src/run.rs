@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Coverage, Scanner, Scratch, Surroundings};
-use crate::finding::{Finding, Located};
+use crate::finding::{Finding, Located, Part};
 use crate::source::stream::{self, End};
 
 /// How a unit is called that comes from standard input.
@@ -186,11 +186,36 @@ impl Run<'_> {
         self.inspect_located(located, around, found);
     }
 
-    /// Gives a finding to `found` if whoever inspects findings keeps it.
-    pub(crate) fn inspect_located(&self, located: Located, around: Surroundings<'_>, found: &mut dyn FnMut(Located)) {
-        if (self.inspect)(&located, around) {
+    /// Gives a finding to `found` if whoever inspects findings keeps it. They are asked about each secret of it alone,
+    /// so that what accepts one part of a credential hides no other: parts of a finding that goes are given themselves.
+    pub(crate) fn inspect_located(
+        &self,
+        mut located: Located,
+        around: Surroundings<'_>,
+        found: &mut dyn FnMut(Located),
+    ) {
+        let mut parts = Vec::new();
+        for (number, part) in std::mem::take(&mut located.finding.parts).into_iter().enumerate() {
+            if part.is_public {
+                parts.push(part);
+                continue;
+            }
+            let alone = Located { finding: part.finding, path: located.path.clone(), origin: located.origin.clone() };
+            if (self.inspect)(&alone, around.of_part(number)) {
+                parts.push(Part { finding: alone.finding, ..part });
+            }
+        }
+        let mut give = |located| {
             self.progress.findings.fetch_add(1, Ordering::Relaxed);
             found(located);
+        };
+        if (self.inspect)(&located, around) {
+            located.finding.parts = parts;
+            give(located);
+        } else {
+            for part in parts.into_iter().filter(|part| !part.is_public) {
+                give(Located { finding: part.finding, ..located.clone() });
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::validate::{self, Candidate};
 use crate::engine::{Scanner, Session, Surroundings};
 use crate::finding::{Finding, Verdict};
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
+use crate::span::Span;
 #[cfg(feature = "git")]
 use crate::{
     engine::{Scanned, Scratch},
@@ -26,6 +27,13 @@ use std::sync::atomic::AtomicBool;
 #[must_use]
 pub fn judge(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f32, Vec<Verdict>) {
     let judgement = validate::judge(&Candidate { rule, text, start, secret });
+    (judgement.confidence, judgement.verdicts)
+}
+
+/// The same about a match that stands behind another part of its credential.
+#[must_use]
+pub fn judge_beside(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f32, Vec<Verdict>) {
+    let judgement = validate::judge_beside(&Candidate { rule, text, start, secret });
     (judgement.confidence, judgement.verdicts)
 }
 
@@ -69,7 +77,13 @@ pub fn scanners(rules: &RuleSet) -> Vec<(String, Scanner)> {
 /// Where in a text which rules were tried, in the bytes as they stand there: (rule, start).
 #[must_use]
 pub fn tried(scanner: &Scanner, text: &[u8]) -> Vec<(usize, u64)> {
-    scanner.trace(text).iter().map(|trace| (trace.rule, trace.start)).collect()
+    scanner.trace(text).0.iter().map(|trace| (trace.rule, trace.start)).collect()
+}
+
+/// Where a rule believes a match to be, whether a finding comes of it or not.
+#[must_use]
+pub fn recognised(scanner: &Scanner, rule: &Rule, text: &[u8]) -> Vec<Span> {
+    scanner.recognised(rule, text).collect()
 }
 
 /// How many bytes of its unit a session holds.

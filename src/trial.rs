@@ -3,6 +3,7 @@
 use crate::engine::Scanner;
 use crate::finding::Finding;
 use crate::rule::{Filled, Kind, Rule, RuleSet, Sample};
+use crate::span::Span;
 
 /// A template on which a rule failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +33,16 @@ pub fn try_templates(scanner: &Scanner, rules: &RuleSet, seeds: u64) -> Vec<Fail
         for seed in 0..seeds {
             for sample in &samples {
                 let filled = sample.fill(seed, rule.checksum());
-                fail(sample, seed, wrong_with_sample(scanner, rule, &filled));
+                let wrong = if rule.kind() == Kind::Identifier { wrong_with_identifier } else { wrong_with_sample };
+                fail(sample, seed, wrong(scanner, rule, &filled));
             }
             for sample in &near_misses {
                 // Under a telling name a generic rule may still find what is no such format.
-                let mut found = believed(scanner, &sample.fill(seed, None).text);
+                let text = sample.fill(seed, None).text;
+                if rule.kind() == Kind::Identifier && scanner.recognised(rule, &text).next().is_some() {
+                    fail(sample, seed, Some("recognised".to_owned()));
+                }
+                let mut found = believed(scanner, &text);
                 found.retain(|finding| {
                     scanner.rules()[finding.rule].kind() != Kind::Generic || rule.kind() == Kind::Generic
                 });
@@ -46,6 +52,13 @@ pub fn try_templates(scanner: &Scanner, rules: &RuleSet, seeds: u64) -> Vec<Fail
         }
     }
     failures
+}
+
+/// An identifier is told with other parts of its credential only; alone, its rule has to recognise it.
+fn wrong_with_identifier(scanner: &Scanner, rule: &Rule, filled: &Filled) -> Option<String> {
+    let want = Span { start: filled.secret.start as u64, end: filled.secret.end as u64 };
+    let recognised = scanner.recognised(rule, &filled.text).any(|span| span == want);
+    (!recognised).then(|| "not recognised".to_owned())
 }
 
 fn wrong_with_sample(scanner: &Scanner, rule: &Rule, filled: &Filled) -> Option<String> {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use keyscan::{HistorySettings, Located, Outcome, Progress, RuleSet, Run, Scanner, testing};
+use keyscan::{Finding, HistorySettings, Located, Outcome, Progress, RuleSet, Run, Scanner, testing};
 
 use common::Random;
 use common::repo::{Repo, token};
@@ -79,6 +79,39 @@ fn a_secret_is_told_with_the_commit_that_brought_it() {
         let message = only(&outcome, &token(2));
         assert_eq!((message.path.as_str(), commit_of(message)), ("<commit message>", brought.as_str()));
         assert_eq!(message.finding.start.line, 3);
+        assert!(outcome.is_complete(), "{:?}", outcome.unexamined);
+    }
+}
+
+/// Parts that come together are one finding. One that comes later is told with the commit that brought it.
+#[test]
+fn no_part_of_a_credential_is_lost_in_another_ones_commit() {
+    let rules = RuleSet::builtin();
+    let value = |id: &str, seed| {
+        let filled = rules.get(id).unwrap().samples()[0].fill(seed, None);
+        String::from_utf8(filled.text[filled.secret].to_vec()).unwrap()
+    };
+    let (id, secret) = (|n| value("aws-access-key-id", n), |n| value("aws-secret-access-key", n));
+    let mut repo = Repo::new(&[]);
+    repo.write("late.txt", format!("aws id: {}\n", id(1)));
+    let first = repo.commit("an id");
+    repo.write("late.txt", format!("aws id: {}\naws secret: {}\n", id(1), secret(1)));
+    repo.write("both.txt", format!("aws id: {}\naws secret: {}\n", id(2), secret(2)));
+    let second = repo.commit("its secret, and both of another");
+    repo.write("both.txt", format!("aws secret: {}\n", secret(2)));
+    repo.commit("a secret without its id");
+    for packed in [false, true] {
+        if packed {
+            repo.git(&["gc", "-q"]);
+        }
+        let outcome = history(repo.path());
+        assert_eq!(outcome.findings.len(), 3, "{:?}", outcome.findings);
+        let (early, late, both) = (only(&outcome, &id(1)), only(&outcome, &secret(1)), only(&outcome, &id(2)));
+        assert_eq!((commit_of(early), early.finding.parts.len()), (&*first, 0));
+        assert_eq!((commit_of(late), late.finding.start.line), (&*second, 2));
+        assert_eq!(commit_of(both), second);
+        let parts: Vec<&[u8]> = both.finding.parts.iter().map(|part| part.finding.secret.expose()).collect();
+        assert_eq!(parts, [secret(2).as_bytes()]);
         assert!(outcome.is_complete(), "{:?}", outcome.unexamined);
     }
 }
@@ -257,7 +290,8 @@ fn reference(repo: &Repo, scanner: &Scanner) -> BTreeSet<(String, String, Vec<u8
     let mut all = BTreeSet::new();
     for id in list.lines().filter_map(|line| line.strip_suffix(" blob")) {
         let content = repo.command(&["cat-file", "blob", id]).output().unwrap().stdout;
-        for finding in scanner.scan(&content).into_iter().filter(|finding| finding.confidence >= 0.5) {
+        let found = scanner.scan(&content);
+        for finding in found.iter().filter(|finding| finding.confidence >= 0.5).flat_map(Finding::secrets) {
             let rule = scanner.rules()[finding.rule].id().to_owned();
             all.insert((id.to_owned(), rule, finding.secret.expose().to_vec()));
         }
@@ -294,6 +328,7 @@ fn scanning_changes_finds_what_scanning_everything_finds() {
             let have: BTreeSet<(String, String, Vec<u8>)> = outcome
                 .findings
                 .iter()
+                .flat_map(Located::apart)
                 .filter(|located| !located.path.starts_with("<commit") && located.origin.is_some())
                 .map(|located| {
                     let rule = scanner.rules()[located.finding.rule].id().to_owned();

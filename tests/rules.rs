@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use keyscan::{DOUBTFUL, Finding, Kind, Rule, RuleSet, Sample, Scanner, Verdict};
+use keyscan::{DOUBTFUL, Finding, Kind, Rule, RuleSet, Sample, Scanner, Span, Verdict, testing};
 
 const SAMPLE_SEEDS: u64 = 20;
 const NEAR_MISS_SEEDS: u64 = 10;
@@ -66,6 +66,17 @@ fn wrong(scanner: &Scanner, rule: &Rule, text: &[u8], secret: (usize, usize)) ->
     }
 }
 
+/// The same of what is told only beside a secret: its rule has to recognise it, and nothing may be found.
+fn unrecognised(scanner: &Scanner, rule: &Rule, text: &[u8], secret: (usize, usize)) -> Option<String> {
+    let want = Span { start: secret.0 as u64, end: secret.1 as u64 };
+    let recognised = testing::recognised(scanner, rule, text);
+    let found = scanner.scan(text).into_iter().find(|finding| finding.confidence >= DOUBTFUL);
+    match found {
+        Some(finding) => Some(format!("found as {}", scanner.rules()[finding.rule].id())),
+        None => (recognised != [want]).then(|| "not recognised".to_owned()),
+    }
+}
+
 #[test]
 fn every_sample_is_found_by_its_rule_alone() {
     let rules = RuleSet::builtin();
@@ -81,6 +92,7 @@ fn every_sample_is_found_by_its_rule_alone() {
             for (name, front, back) in carriers {
                 let text = [front.as_bytes(), &filled.text, back.as_bytes()].concat();
                 let secret = (front.len() + filled.secret.start, front.len() + filled.secret.end);
+                let wrong = if rule.kind() == Kind::Identifier { unrecognised } else { wrong };
                 if let Some(what) = wrong(&scanner, rule, &text, secret) {
                     complaints.add(rule, template, seed, name, what);
                 }
@@ -97,7 +109,11 @@ fn no_near_miss_is_found_by_any_rule() {
     let mut complaints = Complaints::default();
     for rule in rules.rules() {
         for (template, seed) in rule.near_misses().iter().flat_map(|t| (0..NEAR_MISS_SEEDS).map(move |n| (t, n))) {
-            for found in scanner.scan(&template.fill(seed, None).text) {
+            let text = template.fill(seed, None).text;
+            if rule.kind() == Kind::Identifier && !testing::recognised(&scanner, rule, &text).is_empty() {
+                complaints.add(rule, template, seed, "bare", "recognised".to_owned());
+            }
+            for found in scanner.scan(&text) {
                 // Under a telling name a generic rule may still find what is no such format.
                 let other = scanner.rules()[found.rule].kind() == Kind::Generic && rule.kind() != Kind::Generic;
                 if found.confidence >= DOUBTFUL && !other {

@@ -91,6 +91,31 @@ fn only_the_staged_part_of_a_file_counts() {
     assert_eq!(staged(&repo), [at("file", 6, 1)]);
 }
 
+/// A secret that is staged below its id, which is there already, is told though the two are one finding elsewhere.
+#[test]
+fn a_part_of_a_credential_is_new_by_itself() {
+    let rules = RuleSet::builtin();
+    let value = |id: &str| {
+        let filled = rules.get(id).unwrap().samples()[0].fill(1, None);
+        String::from_utf8(filled.text[filled.secret].to_vec()).unwrap()
+    };
+    let (id, secret) = (value("aws-access-key-id"), value("aws-secret-access-key"));
+    let found = |repo: &Repo| -> Vec<(Vec<u8>, usize)> {
+        let outcome = staged_with(repo.path(), &HistorySettings::default());
+        let tell = |located: &keyscan::Located| (located.finding.secret.expose().to_vec(), located.finding.parts.len());
+        outcome.findings.iter().map(tell).collect()
+    };
+    let mut repo = Repo::new(&[]);
+    repo.write("both", format!("aws id: {id}\naws secret: {secret}\n"));
+    repo.write("late", format!("aws id: {id}\n"));
+    repo.git(&["add", "-A"]);
+    assert_eq!(found(&repo), [(id.clone().into_bytes(), 1), (id.clone().into_bytes(), 0)]);
+    repo.commit("first");
+    repo.write("late", format!("aws id: {id}\naws secret: {secret}\n"));
+    repo.git(&["add", "-A"]);
+    assert_eq!(found(&repo), [(secret.into_bytes(), 0)]);
+}
+
 #[test]
 fn what_moves_is_not_new() {
     let mut repo = Repo::new(&[]);

@@ -237,6 +237,8 @@ fn first_of_run(text: &[u8]) -> usize {
     match *text {
         [.., 0, last] if is_text(last) => text.len() - 2,
         [ref before @ .., last] if is_text(last) => text.len() - usize::from(!is_narrow(before.last())),
+        // Either NUL may be the one of the character.
+        [.., 0, character, 0] if is_text(character) => text.len() - 3,
         [ref before @ .., character, 0] if is_text(character) && !is_narrow(before.last()) => text.len() - 2,
         [.., 0] => text.len() - 1,
         _ => text.len(),

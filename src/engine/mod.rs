@@ -1,12 +1,14 @@
 //! The engine: one set of rules, one pass.
 
 pub(crate) mod assign;
+mod beside;
 mod escaped;
 mod foreign;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
 mod partial;
+mod parts;
 mod pass;
 pub(crate) mod prefilter;
 mod rescan;
@@ -23,6 +25,7 @@ use self::foreign::ForeignRules;
 use self::keyword::KeywordIndex;
 use self::lists::Lists;
 use self::matcher::{Matcher, MatcherCache};
+use self::parts::PartIndex;
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
 use self::session::State;
@@ -31,12 +34,14 @@ use crate::byteset::ByteSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
+use crate::span::Span;
 
 use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
 pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
 pub use self::session::{Coverage, Session, Surroundings};
+pub(crate) use self::validate::Judgement;
 
 /// What a found anchor asks to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +68,7 @@ struct Engine {
     targets: Lists<Target>,
     keywords: KeywordIndex,
     foreign: ForeignRules,
+    parts: PartIndex,
     /// No match of a rule of our own starts farther than this before its anchor.
     max_before: usize,
     /// The same, for anchors that are not [far](FAR).
@@ -153,7 +159,7 @@ impl Engine {
         let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
-        let tail = OnceLock::new();
+        let (tail, parts) = (OnceLock::new(), PartIndex::new(&rules));
         Some(Engine {
             rules,
             matchers,
@@ -161,6 +167,7 @@ impl Engine {
             targets,
             keywords,
             foreign,
+            parts,
             max_before,
             tail,
             near_before,
@@ -241,12 +248,23 @@ impl Scanner {
         Session::new(self, scratch)
     }
 
-    /// All that was tried in a unit, and what became of it.
-    pub(crate) fn trace(&self, bytes: &[u8]) -> Vec<Trace> {
-        let mut scratch = Scratch::new();
+    /// All that was tried in a unit, what became of it, and the findings.
+    pub(crate) fn trace(&self, bytes: &[u8]) -> (Vec<Trace>, Vec<Finding>) {
+        let (mut scratch, mut findings) = (Scratch::new(), Vec::new());
         scratch.state.plain.trace = Some(Vec::new());
-        let _complete = self.scan_with(bytes, &mut scratch, |_, _| ());
-        scratch.state.plain.trace.unwrap_or_default()
+        let _complete = self.scan_with(bytes, &mut scratch, |finding, _| findings.push(finding));
+        (scratch.state.plain.trace.unwrap_or_default(), findings)
+    }
+
+    /// Where a rule believes a match to be, in the unit as it stands, whether a finding comes of it or not.
+    pub(crate) fn recognised(&self, rule: &Rule, bytes: &[u8]) -> impl Iterator<Item = Span> {
+        let number = self.rules().binary_search_by(|own| own.id().cmp(rule.id())).ok();
+        self.trace(bytes).0.into_iter().filter_map(move |trace| match trace.outcome {
+            Tried::Judged { secret, judgement } if Some(trace.rule) == number => {
+                (judgement.confidence >= DOUBTFUL).then_some(secret)
+            }
+            _ => None,
+        })
     }
 }
 

@@ -12,18 +12,25 @@
 //! stand close to the start; the few that may stand far behind it are remembered by their places, and where there is a
 //! new one of these, all of the text is scanned.
 //!
+//! What is found beside other secrets, and which secrets belong together, is a matter of the secrets in a text and little
+//! else: it is worked out anew.
+//!
 //! The answer is that of a scan of the whole text. It differs in one case only: where hostile text makes a scan give
 //! attempts up, which [`Scanned::is_complete`] tells, more may be found.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::beside::{Beside, Place as Text, Seen, Swept};
 use super::matcher::MatcherCache;
+use super::parts::{Item, Joiner};
 use super::pass::{FarAnchor, Record, SHORT_READ, Window};
-use super::resolve::{self, Match};
-use super::session::{LOOK_BEHIND, State};
+use super::resolve::{self, DOUBTFUL, Match};
+use super::session::{InDerived, LOOK_BEHIND, State};
 use super::{Engine, Scanner, Scratch};
 use crate::finding::{Encoding, Verdict};
+use crate::rule::Kind;
 use crate::secret::Secret;
 use crate::span::{Copied, Span};
 
@@ -39,6 +46,10 @@ pub struct Scanned {
     far: Vec<FarAnchor>,
     /// Whether there may be a NUL in the text.
     nul: bool,
+    /// What was found because it stands beside another secret, by place.
+    beside: Vec<Match>,
+    /// Secrets that belong together, by place: which one each belongs to, and how sure they make one another.
+    joined: BTreeMap<Span, (Span, f32)>,
     /// What was found in another encoding.
     derived: Vec<Derived>,
     skipped: u64,
@@ -50,6 +61,7 @@ struct Derived {
     found: Arc<Match>,
     encoding: Encoding,
     secret: Secret,
+    whole: Option<Span>,
 }
 
 /// A match, where it stands now.
@@ -77,6 +89,8 @@ pub struct Spot<'s> {
     pub candidates: &'s [usize],
     /// How it is encoded.
     pub decoded: Option<Encoding>,
+    /// Where the secret stands that it is a part of, when it is one.
+    pub whole: Option<Span>,
     /// The secret, where the text does not have it as it is.
     secret: Option<&'s Secret>,
 }
@@ -107,15 +121,25 @@ impl Place {
 }
 
 impl Scanned {
-    /// What was found: first in the text as it stands, then in other encodings; both by place.
+    /// What was found, parts of credentials one by one: first in the text as it stands, then because it stands beside
+    /// another secret, then in other encodings; each by place.
     pub fn spots(&self) -> impl Iterator<Item = Spot<'_>> {
-        let plain = self.places.iter().filter(|place| place.kept).map(|place| {
+        let kept = self.places.iter().filter(|place| place.kept && place.found.kind != Kind::Identifier);
+        let plain = kept.map(|place| {
             let matched = Span { start: place.start, end: place.end() };
             spot(&place.found, place.secret(), matched, None)
         });
-        plain.chain(self.derived.iter().map(|derived| {
+        let beside = self.beside.iter().map(|found| spot(found, found.secret, found.matched, None));
+        let in_text = plain.chain(beside).map(|spot| match self.joined.get(&spot.span) {
+            Some(&(whole, confidence)) => {
+                Spot { whole: Some(whole).filter(|whole| *whole != spot.span), confidence, ..spot }
+            }
+            None => spot,
+        });
+        in_text.chain(self.derived.iter().map(|derived| {
             let (secret, matched) = (derived.found.secret, derived.found.matched);
-            spot(&derived.found, secret, matched, Some((derived.encoding, &derived.secret)))
+            let spot = spot(&derived.found, secret, matched, Some((derived.encoding, &derived.secret)));
+            Spot { whole: derived.whole, ..spot }
         }))
     }
 
@@ -141,6 +165,7 @@ fn spot<'s>(found: &'s Match, span: Span, matched: Span, derived: Option<(Encodi
         verdicts: &found.verdicts,
         candidates: &found.candidates,
         decoded: derived.map(|(encoding, _)| encoding),
+        whole: None,
         secret: derived.map(|(_, secret)| secret),
     }
 }
@@ -192,7 +217,62 @@ fn whole(scanner: &Scanner, text: &[u8], scratch: &mut Scratch) -> Scanned {
     let nul = memchr::memchr(0, text).is_some();
     let derived = if nul { derived(scanner, text, state, caches) } else { Vec::new() };
     let skipped = state.coverage().skipped_attempts;
-    Scanned { len: text.len() as u64, places, long_reads: Vec::new(), far: Vec::new(), nul, derived, skipped }
+    let (beside, joined) = related(&scanner.engine, caches, text, &places);
+    let (long_reads, far) = (Vec::new(), Vec::new());
+    Scanned { len: text.len() as u64, places, long_reads, far, nul, beside, joined, derived, skipped }
+}
+
+/// What is found beside what was found, and which of all that belongs together.
+fn related(
+    engine: &Engine,
+    caches: &mut [Option<MatcherCache>],
+    text: &[u8],
+    places: &[Place],
+) -> (Vec<Match>, BTreeMap<Span, (Span, f32)>) {
+    let (mut beside, mut joined) = (Vec::new(), BTreeMap::new());
+    let kept = || places.iter().filter(|place| place.kept && !engine.rules[place.found.rule].is_foreign());
+    let is_related = |rule| engine.parts.is_head(rule) || !engine.parts.beside(rule).is_empty();
+    if !kept().any(|place| is_related(place.found.rule)) {
+        return (beside, joined);
+    }
+    let mut seen: Vec<Seen<()>> = kept()
+        .map(|place| {
+            let Match { rule, kind, confidence, .. } = *place.found;
+            Seen { rule, secret: place.secret(), kind, confidence, what: () }
+        })
+        .collect();
+    seen.sort_by_key(|seen| seen.secret.start);
+    let (mut sweep, mut joiner) = (Beside::default(), Joiner::default());
+    seen.into_iter().for_each(|seen| sweep.push(seen));
+    let (mut line, mut counted) = (0, 0);
+    let mut line_of = |offset: u64| {
+        line += memchr::memchr_iter(b'\n', &text[counted..offset as usize]).count() as u64;
+        counted = offset as usize;
+        line
+    };
+    let mut join = |all: super::parts::Joined<Span>| {
+        let Some(confidence) = all.confidence else { return };
+        joined.insert(all.what, (all.what, confidence));
+        let secret = all.parts.into_iter().filter(|part| !part.is_public);
+        joined.extend(secret.map(|part| (part.what, (all.what, confidence))));
+    };
+    let window = Window { bytes: text, base: 0, last: true };
+    sweep.advance(Text { engine, caches, window }, u64::MAX, &mut |swept| {
+        let (rule, kind, span, confidence, fits) = match &swept {
+            Swept::Known(seen, fits) => (seen.rule, seen.kind, seen.secret, seen.confidence, fits.clone()),
+            Swept::New(found) => (found.rule, found.kind, found.secret, found.confidence, Vec::new()),
+        };
+        if let Swept::New(found) = swept {
+            beside.push(found);
+        }
+        if confidence >= DOUBTFUL {
+            let lines = (line_of(span.start), line_of(span.end));
+            let item = Item { rule, kind, span, lines, confidence, fits, what: span };
+            joiner.push(&engine.parts, item, &mut join);
+        }
+    });
+    joiner.finish(&engine.parts, &mut join);
+    (beside, joined)
 }
 
 fn has_nul(text: &[u8], range: Range<u64>) -> bool {
@@ -402,8 +482,9 @@ impl<'a> Rescan<'a> {
         far.dedup();
         scratch.state.plain.record = None;
         let derived = if nul { derived(scanner, text, &mut scratch.state, &mut scratch.caches) } else { Vec::new() };
+        let (beside, joined) = related(&scanner.engine, &mut scratch.caches, text, &places);
         let skipped = scratch.state.coverage().skipped_attempts;
-        Scanned { len: text.len() as u64, places, long_reads, far, nul, derived, skipped }
+        Scanned { len: text.len() as u64, places, long_reads, far, nul, beside, joined, derived, skipped }
     }
 }
 
@@ -421,5 +502,7 @@ fn grown(mut reach: u64, islands: &[Range<u64>], dirty: &mut Dirty<'_>) -> u64 {
 
 fn derived(scanner: &Scanner, text: &[u8], state: &mut State, caches: &mut [Option<MatcherCache>]) -> Vec<Derived> {
     let matches = state.derived_matches(scanner, caches, text).into_iter();
-    matches.map(|(found, encoding, secret)| Derived { found: Arc::new(found), encoding, secret }).collect()
+    let derived =
+        |InDerived { found, encoding, secret, whole }| Derived { found: Arc::new(found), encoding, secret, whole };
+    matches.map(derived).collect()
 }

@@ -1,7 +1,7 @@
 //! Overlaps become one answer.
 //!
 //! Matches are taken in a total order: first by layer (believed matches of specific rules, of contextual rules,
-//! doubtful matches of either, generic ones), in a layer by start, the longer first, the surer first, then by rule id.
+//! doubtful matches of either, generic ones, ids of owners), in a layer by start, the longer first, the surer first, then by rule id.
 //! A match is kept when its secret overlaps none that was kept before. In a stream the order is kept though later
 //! matches are not known yet: a match is decided as soon as nothing unknown can come before it in the order and
 //! overlap it. That is at most a few secrets' lengths after its end, because a match waits for lower layers only up to
@@ -32,7 +32,7 @@ pub(crate) struct Match {
 impl Match {
     /// Whether it says more of a secret than that it is one.
     fn is_specific(&self) -> bool {
-        self.kind != Kind::Generic && self.confidence >= DOUBTFUL
+        !matches!(self.kind, Kind::Generic | Kind::Identifier) && self.confidence >= DOUBTFUL
     }
 
     /// Takes note of a match that lost to this one, when both are as good a name for the secret.
@@ -49,6 +49,7 @@ impl Match {
 
     fn layer(&self) -> u8 {
         match self.kind {
+            Kind::Identifier => 4,
             Kind::Generic => 3,
             _ if self.confidence < DOUBTFUL => 2,
             Kind::Contextual => 1,
@@ -146,7 +147,7 @@ impl Resolver {
                 continue;
             }
             let next = self.kept.partition_point(|kept| kept.span.end <= found.secret.start);
-            let believed = found.confidence >= DOUBTFUL;
+            let believed = found.confidence >= DOUBTFUL && found.kind != Kind::Identifier;
             let winners = || self.kept[next..].iter().take_while(|kept| kept.span.overlaps(found.secret));
             let Some(first) = winners().next() else {
                 self.kept.insert(next, Kept { span: found.secret, believed });

@@ -5,12 +5,15 @@
 
 use std::collections::VecDeque;
 
+use super::beside::{Beside, Place, Seen, Swept};
+use super::matcher::MatcherCache;
+use super::parts::{Item, Joined, JoinedPart, Joiner};
 use super::pass::{Pass, Window};
-use super::resolve::Match;
+use super::resolve::{DOUBTFUL, Match};
 use super::{Engine, Scanner, Scratch};
 use crate::decode::wide::WideText;
-use crate::finding::{Encoding, Finding};
-use crate::rule::MAX_DISTANCE;
+use crate::finding::{Encoding, Finding, Part};
+use crate::rule::{Kind, MAX_DISTANCE};
 use crate::secret::Secret;
 use crate::span::{Position, Span};
 
@@ -26,6 +29,36 @@ pub struct Surroundings<'t> {
     pub before: &'t [u8],
     /// The bytes right after it.
     pub after: &'t [u8],
+    /// The same of each part of the finding.
+    of_parts: &'t [[&'t [u8]; 2]],
+}
+
+impl<'t> Surroundings<'t> {
+    /// The text on both sides of a finding without parts.
+    #[must_use]
+    pub const fn new(before: &'t [u8], after: &'t [u8]) -> Surroundings<'t> {
+        Surroundings { before, after, of_parts: &[] }
+    }
+
+    /// The text around a part of the finding.
+    ///
+    /// # Panics
+    /// When it has no part of this number in [`Finding::parts`].
+    #[must_use]
+    pub fn of_part(&self, number: usize) -> Surroundings<'t> {
+        let [before, after] = self.of_parts[number];
+        Surroundings::new(before, after)
+    }
+
+    /// The parts of the finding that are secrets, each with the text around it.
+    #[cfg_attr(not(feature = "git"), expect(dead_code, reason = "for histories"))]
+    pub(crate) fn of_secret_parts<'f>(
+        &self,
+        finding: &'f Finding,
+    ) -> impl Iterator<Item = (&'f Finding, Surroundings<'t>)> {
+        let parts = finding.parts.iter().enumerate().filter(|(_, part)| !part.is_public);
+        parts.map(|(number, part)| (&part.finding, self.of_part(number)))
+    }
 }
 
 impl std::fmt::Debug for Surroundings<'_> {
@@ -39,6 +72,10 @@ impl std::fmt::Debug for Surroundings<'_> {
 pub(super) struct State {
     pub(super) plain: Pass,
     pub(super) wide: Pass,
+    plain_flow: Flow,
+    wide_flow: Flow,
+    /// Whether parts are given as findings of their own, as soon as they are found.
+    apart: bool,
     wide_text: WideText,
     /// Derived bytes that may still matter, and the offset of the first in the derived text.
     derived: Vec<u8>,
@@ -50,19 +87,145 @@ pub(super) struct State {
 }
 
 /// A finding before its bytes are copied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pending {
     found: Match,
     /// Where the secret stands in the unit; `found` may be in the offsets of the derived text.
     span: Span,
     matched: Span,
+    start: Position,
+    end: Position,
     decoded: Option<(Encoding, Secret)>,
+    parts: Vec<JoinedPart<Pending>>,
 }
 
 impl Pending {
-    fn plain(found: Match) -> Pending {
-        Pending { span: found.secret, matched: found.matched, decoded: None, found }
+    fn plain(found: Match, window: Window<'_>, lines: &mut Lines) -> Pending {
+        let (span, matched) = (found.secret, found.matched);
+        let (start, end) = (lines.position(window, span.start), lines.position(window, span.end));
+        Pending { found, span, matched, start, end, decoded: None, parts: Vec::new() }
     }
+
+    fn item(self, fits: Vec<usize>) -> Item<Pending> {
+        let Match { rule, kind, secret, confidence, .. } = self.found;
+        Item { rule, kind, span: secret, lines: (self.start.line, self.end.line), confidence, fits, what: self }
+    }
+
+    fn joined(joined: Joined<Pending>) -> Pending {
+        let Joined { what: mut whole, confidence, parts } = joined;
+        whole.parts = parts;
+        if let Some(confidence) = confidence {
+            whole.found.confidence = confidence;
+            let secret = whole.parts.iter_mut().filter(|part| !part.is_public);
+            secret.for_each(|part| part.what.found.confidence = confidence);
+        }
+        whole
+    }
+
+    /// It and its parts.
+    fn all(&self) -> impl Iterator<Item = &Pending> {
+        std::iter::once(self).chain(self.parts.iter().map(|part| &part.what))
+    }
+
+    /// Nothing of it stands before this offset.
+    fn first(&self) -> u64 {
+        self.all().map(|part| part.span.start.min(part.matched.start)).fold(u64::MAX, u64::min)
+    }
+
+    fn last(&self) -> u64 {
+        self.all().map(|part| part.span.end).fold(0, u64::max)
+    }
+
+    fn into_finding(self, window: Window<'_>) -> Finding {
+        let Pending { found, span, matched, start, end, decoded, parts } = self;
+        let (decoded, secret) = match decoded {
+            Some((encoding, secret)) => (Some(encoding), secret),
+            None => (None, Secret::new(window.text(span))),
+        };
+        let part = |part: JoinedPart<Pending>| {
+            let JoinedPart { of, number, is_public, what } = part;
+            Part { of, number, is_public, finding: what.into_finding(window) }
+        };
+        Finding {
+            rule: found.rule,
+            secret,
+            span,
+            matched,
+            start,
+            end,
+            confidence: found.confidence,
+            verdicts: found.verdicts,
+            decoded,
+            candidates: found.candidates,
+            parts: parts.into_iter().map(part).collect(),
+        }
+    }
+}
+
+impl<'t> Window<'t> {
+    fn text(&self, span: Span) -> &'t [u8] {
+        &self.bytes[(span.start - self.base) as usize..(span.end - self.base) as usize]
+    }
+
+    /// Up to `margin` bytes on both sides of a place.
+    fn around(&self, span: Span, margin: u64) -> [&'t [u8]; 2] {
+        let before = Span { start: span.start.saturating_sub(margin).max(self.base), end: span.start };
+        let after = Span { start: span.end, end: (span.end + margin).min(self.end()) };
+        [self.text(before), self.text(after)]
+    }
+}
+
+/// The matches of a view on their way to become findings.
+#[derive(Debug, Default)]
+struct Flow {
+    beside: Beside<Match>,
+    joiner: Joiner<Pending>,
+}
+
+impl Flow {
+    fn clear(&mut self) {
+        self.beside.clear();
+        self.joiner.clear();
+    }
+
+    fn push(&mut self, found: Match) {
+        let Match { rule, secret, kind, confidence, .. } = found;
+        self.beside.push(Seen { rule, secret, kind, confidence, what: found });
+    }
+
+    /// Goes on as far as it can when all matches whose secrets start before `known` were put in.
+    fn advance(
+        &mut self,
+        place: Place<'_, '_>,
+        known: u64,
+        apart: bool,
+        pending: &mut dyn FnMut(Match) -> Pending,
+        give: &mut dyn FnMut(Pending),
+    ) {
+        let Flow { beside, joiner } = self;
+        let index = &place.engine.parts;
+        beside.advance(place, known, &mut |swept| {
+            let (found, fits) = match swept {
+                Swept::Known(seen, fits) => (seen.what, fits),
+                Swept::New(found) => (found, Vec::new()),
+            };
+            if !apart && found.confidence >= DOUBTFUL {
+                joiner.push(index, pending(found).item(fits), &mut |joined| give(Pending::joined(joined)));
+            } else if found.kind != Kind::Identifier {
+                give(pending(found));
+            }
+        });
+        joiner.advance(index, known.min(beside.final_to()), &mut |joined| give(Pending::joined(joined)));
+    }
+}
+
+/// What was found in text of another encoding, in the offsets of the unit.
+pub(super) struct InDerived {
+    pub(super) found: Match,
+    pub(super) encoding: Encoding,
+    pub(super) secret: Secret,
+    /// Where the secret stands that it is a part of.
+    pub(super) whole: Option<Span>,
 }
 
 /// How far a view can go on.
@@ -80,6 +243,9 @@ impl State {
     pub(super) fn clear(&mut self, engine: &Engine) {
         self.plain.clear(engine);
         self.wide.clear(engine);
+        self.plain_flow.clear();
+        self.wide_flow.clear();
+        self.apart = false;
         self.wide_text.clear();
         self.derived.clear();
         self.derived_base = 0;
@@ -96,30 +262,44 @@ impl State {
     pub(super) fn advance(
         &mut self,
         scanner: &Scanner,
-        caches: &mut [Option<super::matcher::MatcherCache>],
+        caches: &mut [Option<MatcherCache>],
         window: Window<'_>,
         sink: &mut dyn FnMut(Finding, Surroundings<'_>),
     ) {
         let engine = &*scanner.engine;
-        let waiting = &mut self.waiting;
-        self.plain.advance(engine, caches, window, |found| waiting.push_back(Pending::plain(found)));
+        let State { plain, plain_flow, waiting, lines, .. } = self;
+        plain.advance(engine, caches, window, |found| {
+            if engine.rules[found.rule].is_foreign() {
+                // Of these some overlap others, and they come in no order.
+                waiting.push_back(Pending::plain(found, window, lines));
+            } else {
+                plain_flow.push(found);
+            }
+        });
+        self.flow_plain(engine, caches, window);
         self.advance_derived(scanner, caches, window);
         self.emit(scanner.margin, window, sink);
     }
 
+    /// Makes findings of the matches of the unit as it stands.
+    fn flow_plain(&mut self, engine: &Engine, caches: &mut [Option<MatcherCache>], window: Window<'_>) {
+        let State { plain, plain_flow, waiting, lines, apart, .. } = self;
+        let known = if window.last { u64::MAX } else { plain.horizon(engine) };
+        let pending = &mut |found| Pending::plain(found, window, lines);
+        plain_flow.advance(Place { engine, caches, window }, known, *apart, pending, &mut |pending| {
+            waiting.push_back(pending);
+        });
+    }
+
     /// Goes on with the text that the unit holds in another encoding.
-    fn advance_derived(
-        &mut self,
-        scanner: &Scanner,
-        caches: &mut [Option<super::matcher::MatcherCache>],
-        window: Window<'_>,
-    ) {
+    fn advance_derived(&mut self, scanner: &Scanner, caches: &mut [Option<MatcherCache>], window: Window<'_>) {
         if self.wide_lines.is_none() && window.base == 0 {
             self.wide_lines = WideLines::of(window.bytes);
         }
         while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
             self.advance_wide(scanner, caches, window, Step::Last);
             self.wide.restart(&scanner.engine);
+            self.wide_flow.clear();
             self.wide_text.next_view();
             self.derived.clear();
             self.derived_base = 0;
@@ -130,31 +310,43 @@ impl State {
         }
     }
 
-    /// What the whole unit `text` holds in another encoding: where each match and its secret stand, and how; and the secret.
+    /// What the whole unit `text` holds in another encoding, by place.
     pub(super) fn derived_matches(
         &mut self,
         scanner: &Scanner,
-        caches: &mut [Option<super::matcher::MatcherCache>],
+        caches: &mut [Option<MatcherCache>],
         text: &[u8],
-    ) -> Vec<(Match, Encoding, Secret)> {
+    ) -> Vec<InDerived> {
         self.advance_derived(scanner, caches, Window { bytes: text, base: 0, last: true });
-        let in_unit = |pending: Pending| {
-            let Pending { found, span, matched, decoded } = pending;
-            decoded.map(|(encoding, secret)| (Match { matched, secret: span, ..found }, encoding, secret))
+        let in_unit = |pending: Pending, whole: Option<Span>| {
+            let Pending { found, span, matched, decoded, .. } = pending;
+            decoded.map(|(encoding, secret)| {
+                let found = Match { matched, secret: span, ..found };
+                InDerived { found, encoding, secret, whole }
+            })
         };
-        self.waiting.drain(..).filter_map(in_unit).collect()
+        let mut all = Vec::new();
+        for mut pending in self.waiting.drain(..) {
+            let (parts, whole) = (std::mem::take(&mut pending.parts), Some(pending.span));
+            all.extend(in_unit(pending, None));
+            let secret = parts.into_iter().filter(|part| !part.is_public);
+            all.extend(secret.filter_map(|part| in_unit(part.what, whole)));
+        }
+        all.sort_by_key(|derived| (derived.found.secret, derived.found.rule));
+        all
     }
 
     /// Decides what can be decided before more text is there.
     fn settle(
         &mut self,
         scanner: &Scanner,
-        caches: &mut [Option<super::matcher::MatcherCache>],
+        caches: &mut [Option<MatcherCache>],
         window: Window<'_>,
         sink: &mut dyn FnMut(Finding, Surroundings<'_>),
     ) {
-        let waiting = &mut self.waiting;
-        self.plain.settle(&scanner.engine, caches, window, |found| waiting.push_back(Pending::plain(found)));
+        let State { plain, plain_flow, .. } = self;
+        plain.settle(&scanner.engine, caches, window, |found| plain_flow.push(found));
+        self.flow_plain(&scanner.engine, caches, window);
         if !self.wide_text.is_empty() {
             self.advance_wide(scanner, caches, window, Step::Settle);
         }
@@ -162,32 +354,41 @@ impl State {
     }
 
     /// Goes on with the wide view.
-    fn advance_wide(
-        &mut self,
-        scanner: &Scanner,
-        caches: &mut [Option<super::matcher::MatcherCache>],
-        window: Window<'_>,
-        step: Step,
-    ) {
+    fn advance_wide(&mut self, scanner: &Scanner, caches: &mut [Option<MatcherCache>], window: Window<'_>, step: Step) {
         let engine = &*scanner.engine;
         let derived = Window { bytes: &self.derived, base: self.derived_base, last: step == Step::Last };
-        let (waiting, wide_text, base, bytes) = (&mut self.waiting, &self.wide_text, self.derived_base, &self.derived);
-        let unit_end = window.base + window.bytes.len() as u64;
-        let keep = |found: Match| {
+        let State { wide, wide_flow, waiting, wide_text, lines, wide_lines, .. } = self;
+        let unit_end = window.end();
+        let mut pending = |found: Match| {
             let to_unit = |span: Span| {
                 let (span, encoding) = wide_text.unit_span(span);
                 (Span { start: span.start, end: span.end.min(unit_end) }, encoding)
             };
-            let secret = &bytes[(found.secret.start - base) as usize..(found.secret.end - base) as usize];
+            let secret = Secret::new(derived.text(found.secret));
             let (span, encoding) = to_unit(found.secret);
             let matched = to_unit(found.matched).0;
-            waiting.push_back(Pending { span, matched, decoded: Some((encoding, Secret::new(secret))), found });
+            let mut position = |offset| match wide_lines {
+                Some(lines) => lines.position(window, offset),
+                None => lines.position(window, offset),
+            };
+            let (start, end) = (position(span.start), position(span.end));
+            Pending { found, span, matched, start, end, decoded: Some((encoding, secret)), parts: Vec::new() }
+        };
+        let keep = |found: Match| {
+            if engine.rules[found.rule].is_foreign() {
+                waiting.push_back(pending(found));
+            } else {
+                wide_flow.push(found);
+            }
         };
         match step {
-            Step::Settle => self.wide.settle(engine, caches, derived, keep),
-            Step::More | Step::Last => self.wide.advance(engine, caches, derived, keep),
+            Step::Settle => wide.settle(engine, caches, derived, keep),
+            Step::More | Step::Last => wide.advance(engine, caches, derived, keep),
         }
-        let keep_from = self.wide.final_to(engine).saturating_sub(LOOK_BEHIND);
+        let known = if derived.last { u64::MAX } else { wide.horizon(engine) };
+        let place = Place { engine, caches, window: derived };
+        wide_flow.advance(place, known, self.apart, &mut pending, &mut |pending| waiting.push_back(pending));
+        let keep_from = wide.final_to(engine).min(wide_flow.beside.final_to()).saturating_sub(LOOK_BEHIND);
         let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
         if dead >= COMPACT_LEN {
             self.derived.drain(..dead);
@@ -198,53 +399,38 @@ impl State {
 
     /// Gives the findings whose surroundings are there.
     fn emit(&mut self, margin: usize, window: Window<'_>, sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
-        let end = window.base + window.bytes.len() as u64;
-        while self.waiting.front().is_some_and(|first| window.last || first.span.end + margin as u64 <= end) {
-            let Some(Pending { found, span, matched, decoded }) = self.waiting.pop_front() else { return };
-            let (from, to) = ((span.start - window.base) as usize, (span.end - window.base) as usize);
-            let (start, stop) = match (&decoded, &mut self.wide_lines) {
-                (Some(_), Some(lines)) => (lines.position(window, span.start), lines.position(window, span.end)),
-                _ => (self.lines.position(window, span.start), self.lines.position(window, span.end)),
-            };
-            let (decoded, secret) = match decoded {
-                Some((encoding, secret)) => (Some(encoding), secret),
-                None => (None, Secret::new(&window.bytes[from..to])),
-            };
-            let surroundings = Surroundings {
-                before: &window.bytes[from.saturating_sub(margin)..from],
-                after: &window.bytes[to..window.bytes.len().min(to + margin)],
-            };
-            let finding = Finding {
-                rule: found.rule,
-                secret,
-                span,
-                matched,
-                start,
-                end: stop,
-                confidence: found.confidence,
-                verdicts: found.verdicts,
-                decoded,
-                candidates: found.candidates,
-            };
-            sink(finding, surroundings);
+        let margin = margin as u64;
+        while self.waiting.front().is_some_and(|first| window.last || first.last() + margin <= window.end()) {
+            let Some(pending) = self.waiting.pop_front() else { return };
+            let [before, after] = window.around(pending.span, margin);
+            let of_parts: Vec<_> = pending.parts.iter().map(|part| window.around(part.what.span, margin)).collect();
+            sink(pending.into_finding(window), Surroundings { before, after, of_parts: &of_parts });
         }
+    }
+
+    /// Findings that are complete and were not given yet.
+    fn not_given(&self) -> impl Iterator<Item = &Pending> {
+        self.waiting.iter().chain(self.plain_flow.joiner.waiting()).chain(self.wide_flow.joiner.waiting())
     }
 
     /// No finding that was not given yet touches what stands before this offset; `end` is the end of what was fed.
     fn final_to(&self, scanner: &Scanner, end: u64) -> u64 {
-        let plain = self.plain.final_to(&scanner.engine).min(end);
-        let derived = if self.wide_text.is_empty() { 0 } else { self.wide.final_to(&scanner.engine) };
-        let waiting = self.waiting.iter().map(|pending| pending.span.start.min(pending.matched.start));
-        waiting.fold(plain.min(self.wide_text.unit_start(derived)), u64::min)
+        let engine = &*scanner.engine;
+        let plain = self.plain.final_to(engine).min(self.plain_flow.beside.final_to()).min(end);
+        let wide = || self.wide.final_to(engine).min(self.wide_flow.beside.final_to());
+        let derived = if self.wide_text.is_empty() { 0 } else { wide() };
+        self.not_given().map(Pending::first).fold(plain.min(self.wide_text.unit_start(derived)), u64::min)
     }
 
     /// No secret that was not given yet starts before this offset.
     fn horizon(&self, scanner: &Scanner, window: Window<'_>) -> u64 {
         let engine = &*scanner.engine;
-        let derived = if self.wide_text.is_empty() { u64::MAX } else { self.wide.horizon(engine) };
+        let derived = || self.wide.horizon(engine).min(self.wide_flow.beside.final_to());
+        let derived = if self.wide_text.is_empty() { u64::MAX } else { derived() };
         let wide = self.wide_text.horizon(derived, window.bytes, window.base);
-        let waiting = self.waiting.iter().map(|pending| pending.span.start);
-        waiting.fold(self.plain.horizon(engine).min(wide), u64::min).min(window.base + window.bytes.len() as u64)
+        let plain = self.plain.horizon(engine).min(self.plain_flow.beside.final_to());
+        let not_given = self.not_given().flat_map(Pending::all).map(|pending| pending.span.start);
+        not_given.fold(plain.min(wide), u64::min).min(window.end())
     }
 
     /// Nothing before this offset will be looked at again.
@@ -322,8 +508,10 @@ impl Scratch {
         self.base = 0;
     }
 
-    /// Also gathers what [`Scratch::take_lost`] gives. To be called after [`Scratch::start`].
+    /// Gives each part of a credential as a finding of its own, as soon as it is found, and also gathers what
+    /// [`Scratch::take_lost`] gives. To be called after [`Scratch::start`].
     pub(crate) fn gather_lost(&mut self) {
+        self.state.apart = true;
         self.state.plain.resolver.lost = Some(Vec::new());
     }
 

@@ -165,7 +165,7 @@ mod tests {
     /// The marker that allows the secret between the two bars of a text.
     fn marker(text: &str) -> Option<&'static str> {
         let parts: Vec<&[u8]> = text.split('|').map(str::as_bytes).collect();
-        allowed_by(Surroundings { before: parts[0], after: parts[2] }, "test-key", None)
+        allowed_by(Surroundings::new(parts[0], parts[2]), "test-key", None)
     }
 
     #[test]
@@ -254,10 +254,10 @@ mod tests {
             let before = text("\u{feff}x\n\u{e4} ", big);
             let after = text(" # gitleaks:allow\n", big);
             // A window may start in the middle of a code unit.
-            let around = Surroundings { before: &before[1..], after: &after };
+            let around = Surroundings::new(&before[1..], &after);
             assert!(allowed_by(around, "test-key", Some(encoding)).is_some());
             let below = text("\n# gitleaks:allow", big);
-            let around = Surroundings { before: &before, after: &below };
+            let around = Surroundings::new(&before, &below);
             assert!(allowed_by(around, "test-key", Some(encoding)).is_none());
         }
     }

@@ -178,8 +178,8 @@ impl Baseline {
         read.chain(self.added.values())
     }
 
-    /// Accepts the secret of a finding, with its place and rule as the reason. One that is there already keeps its
-    /// line; only an end that has passed is taken away. Answers whether anything changed.
+    /// Accepts the secret of a finding, without those of its parts, with its place and rule as the reason. One that is
+    /// there already keeps its line; only an end that has passed is taken away. Answers whether anything changed.
     ///
     /// # Errors
     /// When there is no key: see [`Baseline::set_key`].

@@ -11,7 +11,7 @@ use crate::span::{Position, Span};
 const RULE: &str = "provider = 'test'\nname = 'Test'\n[[rule]]\nid = 'test-key'\ndescription = 'Test key'\n\
     severity = 'high'\nkind = 'distinctive'\nregex = 'TESTKEY-[a-z]{4,16}'";
 
-const NOWHERE: Surroundings<'_> = Surroundings { before: b"", after: b"" };
+const NOWHERE: Surroundings<'_> = Surroundings::new(b"", b"");
 
 fn key() -> Key {
     Key::from_bytes([7; 32])
@@ -43,6 +43,7 @@ fn located(secret: &str, line: u64) -> Located {
         verdicts: Vec::new(),
         decoded: None,
         candidates: Vec::new(),
+        parts: Vec::new(),
     };
     Located { path: "a\n.py".to_owned(), finding, origin: None }
 }
@@ -91,7 +92,7 @@ fn entries_that_no_finding_had_are_told_and_so_are_those_that_expired() {
 #[test]
 fn comments_severities_and_baselines_are_counted() {
     let gate = Gate::new(vec![parse(&fingerprint("TESTKEY-onyx").to_string()).unwrap()], today());
-    let comment = Surroundings { before: b"", after: b" # keyscan:allow" };
+    let comment = Surroundings::new(b"", b" # keyscan:allow");
     let found = located("TESTKEY-opal", 1);
     assert_eq!(gate.decide(&found, &rule(), comment), Decision::Allowed("keyscan:allow"));
     assert_eq!(gate.decide(&found, &rule(), NOWHERE), Decision::Reported);

@@ -238,7 +238,7 @@ impl<'a> Bringer<'a> {
         let mut secrets = Vec::new();
         let coverage = self.run.scanner.scan_with(text, scratch, |finding, _| {
             if finding.confidence >= self.run.min_confidence {
-                secrets.push(self.key(&finding));
+                secrets.extend(finding.secrets().map(|secret| self.key(secret)));
             }
         });
         (secrets, coverage.skipped_attempts)
@@ -331,17 +331,30 @@ impl<'a> Bringer<'a> {
         outcome: &mut Outcome,
     ) {
         let mut told = vec![false; wanted.len()];
+        let of_secret = |finding: &Finding, told: &[bool]| -> Vec<usize> {
+            let secret = self.key(finding);
+            let is_due = |at: &usize| wanted[*at].secret == secret && (every_place || !told[*at]);
+            (0..wanted.len()).filter(is_due).collect()
+        };
+        // Answers false for one that a comment allows: it does not stand for others.
+        let mut tell = |brought: &Brought, finding: &Finding, around: Surroundings<'_>| -> bool {
+            let (path, origin) = (brought.path.clone(), origin(brought));
+            let located = Located { path, finding: finding.clone(), origin };
+            let before = outcome.findings.len();
+            self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
+            outcome.findings.len() > before
+        };
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
-            let secret = self.key(&finding);
-            for (brought, told) in wanted.iter().zip(&mut told).filter(|(brought, _)| brought.secret == secret) {
-                // One that a comment allows does not stand for others.
-                if every_place || !*told {
-                    let (path, origin) = (brought.path.clone(), origin(brought));
-                    let located = Located { path, finding: finding.clone(), origin };
-                    self.run.inspect_located(located, around, &mut |located| {
-                        *told = true;
-                        outcome.findings.push(located);
-                    });
+            let whole = of_secret(&finding, &told);
+            for &at in &whole {
+                told[at] |= tell(wanted[at], &finding, around);
+            }
+            let came = |at: usize| (&wanted[at].path, wanted[at].commit);
+            for (part, around) in around.of_secret_parts(&finding) {
+                for at in of_secret(part, &told) {
+                    // Parts that came with it were told with it, the others, which came before or later, are by themselves.
+                    let with = whole.iter().find(|whole| came(**whole) == came(at));
+                    told[at] |= with.map_or_else(|| tell(wanted[at], part, around), |with| told[*with]);
                 }
             }
         };
@@ -372,9 +385,14 @@ impl Before<'_, '_> {
         // What is not there, as in a partial clone, hides nothing.
         if let Ok(Some(_)) = lookup.read(&object, inflater, content) {
             let _coverage = run.scanner.scan_with(content, scratch, |finding, around| {
-                let rule = run.scanner.rules()[finding.rule].id();
-                if finding.confidence >= run.min_confidence && allowed_by(around, rule, finding.decoded).is_none() {
-                    secrets.insert(self.bringer.key(&finding));
+                if finding.confidence < run.min_confidence {
+                    return;
+                }
+                for (secret, around) in around.of_secret_parts(&finding).chain([(&finding, around)]) {
+                    let rule = run.scanner.rules()[secret.rule].id();
+                    if allowed_by(around, rule, secret.decoded).is_none() {
+                        secrets.insert(self.bringer.key(secret));
+                    }
                 }
             });
         }

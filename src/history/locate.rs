@@ -176,18 +176,25 @@ impl Locator<'_> {
 
     fn text(&self, text: &[u8], wanted: &mut Vec<&Told<'_>>, scratch: &mut Scratch, outcome: &mut Outcome) {
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
-            let hash = self.scan_hasher.hash_one(finding.secret.expose());
-            let key = SecretKey::new(finding.rule, hash);
-            // The first of its kind in the text.
-            wanted.retain(|told| {
-                if told.group.secret != key {
-                    return true;
-                }
+            let key =
+                |finding: &Finding| SecretKey::new(finding.rule, self.scan_hasher.hash_one(finding.secret.expose()));
+            let mut tell = |told: &Told<'_>, finding: &Finding, around: Surroundings<'_>| {
                 let origin = Some(Box::new(told.origin.clone()));
                 let located = Located { path: told.path.clone(), finding: finding.clone(), origin };
                 self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
-                false
-            });
+            };
+            // The first of its kind in the text.
+            let whole = taken(wanted, key(&finding));
+            whole.iter().for_each(|told| tell(told, &finding, around));
+            // Parts that came with it are told with it, the others, which came before or later, by themselves.
+            for (part, around) in around.of_secret_parts(&finding) {
+                let mut apart = taken(wanted, key(part));
+                apart.retain(|told| {
+                    let came = |told: &Told<'_>| (told.path.clone(), told.origin.commit.clone());
+                    !whole.iter().any(|whole| came(whole) == came(told))
+                });
+                apart.iter().for_each(|told| tell(told, part, around));
+            }
         };
         let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
             if finding.confidence >= self.run.min_confidence {
@@ -199,6 +206,13 @@ impl Locator<'_> {
             outcome.unexamined.push(Unexamined { path: told.path.clone(), reason });
         }
     }
+}
+
+/// Takes out what is told of a secret.
+fn taken<'t, 'g>(wanted: &mut Vec<&'t Told<'g>>, secret: SecretKey) -> Vec<&'t Told<'g>> {
+    let (taken, rest) = wanted.drain(..).partition(|told| told.group.secret == secret);
+    *wanted = rest;
+    taken
 }
 
 /// What a thread has for itself.

@@ -95,7 +95,7 @@ impl ObjectScan<'_> {
         let mut secrets = Vec::new();
         let coverage = self.scanner.scan_with(text, scratch, |finding, _| {
             if finding.confidence >= self.min_confidence {
-                secrets.push(self.key(finding.rule, finding.secret.expose()));
+                secrets.extend(finding.secrets().map(|secret| self.key(secret.rule, secret.secret.expose())));
             }
         });
         (secrets, coverage.skipped_attempts)

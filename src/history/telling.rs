@@ -2,7 +2,7 @@
 
 use super::commits::{Signature, parts};
 use crate::engine::{Scanner, Scratch};
-use crate::finding::CommitInfo;
+use crate::finding::{CommitInfo, Finding};
 use crate::gate::Date;
 
 /// What a commit says of itself.
@@ -25,12 +25,14 @@ pub(super) fn commit_info(scanner: &Scanner, id: String, content: &[u8], scratch
 pub(super) fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
     let mut found = Vec::new();
     let _coverage = scanner.scan_with(text.as_bytes(), scratch, |finding, _| {
-        let (start, end) = (finding.span.start as usize, finding.span.end as usize);
-        if text.is_char_boundary(start) && text.is_char_boundary(end) {
-            found.push((start, end, finding.secret.masked()));
+        for Finding { span, secret, .. } in finding.secrets() {
+            let (start, end) = (span.start as usize, span.end as usize);
+            if text.is_char_boundary(start) && text.is_char_boundary(end) {
+                found.push((start, end, secret.masked()));
+            }
         }
     });
-    // Findings of rules of other tools may overlap, and come in the order of their rules.
+    // Findings of rules of other tools may overlap, and parts come with what they are parts of.
     found.sort_unstable();
     let mut shown = String::new();
     let mut at = 0;

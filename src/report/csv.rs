@@ -7,11 +7,11 @@
 use std::io::{self, Write};
 
 use super::json::{confidence, validated};
-use super::{Entry, Options, Report};
+use super::{Entry, Options, PartEntry, Report, shown};
 use crate::escape::Escaped;
 
 const HEADER: &str = "rule,provider,description,severity,confidence,path,line,column,end_line,end_column,start,end,\
-    secret,fingerprint,decoded,validated,commit,author,email,date,subject,in_head,object";
+    secret,fingerprint,decoded,validated,commit,author,email,date,subject,in_head,object,parts";
 
 pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{HEADER}\r\n")?;
@@ -21,18 +21,14 @@ pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write)
 fn row(entry: &Entry<'_>, options: &Options) -> String {
     let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
-    let secret = if options.show_secrets {
-        String::from_utf8_lossy(finding.secret.expose()).into_owned()
-    } else {
-        finding.secret.masked()
-    };
+    let secret = shown(&finding.secret, options.show_secrets);
     let origin = located.origin.as_deref();
     let commit = origin.and_then(|origin| origin.commit.clone()).unwrap_or_default();
     let cells = [
         rule.id().to_owned(),
         rule.provider().to_owned(),
         rule.description().to_owned(),
-        rule.severity().as_str().to_owned(),
+        entry.severity().as_str().to_owned(),
         confidence(finding).to_string(),
         located.path.clone(),
         finding.start.line.to_string(),
@@ -52,8 +48,16 @@ fn row(entry: &Entry<'_>, options: &Options) -> String {
         commit.subject,
         origin.map(|origin| origin.in_head.to_string()).unwrap_or_default(),
         origin.map(|origin| origin.object.clone()).unwrap_or_default(),
+        entry.parts().map(|part| of_part(&part, options)).collect::<Vec<_>>().join("; "),
     ];
     cells.map(|text| cell(&text)).join(",")
+}
+
+/// Another part of the credential: what it is, its place, its rule and its value.
+fn of_part(part: &PartEntry<'_>, options: &Options) -> String {
+    let PartEntry { role, rule, finding, .. } = part;
+    let (line, column) = (finding.start.line, finding.start.column);
+    format!("{role} {line}:{column} {} {}", rule.id(), part.shown(options.show_secrets))
 }
 
 /// A text as a cell.
@@ -93,11 +97,19 @@ mod tests {
         assert_eq!(rows[0], HEADER);
         assert_eq!(
             rows[1],
-            "test-key,test,Test key,critical,0.99,src/a.py,3,8,3,40,27,59,TEST...0000,,,checksum,,,,,,,"
+            "test-key,test,Test key,critical,0.99,src/a.py,3,8,3,40,27,59,TEST...0000,,,checksum,,,,,,,,"
         );
         let expected =
-            format!("test-pass,test,Test password,medium,0.7,src/b.txt,1,5,1,18,4,17,****,{second},utf-16le,,,,,,,,");
+            format!("test-pass,test,Test password,medium,0.7,src/b.txt,1,5,1,18,4,17,****,{second},utf-16le,,,,,,,,,");
         assert_eq!(rows[2], expected);
+    }
+
+    #[test]
+    fn parts_are_the_last_column() {
+        let sample = testing::with_parts();
+        let rows = text(&Report::new(&sample.outcome, &sample.rules, None), &Options::default());
+        let parts = "\"password 4:12 test-pass ****; user id 2:12 test-user TESTUSER-opal\"";
+        assert!(rows.lines().nth(1).unwrap().ends_with(parts), "{rows}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::human::why;
 use super::json::write_value;
-use super::{Entry, Options, Report};
+use super::{Entry, Options, Report, shown};
 use crate::gate::Date;
 use crate::rule::Severity;
 use crate::run::Outcome;
@@ -144,14 +144,18 @@ fn vulnerability<'a>(entry: &Entry<'a>, options: &Options) -> Vulnerability<'a> 
     let finding = &located.finding;
     let commit = located.origin.as_ref().and_then(|origin| origin.commit.as_ref());
     let secret = &finding.secret;
-    let shown =
-        if options.show_secrets { String::from_utf8_lossy(secret.expose()).into_owned() } else { secret.masked() };
     let sha = commit.map_or(NO_COMMIT, |commit| &commit.id);
     Vulnerability {
         id: id(&[rule.id(), &located.path, sha, &finding.span.start.to_string()]),
         name: rule.description().chars().take(MAX_NAME).collect(),
-        description: format!("{} ({}): it {}.", rule.description(), secret.masked(), why(finding)),
-        severity: match rule.severity() {
+        description: format!(
+            "{} ({}){}: it {}.",
+            rule.description(),
+            secret.masked(),
+            entry.with_parts(|_, line| line),
+            why(finding)
+        ),
+        severity: match entry.severity() {
             Severity::Critical => "Critical",
             Severity::High => "High",
             Severity::Medium => "Medium",
@@ -180,7 +184,7 @@ fn vulnerability<'a>(entry: &Entry<'a>, options: &Options) -> Vulnerability<'a> 
                 message: commit.map(|commit| &*commit.subject),
             },
         },
-        raw_source_code_extract: shown,
+        raw_source_code_extract: shown(secret, options.show_secrets),
     }
 }
 

@@ -1,15 +1,15 @@
 //! The JSON of gitleaks, for programs that read its reports: a list of findings.
 //!
 //! What a field says is what gitleaks would say there, but for secrets, which are masked as in all reports; places are
-//! those of the secret; and columns count from 1 on every line.
+//! those of the secret; and columns count from 1 on every line. Each part of a credential is a finding of its own.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Entry, Options, Report};
+use super::{Entry, Options, Report, shown};
 use crate::engine::validate::foreign::entropy;
-use crate::finding::CommitInfo;
+use crate::finding::{CommitInfo, Located};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -36,15 +36,14 @@ struct Finding<'a> {
 }
 
 pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let findings = report.entries.iter().map(|entry| (entry, shown(entry, options))).collect::<Vec<_>>();
-    let findings: Vec<Finding<'_>> = findings.iter().map(|(entry, secret)| finding(entry, secret)).collect();
+    let apart: Vec<Located> = report.entries.iter().flat_map(|entry| entry.located.apart()).collect();
+    let told = apart
+        .iter()
+        .map(|located| (Entry::new(located, report.rules, None), shown(&located.finding.secret, options.show_secrets)));
+    let told: Vec<(Entry<'_>, String)> = told.collect();
+    let findings: Vec<Finding<'_>> = told.iter().map(|(entry, secret)| finding(entry, secret)).collect();
     serde_json::to_writer_pretty(&mut *out, &findings)?;
     out.write_all(b"\n")
-}
-
-fn shown(entry: &Entry<'_>, options: &Options) -> String {
-    let secret = &entry.located.finding.secret;
-    if options.show_secrets { String::from_utf8_lossy(secret.expose()).into_owned() } else { secret.masked() }
 }
 
 fn finding<'a>(entry: &'a Entry<'_>, secret: &'a str) -> Finding<'a> {
@@ -79,6 +78,18 @@ fn finding<'a>(entry: &'a Entry<'_>, secret: &'a str) -> Finding<'a> {
 mod tests {
     use super::super::{Format, testing};
     use super::*;
+
+    #[test]
+    fn parts_are_findings_of_their_own() {
+        let sample = testing::with_parts();
+        let mut out = Vec::new();
+        Report::new(&sample.outcome, &sample.rules, None)
+            .write(Format::Gitleaks, &Options::default(), &mut out)
+            .unwrap();
+        let findings: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let ids: Vec<&str> = findings.as_array().unwrap().iter().map(|f| f["RuleID"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["test-key", "test-pass", "test-pass", "test-key"]);
+    }
 
     #[test]
     fn findings_have_the_fields_of_gitleaks() {

@@ -3,13 +3,12 @@
 //! A block is one secret: where it stands first, what it is and why it is believed, and where else it stands. Nothing
 //! that comes from the scanned text reaches the terminal unescaped.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Entry, Options, Report, Verbosity};
+use super::{Entry, Options, PartEntry, Report, Verbosity, shown};
 use crate::escape::Escaped;
 use crate::finding::{Finding, Located, Origin};
 use crate::rule::Severity;
@@ -46,12 +45,13 @@ impl Palette {
     }
 }
 
-/// The entries of each secret, in the order in which the secrets first come.
+/// The entries of each secret with the same secrets beside it, in the order in which they first come.
 fn by_secret<'r, 'a>(entries: &'r [Entry<'a>]) -> Vec<Vec<&'r Entry<'a>>> {
     let mut index = HashMap::new();
     let mut groups: Vec<Vec<&Entry<'_>>> = Vec::new();
     for entry in entries {
-        let at = *index.entry((entry.rule.id(), entry.located.finding.secret.expose())).or_insert(groups.len());
+        let secrets = entry.located.finding.secrets().map(|secret| (secret.rule, secret.secret.expose()));
+        let at = *index.entry(secrets.collect::<Vec<_>>()).or_insert(groups.len());
         if at == groups.len() {
             groups.push(Vec::new());
         }
@@ -81,11 +81,14 @@ pub(super) fn write_summary(report: &Report<'_>, options: &Options, out: &mut dy
 fn write_block(group: &[&Entry<'_>], options: &Options, palette: &Palette, out: &mut dyn Write) -> io::Result<()> {
     let Some((first, others)) = group.split_first() else { return Ok(()) };
     let (rule, finding) = (first.rule, &first.located.finding);
-    let severity = palette.severity(rule.severity(), &format!("{:<8}", rule.severity().as_str()));
-    let secret = shown_secret(finding, options.show_secrets);
+    let severity = palette.severity(first.severity(), &format!("{:<8}", first.severity().as_str()));
+    let secret = Escaped(&shown(&finding.secret, options.show_secrets)).to_string();
     writeln!(out, "{severity}  {}  {secret}", palette.bold(&place(first.located)))?;
     let (description, id) = (Escaped(rule.description()), palette.dim(&format!("[{}]", Escaped(rule.id()))));
     writeln!(out, "          {description} {id}: it {}", why(finding))?;
+    for part in first.parts() {
+        write_part(&part, options, palette, out)?;
+    }
     if let Some(origin) = &first.located.origin {
         write_origin(origin, palette, out)?;
     }
@@ -104,6 +107,18 @@ fn write_block(group: &[&Entry<'_>], options: &Options, palette: &Palette, out: 
         writeln!(out, "          {}", palette.dim(&format!("fingerprint {fingerprint}")))?;
     }
     Ok(())
+}
+
+/// Another part of the credential, where it stands.
+fn write_part(part: &PartEntry<'_>, options: &Options, palette: &Palette, out: &mut dyn Write) -> io::Result<()> {
+    let (role, value) = (Escaped(part.role), part.shown(options.show_secrets));
+    let at = palette.bold(&format!("line {}", part.finding.start.line));
+    let rule = palette.dim(&format!("[{}]", Escaped(part.rule.id())));
+    write!(out, "          with its {role} in {at}  {} {rule}", Escaped(&value))?;
+    if let Some(fingerprint) = part.fingerprint {
+        write!(out, " {}", palette.dim(&format!("fingerprint {fingerprint}")))?;
+    }
+    writeln!(out)
 }
 
 /// Who brought it, and who can see it.
@@ -139,12 +154,6 @@ fn place(located: &Located) -> String {
     let Located { path, finding, .. } = located;
     let encoded = finding.decoded.map(|encoding| format!(" ({})", encoding.as_str())).unwrap_or_default();
     format!("{}:{}:{}{encoded}", Escaped(path), finding.start.line, finding.start.column)
-}
-
-fn shown_secret(finding: &Finding, show: bool) -> String {
-    let text: Cow<'_, str> =
-        if show { String::from_utf8_lossy(finding.secret.expose()) } else { finding.secret.masked().into() };
-    Escaped(&text).to_string()
 }
 
 /// Why it is believed to be a secret, in words that follow "it".
@@ -206,7 +215,7 @@ fn found(report: &Report<'_>, groups: &[Vec<&Entry<'_>>], palette: &Palette) -> 
     let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
     let counts: Vec<String> = severities
         .iter()
-        .map(|&severity| (severity, groups.iter().filter(|group| group[0].rule.severity() == severity).count()))
+        .map(|&severity| (severity, groups.iter().filter(|group| group[0].severity() == severity).count()))
         .filter(|&(_, count)| count > 0)
         .map(|(severity, count)| palette.severity(severity, &format!("{count} {}", severity.as_str())))
         .collect();
@@ -297,6 +306,24 @@ Not examined: 1 unit (-v names them)
     }
 
     #[test]
+    fn parts_stand_below_what_they_are_parts_of() {
+        let sample = testing::with_parts();
+        let report = Report::new(&sample.outcome, &sample.rules, None);
+        let shown = text(&report, &Options::default());
+        let expected = "\
+critical  src/a.py:3:8  TEST...0000
+          Test key [test-key]: it has a valid checksum and looks random (99% sure)
+          with its password in line 4  **** [test-pass]
+          with its user id in line 2  TESTUSER-opal [test-user]
+";
+        assert!(shown.starts_with(expected), "{shown}");
+        // The same key without them is another block.
+        assert!(shown.contains("critical  src/c d.py:9:2  "), "{shown}");
+        let open = text(&report, &Options { show_secrets: true, ..Options::default() });
+        assert!(open.contains("in line 4  TESTPASS-onyx [test-pass]"), "{open}");
+    }
+
+    #[test]
     fn quiet_leaves_the_findings_and_what_was_not_examined() {
         let sample = testing::sample();
         let quiet = text(&Report::new(&sample.outcome, &sample.rules, None), &verbosity(Verbosity::Quiet));
@@ -329,7 +356,8 @@ Not examined: 1 unit (-v names them)
     #[test]
     fn a_fingerprint_is_shown_when_there_is_a_key() {
         let sample = testing::sample();
-        let report = Report::new(&sample.outcome, &sample.rules, Some(&Key::from_bytes([1; 32])));
+        let key = Key::from_bytes([1; 32]);
+        let report = Report::new(&sample.outcome, &sample.rules, Some(&key));
         let line = format!("          fingerprint {}\n", report.entries[0].fingerprint.unwrap());
         assert!(text(&report, &Options::default()).contains(&line));
     }

@@ -12,7 +12,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use super::{Entry, Options, Report};
+use super::{Entry, Options, PartEntry, Report};
 use crate::escape::is_hidden;
 use crate::finding::{Finding, Origin, Verdict};
 use crate::run::Outcome;
@@ -44,8 +44,52 @@ struct FindingObject<'a> {
     validated: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<GitObject<'a>>,
+}
+
+/// Another part of the credential.
+#[derive(Serialize)]
+struct PartObject<'a> {
+    role: &'a str,
+    rule: &'a str,
+    public: bool,
+    line: u64,
+    column: u64,
+    end_line: u64,
+    end_column: u64,
+    start: u64,
+    end: u64,
+    secret: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    validated: Vec<&'a str>,
+}
+
+impl<'a> PartObject<'a> {
+    fn of(part: &PartEntry<'a>, options: &Options) -> PartObject<'a> {
+        let PartEntry { role, rule, finding, is_public, fingerprint } = *part;
+        let (secret, secret_base64) = secret_text(finding, options.show_secrets || is_public);
+        PartObject {
+            role,
+            rule: rule.id(),
+            public: is_public,
+            line: finding.start.line,
+            column: finding.start.column,
+            end_line: finding.end.line,
+            end_column: finding.end.column,
+            start: finding.span.start,
+            end: finding.span.end,
+            secret,
+            secret_base64,
+            fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
+            validated: validated(finding),
+        }
+    }
 }
 
 /// How it came into a repository. Without a commit: no commit leads to the object.
@@ -150,7 +194,7 @@ pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Wr
         rule: rule.id(),
         provider: rule.provider(),
         description: rule.description(),
-        severity: rule.severity().as_str(),
+        severity: entry.severity().as_str(),
         confidence: confidence(finding),
         path: &located.path,
         line: finding.start.line,
@@ -165,6 +209,7 @@ pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Wr
         decoded: finding.decoded.map(|encoding| [encoding.as_str()]),
         validated: validated(finding),
         candidates: entry.candidates().collect(),
+        parts: entry.parts().map(|part| PartObject::of(&part, options)).collect(),
         git: located.origin.as_deref().map(GitObject::of),
     };
     write_value(&object, out)
@@ -257,6 +302,48 @@ mod tests {
             r#""secret":"TEST...0000","validated":["checksum"]}"#,
         );
         assert_eq!(lines.lines().next().unwrap(), expected);
+    }
+
+    #[test]
+    fn parts_say_what_they_are_and_are_masked_unless_they_are_public() {
+        let sample = testing::with_parts();
+        let key = Key::from_bytes([1; 32]);
+        let report = Report::new(&sample.outcome, &sample.rules, Some(&key));
+        let first = |options: &Options| -> Value {
+            serde_json::from_str(text(&report, Format::Jsonl, options).lines().next().unwrap()).unwrap()
+        };
+        let parts = &first(&Options::default())["parts"];
+        let told = |at: usize| {
+            ["role", "rule", "public", "line", "column", "start", "end", "secret"].map(|key| parts[at][key].clone())
+        };
+        let expected: [Value; 8] = [
+            "password".into(),
+            "test-pass".into(),
+            false.into(),
+            4.into(),
+            12.into(),
+            400.into(),
+            413.into(),
+            "****".into(),
+        ];
+        assert_eq!(told(0), expected);
+        let expected: [Value; 8] = [
+            "user id".into(),
+            "test-user".into(),
+            true.into(),
+            2.into(),
+            12.into(),
+            200.into(),
+            213.into(),
+            testing::secret(2).into(),
+        ];
+        assert_eq!(told(1), expected);
+        let fingerprint =
+            crate::fingerprint::Fingerprint::new(&key, "test-pass", &Secret::new(testing::secret(1).as_bytes()));
+        assert_eq!(parts[0]["fingerprint"], fingerprint.to_string());
+        assert!(parts[1].get("fingerprint").is_none());
+        let shown = first(&Options { show_secrets: true, ..Options::default() });
+        assert_eq!(shown["parts"][0]["secret"], testing::secret(1));
     }
 
     #[test]

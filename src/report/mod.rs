@@ -18,10 +18,11 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind};
-use crate::finding::Located;
+use crate::finding::{Finding, Located};
 use crate::fingerprint::{Fingerprint, Key};
-use crate::rule::Rule;
+use crate::rule::{Rule, RulePart, Severity};
 use crate::run::Outcome;
+use crate::secret::Secret;
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -117,6 +118,30 @@ pub struct Entry<'a> {
     pub fingerprint: Option<Fingerprint>,
     /// The rules of the scanner.
     pub rules: &'a [Rule],
+    key: Option<&'a Key>,
+}
+
+/// A part of a finding with what a report says about it.
+pub(super) struct PartEntry<'a> {
+    /// What it is to the credential.
+    pub(super) role: &'a str,
+    pub(super) rule: &'a Rule,
+    pub(super) finding: &'a Finding,
+    /// Whether it is shown as it is in any case.
+    pub(super) is_public: bool,
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+impl PartEntry<'_> {
+    /// Its value: public ones as they are, others masked unless asked for.
+    pub(super) fn shown(&self, show_secrets: bool) -> String {
+        shown(&self.finding.secret, show_secrets || self.is_public)
+    }
+}
+
+/// A secret as text, masked unless it is to be shown.
+pub(super) fn shown(secret: &Secret, show: bool) -> String {
+    if show { String::from_utf8_lossy(secret.expose()).into_owned() } else { secret.masked() }
 }
 
 impl<'a> Entry<'a> {
@@ -125,10 +150,46 @@ impl<'a> Entry<'a> {
     /// # Panics
     /// When `rules` are not those of the scanner that found it.
     #[must_use]
-    pub fn new(located: &'a Located, rules: &'a [Rule], key: Option<&Key>) -> Entry<'a> {
+    pub fn new(located: &'a Located, rules: &'a [Rule], key: Option<&'a Key>) -> Entry<'a> {
         let rule = &rules[located.finding.rule];
         let fingerprint = key.map(|key| Fingerprint::new(key, rule.id(), &located.finding.secret));
-        Entry { located, rule, fingerprint, rules }
+        Entry { located, rule, fingerprint, rules, key }
+    }
+
+    /// How much harm the finder of the secret and its parts can do.
+    pub(super) fn severity(&self) -> Severity {
+        let severities = self.located.finding.secrets().map(|secret| self.rules[secret.rule].severity());
+        severities.max().unwrap_or(self.rule.severity())
+    }
+
+    /// The parts that stand beside the secret.
+    pub(super) fn parts(&self) -> impl ExactSizeIterator<Item = PartEntry<'a>> {
+        let Entry { located, rules, key, .. } = *self;
+        located.finding.parts.iter().map(move |part| {
+            let (finding, is_public, of_part) = (&part.finding, part.is_public, &rules[part.finding.rule]);
+            let key = key.filter(|_| !is_public);
+            PartEntry {
+                role: rules[part.of].parts().get(part.number).map_or("other part", RulePart::role),
+                rule: of_part,
+                finding,
+                is_public,
+                fingerprint: key.map(|key| Fingerprint::new(key, of_part.id(), &finding.secret)),
+            }
+        })
+    }
+
+    /// `, with its secret access key (line 12) and session token (line 13)`; what stands in the parentheses is made of
+    /// the number of the part and the words for its line.
+    pub(super) fn with_parts(&self, place: impl Fn(usize, String) -> String) -> String {
+        let told = |(number, part): (usize, PartEntry<'_>)| {
+            format!("{} ({})", part.role, place(number, format!("line {}", part.finding.start.line)))
+        };
+        let told: Vec<String> = self.parts().enumerate().map(told).collect();
+        match told.split_last() {
+            None => String::new(),
+            Some((last, [])) => format!(", with its {last}"),
+            Some((last, others)) => format!(", with its {} and {last}", others.join(", ")),
+        }
     }
 
     /// The ids of other rules that believe the secret to be theirs.
@@ -159,7 +220,7 @@ impl<'a> Report<'a> {
     /// # Panics
     /// When `rules` are not those of the scanner of this outcome.
     #[must_use]
-    pub fn new(outcome: &'a Outcome, rules: &'a [Rule], key: Option<&Key>) -> Report<'a> {
+    pub fn new(outcome: &'a Outcome, rules: &'a [Rule], key: Option<&'a Key>) -> Report<'a> {
         let entries = outcome.findings.iter().map(|located| Entry::new(located, rules, key)).collect();
         Report { outcome, rules, entries, allowed: 0, baselined: 0 }
     }

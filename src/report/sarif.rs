@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::human::why;
 use super::json::{GitObject, confidence, validated, write_value};
-use super::{Entry, Options, Report};
+use super::{Entry, Options, PartEntry, Report};
 use crate::finding::Finding;
 use crate::rule::{Kind, Rule, Severity};
 use crate::run::Outcome;
@@ -110,6 +110,8 @@ struct ResultObject<'a> {
     rank: f64,
     message: Text,
     locations: [Location; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     partial_fingerprints: BTreeMap<&'a str, String>,
     properties: ResultProperties<'a>,
@@ -129,7 +131,11 @@ struct ResultProperties<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Location {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<usize>,
     physical_location: PhysicalLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Text>,
 }
 
 #[derive(Serialize)]
@@ -221,32 +227,43 @@ fn result<'a>(entry: &Entry<'a>, index: &HashMap<&str, usize>, options: &Options
     let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let confidence = confidence(finding);
-    let region = Region {
+    let related = |(number, part): (usize, PartEntry<'_>)| {
+        let region = region(part.finding, options.show_secrets || part.is_public);
+        let text = format!("Its {} ({}).", part.role, part.shown(false));
+        Location { id: Some(number), message: Some(Text { text }), ..location(&located.path, Some(region)) }
+    };
+    // The message is masked in any case: platforms send it on by mail.
+    let (what, secret, why) = (rule.description(), finding.secret.masked(), why(finding));
+    let text =
+        format!("{what} ({secret}){}: it {why}.", entry.with_parts(|number, line| format!("[{line}]({number})")));
+    ResultObject {
+        rule_id: rule.id(),
+        rule_index: index.get(rule.id()).copied(),
+        level: level(entry.severity()),
+        rank: (confidence * 1000.0).round() / 10.0,
+        message: Text { text },
+        locations: [location(&located.path, Some(region(finding, options.show_secrets)))],
+        related_locations: entry.parts().enumerate().map(related).collect(),
+        partial_fingerprints: fingerprint.map(|value| (FINGERPRINT, value.to_string())).into_iter().collect(),
+        properties: ResultProperties {
+            confidence,
+            severity: entry.severity().as_str(),
+            decoded: finding.decoded.map(|encoding| [encoding.as_str()]),
+            validated: validated(finding),
+            git: located.origin.as_deref().map(GitObject::of),
+        },
+    }
+}
+
+fn region(finding: &Finding, show: bool) -> Region {
+    Region {
         start_line: finding.start.line,
         start_column: finding.start.column,
         end_line: finding.end.line,
         end_column: finding.end.column,
         byte_offset: finding.span.start,
         byte_length: finding.span.len(),
-        snippet: snippet(finding, options.show_secrets),
-    };
-    // The message is masked in any case: platforms send it on by mail.
-    let text = format!("{} ({}): it {}.", rule.description(), finding.secret.masked(), why(finding));
-    ResultObject {
-        rule_id: rule.id(),
-        rule_index: index.get(rule.id()).copied(),
-        level: level(rule.severity()),
-        rank: (confidence * 1000.0).round() / 10.0,
-        message: Text { text },
-        locations: [location(&located.path, Some(region))],
-        partial_fingerprints: fingerprint.map(|value| (FINGERPRINT, value.to_string())).into_iter().collect(),
-        properties: ResultProperties {
-            confidence,
-            severity: rule.severity().as_str(),
-            decoded: finding.decoded.map(|encoding| [encoding.as_str()]),
-            validated: validated(finding),
-            git: located.origin.as_deref().map(GitObject::of),
-        },
+        snippet: snippet(finding, show),
     }
 }
 
@@ -262,7 +279,8 @@ fn snippet(finding: &Finding, show: bool) -> Snippet {
 }
 
 fn location(path: &str, region: Option<Region>) -> Location {
-    Location { physical_location: PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(path) }, region } }
+    let physical_location = PhysicalLocation { artifact_location: ArtifactLocation { uri: uri(path) }, region };
+    Location { id: None, physical_location, message: None }
 }
 
 /// The path as a URI reference: relative, so that it means the same wherever the root is checked out.
@@ -309,7 +327,7 @@ fn precision(kind: Kind) -> &'static str {
         Kind::Distinctive => "very-high",
         Kind::Structural => "high",
         Kind::Contextual => "medium",
-        Kind::Generic => "low",
+        Kind::Generic | Kind::Identifier => "low",
     }
 }
 
@@ -343,7 +361,7 @@ mod tests {
 
     #[test]
     fn logs_are_valid_by_the_schema() {
-        let mut sample = testing::sample();
+        let mut sample = testing::with_parts();
         sample.outcome.interrupted = true;
         sample.outcome.findings[0].finding.secret = Secret::new(b"TESTKEY-\xFF");
         let key = Key::from_bytes([1; 32]);
@@ -358,6 +376,22 @@ mod tests {
         if std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sarif")).exists() {
             assert!(!schema_errors(&json!({"version": "2.1.0", "runs": [{}]})).is_empty());
         }
+    }
+
+    #[test]
+    fn parts_are_related_locations() {
+        let sample = testing::with_parts();
+        let log = log(&Report::new(&sample.outcome, &sample.rules, None), &Options::default());
+        let result = &log["runs"][0]["results"][0];
+        let message = result["message"]["text"].as_str().unwrap();
+        let expected = "Test key (TEST...0000), with its password ([line 4](0)) and user id ([line 2](1)): it ";
+        assert!(message.starts_with(expected), "{message}");
+        let related = &result["relatedLocations"];
+        assert_eq!((&related[0]["id"], &related[1]["id"]), (&json!(0), &json!(1)));
+        assert_eq!(related[0]["message"]["text"], "Its password (****).");
+        assert_eq!(related[0]["physicalLocation"]["region"]["snippet"]["text"], "****");
+        assert_eq!(related[1]["physicalLocation"]["region"]["snippet"]["text"], testing::secret(2));
+        assert!(log["runs"][0]["results"][1].get("relatedLocations").is_none());
     }
 
     #[test]
@@ -392,7 +426,7 @@ mod tests {
         let sample = testing::sample();
         let log = log(&Report::new(&sample.outcome, &sample.rules, None), &Options::default());
         let rules = &log["runs"][0]["tool"]["driver"]["rules"];
-        assert_eq!(rules.as_array().unwrap().len(), 2);
+        assert_eq!(rules.as_array().unwrap().len(), 3);
         assert_eq!(rules[0]["shortDescription"]["text"], "Test key");
         assert_eq!(rules[0]["helpUri"], "https://example.com/docs");
         assert_eq!(rules[1]["defaultConfiguration"]["level"], "warning");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::finding::{Encoding, Finding, Located, Verdict};
+use crate::finding::{Encoding, Finding, Located, Part, Verdict};
 use crate::rule::{Rule, RuleSet};
 use crate::run::{Outcome, Stats, Unexamined};
 use crate::secret::Secret;
@@ -19,12 +19,24 @@ description = "Test key"
 severity = "critical"
 kind = "distinctive"
 regex = 'TESTKEY-[a-z]{16}[0-9]{8}'
+[[rule.part]]
+role = "password"
+rules = ["test-pass"]
+[[rule.part]]
+role = "user id"
+rules = ["test-user"]
 [[rule]]
 id = "test-pass"
 description = "Test password"
 severity = "medium"
 kind = "distinctive"
 regex = 'TESTPASS-[a-z]{4,40}'
+[[rule]]
+id = "test-user"
+description = "Test user"
+severity = "low"
+kind = "identifier"
+regex = 'TESTUSER-[a-z]{4,40}'
 "#;
 
 pub(super) struct Sample {
@@ -34,7 +46,11 @@ pub(super) struct Sample {
 
 /// The secret of the n-th rule.
 pub(super) fn secret(rule: usize) -> String {
-    if rule == 0 { format!("TESTKEY-{}{}", "quartzes".repeat(2), "0".repeat(8)) } else { "TESTPASS-onyx".to_owned() }
+    match rule {
+        0 => format!("TESTKEY-{}{}", "quartzes".repeat(2), "0".repeat(8)),
+        1 => "TESTPASS-onyx".to_owned(),
+        _ => "TESTUSER-opal".to_owned(),
+    }
 }
 
 pub(super) fn located(path: &str, rule: usize, start: u64, at: Position, verdicts: &[Verdict]) -> Located {
@@ -52,8 +68,21 @@ pub(super) fn located(path: &str, rule: usize, start: u64, at: Position, verdict
         verdicts: verdicts.to_vec(),
         decoded: None,
         candidates: Vec::new(),
+        parts: Vec::new(),
     };
     Located { path: path.to_owned(), finding, origin: None }
+}
+
+/// The same with a password and a user id beside the first key.
+pub(super) fn with_parts() -> Sample {
+    let mut sample = sample();
+    let part = |number: usize, line: u64| {
+        let at = Position { line, column: 12 };
+        let finding = located("src/a.py", number + 1, 100 * line, at, &[Verdict::Random]).finding;
+        Part { of: 0, number, is_public: number == 1, finding }
+    };
+    sample.outcome.findings[0].finding.parts = vec![part(0, 4), part(1, 2)];
+    sample
 }
 
 pub(super) fn sample() -> Sample {

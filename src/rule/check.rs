@@ -5,6 +5,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use super::head::Head;
 use super::literal;
 use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
+use super::parts;
 use super::remedy::{self, Remedy};
 use super::sample::Sample;
 use super::schema::{ProviderSpec, RuleSpec};
@@ -67,7 +68,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         Some(hir) => admit_way_in(spec, hir, before, distance)?,
     };
     let confidence = spec.confidence.unwrap_or(match spec.kind {
-        Kind::Distinctive | Kind::Structural => 0.9,
+        Kind::Distinctive | Kind::Structural | Kind::Identifier => 0.9,
         Kind::Contextual => 0.75,
         Kind::Generic => 0.6,
     });
@@ -98,6 +99,8 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         samples: templates(&spec.samples)?,
         near_misses: templates(&spec.near_misses)?,
         remedy: admit_remedy(provider, spec)?,
+        parts: parts::admit(spec)?,
+        beside: spec.beside.iter().map(Text::from).collect(),
         foreign: None,
     })
 }
@@ -193,6 +196,9 @@ fn check_id(provider: &ProviderSpec, id: &str) -> Result<()> {
 fn check_kind(spec: &RuleSpec) -> Result<()> {
     if spec.kind == Kind::Contextual && spec.keywords.is_empty() {
         return Err(refused("a contextual rule has `keywords`"));
+    }
+    if spec.kind == Kind::Identifier && spec.regex.is_none() {
+        return Err(refused("an identifier has a `regex`"));
     }
     if spec.regex.is_some() && !spec.names.is_empty() {
         return Err(refused("a rule has a `regex` or `names`, not both"));

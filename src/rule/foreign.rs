@@ -103,6 +103,8 @@ impl ForeignSpec {
             samples: Vec::new(),
             near_misses: Vec::new(),
             remedy: Remedy::default(),
+            parts: Vec::new(),
+            beside: Vec::new(),
             foreign: Some(Box::new(self.foreign)),
         };
         Ok((rule, notes))

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::check;
 use super::model::{Rule, RuleSet, check_unique};
+use super::parts;
 use super::schema::ProviderSpec;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -17,7 +18,7 @@ impl RuleSet {
             toml::from_str(text).map_err(|e| Error::new(ErrorKind::Syntax, e.to_string()).in_file(name))?;
         let rules: Result<Vec<Rule>> = spec.rules.iter().map(|rule| check::admit(&spec, rule)).collect();
         let rules = rules.map_err(|error| error.in_file(name))?;
-        check_unique(&rules).map_err(|error| error.in_file(name))?;
+        check_unique(&rules).and_then(|()| parts::check(&rules)).map_err(|error| error.in_file(name))?;
         let mut set = RuleSet::new();
         set.extend(rules);
         Ok(set)

@@ -10,6 +10,7 @@ mod head;
 mod literal;
 mod load;
 mod model;
+mod parts;
 mod remedy;
 mod sample;
 mod schema;
@@ -19,7 +20,7 @@ pub(crate) use self::check::MAX_DISTANCE;
 #[cfg(feature = "compat")]
 pub(crate) use self::foreign::ForeignSpec;
 pub(crate) use self::model::{EntropyBar, Foreign, NEARBY, Needs, Pattern, SecretPart, WayIn};
-pub use self::model::{Kind, Rule, RuleSet, Severity, Structure};
+pub use self::model::{Kind, Rule, RulePart, RuleSet, Severity, Structure};
 pub use self::remedy::Verify;
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;

@@ -24,6 +24,8 @@ pub enum Kind {
     Contextual,
     /// A random-looking value assigned to a telling name.
     Generic,
+    /// A public value that names the owner of a credential: told as a part of one, and never alone.
+    Identifier,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Kind::Structural => "structural",
             Kind::Contextual => "contextual",
             Kind::Generic => "generic",
+            Kind::Identifier => "identifier",
         }
     }
 }
@@ -190,6 +193,28 @@ pub(crate) struct Needs {
     pub(crate) without: Vec<Vec<u8>>,
 }
 
+/// Another part of the credential that the secrets of a rule are parts of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
+pub struct RulePart {
+    pub(crate) role: Text,
+    pub(crate) rules: Vec<Text>,
+}
+
+impl RulePart {
+    /// What it is to the credential, in a few words: `secret access key`.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// The ids of the rules that find it.
+    #[must_use]
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.rules.iter().map(|id| &**id)
+    }
+}
+
 /// An admitted rule.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
@@ -218,6 +243,8 @@ pub struct Rule {
     pub(crate) samples: Vec<Text>,
     pub(crate) near_misses: Vec<Text>,
     pub(crate) remedy: Remedy,
+    pub(crate) parts: Vec<RulePart>,
+    pub(crate) beside: Vec<Text>,
     /// Set for rules that were written for another tool.
     #[serde(skip)]
     pub(crate) foreign: Option<Box<Foreign>>,
@@ -304,6 +331,18 @@ impl Rule {
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         self.foreign.is_some()
+    }
+
+    /// The other parts of the credential, which its findings have as their parts where they stand beside them.
+    #[must_use]
+    pub fn parts(&self) -> &[RulePart] {
+        &self.parts
+    }
+
+    /// The ids of the rules behind whose secrets a value of this format needs no keyword.
+    #[must_use]
+    pub fn beside(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.beside.iter().map(|id| &**id)
     }
 
     /// Templates of texts in which exactly this rule finds exactly one secret.

@@ -90,7 +90,23 @@ pub(super) struct RuleSpec {
     /// How to ask the provider whether it is alive.
     #[serde(default)]
     pub verify: Option<VerifySpec>,
+    /// The other parts of the credential that this one is a part of.
+    #[serde(default, rename = "part")]
+    pub parts: Vec<PartSpec>,
+    /// Rules of the same file behind whose secrets a value of this format needs no keyword.
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// Facts a maintainer should know; not shown to users.
     #[serde(default, rename = "notes")]
     pub _notes: Option<String>,
+}
+
+/// Another part of a credential as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartSpec {
+    /// What it is to the credential: `secret access key`.
+    pub role: String,
+    /// The rules of the same file that find it.
+    pub rules: Vec<String>,
 }

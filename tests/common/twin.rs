@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use keyscan::{DOUBTFUL, Encoding, Finding, Kind, Position, Rule, RuleSet, Secret, Span, Verdict, testing};
+use keyscan::{DOUBTFUL, Encoding, Finding, Kind, Part, Position, Rule, RuleSet, Secret, Span, Verdict, testing};
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
@@ -37,8 +37,8 @@ impl Twin {
 
     /// What `Scanner::scan` has to answer.
     pub(crate) fn scan(&self, text: &[u8]) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self
-            .resolved(text)
+        let findings: Vec<Finding> = self
+            .related(text)
             .into_iter()
             .map(|found| {
                 let (span, matched) = (to_span(&found.secret), to_span(&found.matched));
@@ -46,6 +46,7 @@ impl Twin {
                 finding(found, text, (span, matched), places, None)
             })
             .collect();
+        let mut findings = self.joined(findings);
         findings.extend(self.scan_wide(text));
         findings.sort_by_key(|finding| (finding.span, finding.rule));
         findings
@@ -61,13 +62,15 @@ impl Twin {
                 let (start, end) = if first % 2 == 0 { (first, last + 2) } else { (first - 1, last + 1) };
                 to_span(&(start..end.min(text.len())))
             };
-            for found in self.resolved(&derived) {
+            let mut of_text = Vec::new();
+            for found in self.related(&derived) {
                 let (span, matched) = (to_unit(&found.secret), to_unit(&found.matched));
                 let little = offsets[found.secret.start].is_multiple_of(2);
                 let encoding = if little { Encoding::Utf16Le } else { Encoding::Utf16Be };
                 let places = (place(span.start), place(span.end));
-                findings.push(finding(found, &derived, (span, matched), places, Some(encoding)));
+                of_text.push((found.secret.clone(), finding(found, &derived, (span, matched), places, Some(encoding))));
             }
+            findings.extend(self.joined_in(of_text));
         }
         findings
     }
@@ -80,7 +83,7 @@ impl Twin {
         });
         let claims: Vec<(usize, Range<usize>)> = matches
             .iter()
-            .filter(|m| m.confidence >= DOUBTFUL && self.rules[m.rule].0.kind() != Kind::Generic)
+            .filter(|m| m.confidence >= DOUBTFUL && m.layer < 3)
             .map(|m| (m.rule, m.secret.clone()))
             .collect();
         let mut kept: Vec<Match> = Vec::new();
@@ -94,6 +97,160 @@ impl Twin {
             }
         }
         kept
+    }
+
+    /// The matches that are left, and those that are believed because they follow another part of their credential.
+    fn related(&self, text: &[u8]) -> Vec<Match> {
+        let mut all = self.resolved(text);
+        let beside: Vec<usize> = (0..self.rules.len()).filter(|&rule| self.rules[rule].0.beside().len() > 0).collect();
+        let mut start = 0;
+        while start < text.len() && !beside.is_empty() {
+            let inside = all.iter().any(|m| m.secret.contains(&start));
+            let found = beside.iter().filter(|_| !inside).find_map(|&rule| self.beside(rule, text, start, &all));
+            all.extend(found);
+            start += 1;
+        }
+        all.sort_by_key(|m| m.secret.start);
+        all
+    }
+
+    /// A match of the rule that starts here and follows an anchor.
+    fn beside(&self, index: usize, text: &[u8], start: usize, all: &[Match]) -> Option<Match> {
+        let rule = &self.rules[index].0;
+        let is_anchor = |m: &Match| rule.beside().any(|id| id == self.rules[m.rule].0.id());
+        let is_own = |m: &Match| {
+            let generic = self.rules[m.rule].0.kind() == Kind::Generic;
+            m.rule == index || generic && self.fits(index, text, &m.secret)
+        };
+        let told = |m: &&Match| m.confidence >= DOUBTFUL && m.secret.end <= start && (is_anchor(m) || is_own(m));
+        let last = all.iter().filter(told).max_by_key(|m| m.secret.end).filter(|m| is_anchor(m))?.secret.end;
+        let (matched, secret) = self.stands(index, text, start)?;
+        let lines = text[last..start].iter().filter(|byte| **byte == b'\n').count();
+        let free = all.iter().all(|m| !to_span(&m.secret).overlaps(to_span(&secret)));
+        if secret.end > last + 512 || lines > 5 || !free {
+            return None;
+        }
+        let (confidence, verdicts) = testing::judge_beside(rule, text, start, secret.clone());
+        let (layer, candidates) = (1, Vec::new());
+        (confidence >= DOUBTFUL).then_some(Match {
+            rule: index,
+            matched,
+            secret,
+            confidence,
+            verdicts,
+            layer,
+            candidates,
+        })
+    }
+
+    /// Whether a secret has the format of the rule.
+    fn fits(&self, index: usize, text: &[u8], secret: &Range<usize>) -> bool {
+        self.stands(index, text, secret.start).is_some_and(|(_, own)| own == *secret)
+    }
+
+    /// The match of the rule's format at one place, among neighbours that it allows.
+    fn stands(&self, index: usize, text: &[u8], start: usize) -> Option<(Range<usize>, Range<usize>)> {
+        let (rule, regex) = &self.rules[index];
+        let (before, after) = testing::neighbours(rule);
+        let by_literal = rule.way_in().starts_with("one of \"");
+        let escaped = || by_literal && escape_before(&text[..start]).is_some_and(|byte| before.contains(byte));
+        let free = start == 0 || before.contains(text[start - 1]) || escaped();
+        let (matched, secret) = match_at(rule, regex.as_ref(), text, start).filter(|_| free)?;
+        (matched.end == text.len() || after.contains(text[matched.end])).then_some((matched, secret))
+    }
+
+    /// Findings in the unit as it stands with their parts.
+    fn joined(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        let place = |finding: &Finding| finding.span.start as usize..finding.span.end as usize;
+        self.joined_in(findings.into_iter().map(|finding| (place(&finding), finding)).collect())
+    }
+
+    /// Findings and where they stand in their text, with their parts: all pairs are looked at.
+    fn joined_in(&self, mut all: Vec<(Range<usize>, Finding)>) -> Vec<Finding> {
+        all.sort_by_key(|(place, _)| place.start);
+        // Head, the rule whose part it has, the number of the part, and the part.
+        let mut links: Vec<(usize, usize, usize, usize)> = Vec::new();
+        let mut lists: Vec<Vec<&str>> = Vec::new();
+        for part in self.rules.iter().flat_map(|(rule, _)| rule.parts()) {
+            let mut list: Vec<&str> = part.rules().collect();
+            list.sort_unstable();
+            if !lists.contains(&list) {
+                lists.push(list);
+            }
+        }
+        let rule = |at: usize| &self.rules[all[at].1.rule].0;
+        let believed = |at: &usize| all[*at].1.confidence >= DOUBTFUL;
+        for list in &lists {
+            let of_rule = |of: usize| {
+                let number = self.rules[of].0.parts().iter().position(|part| part.rules().all(|id| list.contains(&id)));
+                number.map(|number| (of, number))
+            };
+            // A generic finding may be of a format that is looked for beside others.
+            let fits = |at: usize| {
+                let (text, generic) = (all[at].1.secret.expose(), rule(at).kind() == Kind::Generic);
+                (0..self.rules.len()).filter(move |&of| {
+                    let (rule, regex) = &self.rules[of];
+                    let whole = 0..text.len();
+                    let matched = || match_at(rule, regex.as_ref(), text, 0);
+                    generic && rule.beside().len() > 0 && matched() == Some((whole.clone(), whole))
+                })
+            };
+            let rules_of = |at: usize| std::iter::once(all[at].1.rule).chain(fits(at));
+            let number_of = |at: usize| {
+                let (of, number) = rules_of(at).find_map(of_rule)?;
+                let free = links.iter().all(|link| link.3 != at && (link.0 != at || link.1 == of));
+                free.then_some((at, of, number))
+            };
+            let heads: Vec<(usize, usize, usize)> = (0..all.len()).filter(believed).filter_map(number_of).collect();
+            let is_part = |at: &usize| rules_of(*at).any(|of| list.contains(&self.rules[of].0.id()));
+            let is_free = |at: &usize| !links.iter().any(|link| link.0 == *at || link.3 == *at);
+            let parts: Vec<usize> = (0..all.len()).filter(believed).filter(is_part).filter(is_free).collect();
+            let pair = |head: usize, part: usize| {
+                let (h, p) = (&all[head], &all[part]);
+                let (first, second) = if h.0.start < p.0.start { (h, p) } else { (p, h) };
+                let bytes = second.0.start.checked_sub(first.0.end)?;
+                let lines = second.1.start.line - first.1.end.line;
+                let usual = (p.0.start < h.0.start) == (rule(part).kind() == Kind::Identifier);
+                (bytes <= 2048 && lines <= 12).then_some((1, -(lines as i64), -i64::from(!usual), -(bytes as i64)))
+            };
+            let matched = best(&heads, &parts, &|(head, ..), part| pair(head, part));
+            let mut found: Vec<_> =
+                matched.into_iter().map(|((head, of, number), part)| (head, of, number, part)).collect();
+            for &(head, of, number) in &heads {
+                if !found.iter().any(|link| link.0 == head) {
+                    let public = parts.iter().filter(|part| rule(**part).kind() == Kind::Identifier);
+                    let mut near: Vec<_> = public.filter_map(|&part| Some((pair(head, part)?, part))).collect();
+                    near.sort_by_key(|&(worth, part)| (Reverse(worth), part));
+                    found.extend(near.first().map(|&(_, part)| (head, of, number, part)));
+                }
+            }
+            links.extend(found);
+        }
+        links.sort_unstable();
+        let mut whole = Vec::new();
+        for at in 0..all.len() {
+            if rule(at).kind() == Kind::Identifier || links.iter().any(|link| link.3 == at) {
+                continue;
+            }
+            let mut finding = all[at].1.clone();
+            let own: Vec<_> = links.iter().filter(|link| link.0 == at).collect();
+            let confidences = || own.iter().map(|link| all[link.3].1.confidence);
+            let doubt = confidences().fold(1.0 - finding.confidence, |doubt, own| doubt * (1.0 - own));
+            let surest = confidences().fold(finding.confidence, f32::max);
+            if !own.is_empty() {
+                finding.confidence = (1.0 - doubt).min(0.99).max(surest);
+            }
+            for &&(_, of, number, part) in &own {
+                let is_public = rule(part).kind() == Kind::Identifier;
+                let mut of_part = all[part].1.clone();
+                if !is_public {
+                    of_part.confidence = finding.confidence;
+                }
+                finding.parts.push(Part { of, number, is_public, finding: of_part });
+            }
+            whole.push(finding);
+        }
+        whole
     }
 
     /// The judged matches of one rule.
@@ -122,11 +279,12 @@ impl Twin {
             let believed = confidence >= DOUBTFUL;
             if believed {
                 from = matched.end;
-            } else if matches!(rule.kind(), Kind::Contextual | Kind::Generic) {
+            } else if !matches!(rule.kind(), Kind::Distinctive | Kind::Structural) {
                 continue;
             }
             let layer = match rule.kind() {
                 Kind::Generic => 3,
+                Kind::Identifier => 4,
                 Kind::Contextual => 1,
                 Kind::Distinctive | Kind::Structural => 2 * u8::from(!believed),
             };
@@ -134,6 +292,30 @@ impl Twin {
         }
         matches
     }
+}
+
+type Worth = (i64, i64, i64, i64);
+/// A way to match two lists, and what it is worth.
+type Way<H, P> = (Worth, Vec<(H, P)>);
+
+/// The best way to match two lists, none of whose pairs cross.
+fn best<H: Copy, P: Copy>(heads: &[H], parts: &[P], worth: &dyn Fn(H, P) -> Option<Worth>) -> Vec<(H, P)> {
+    let mut rows: Vec<Vec<Way<H, P>>> = vec![vec![((0, 0, 0, 0), Vec::new()); parts.len() + 1]];
+    for (row, &head) in heads.iter().enumerate() {
+        let mut next = vec![rows[row][0].clone()];
+        for (column, &part) in parts.iter().enumerate() {
+            let mut ways = vec![next[column].clone(), rows[row][column + 1].clone()];
+            if let Some(own) = worth(head, part) {
+                let ((a, b, c, d), mut pairs) = rows[row][column].clone();
+                pairs.push((head, part));
+                ways.insert(0, ((a + own.0, b + own.1, c + own.2, d + own.3), pairs));
+            }
+            // Of equal ways the last.
+            next.push(ways.into_iter().max_by_key(|(worth, _)| *worth).expect("there are two ways or three"));
+        }
+        rows.push(next);
+    }
+    rows.pop().and_then(|mut row| row.pop()).map_or_else(Vec::new, |(_, pairs)| pairs)
 }
 
 /// The next place at which the rule's format may match.
@@ -294,5 +476,6 @@ fn finding(
         verdicts,
         decoded,
         candidates,
+        parts: Vec::new(),
     }
 }

@@ -55,6 +55,22 @@ fn every_cut_of_generated_texts_gives_the_same() {
     }
 }
 
+/// The first byte of a secret in UTF-16 may be a NUL that stands behind others.
+#[test]
+fn a_secret_is_the_first_that_is_in_utf_16() {
+    let (rules, redaction) = (RuleSet::builtin(), redaction(&[]));
+    let rule = rules.get("github-pat").unwrap();
+    let secret = rule.samples()[0].fill(1, rule.checksum()).text;
+    for (front, big) in
+        [(&b""[..], true), (b"", false), (b"\0\0", true), (b"\0\0\0", true), (b"\0\0\0", false), (b".\0", true)]
+    {
+        let text = [front, &utf16(&secret, big)].concat();
+        let want = redaction.redact(&text);
+        assert!(want.len() < 8, "{}", want.escape_ascii());
+        assert_same(&pushed(&redaction, text.chunks(1)), &want, &format!("{front:?}, big endian: {big}"));
+    }
+}
+
 #[test]
 fn random_cuts_of_large_texts_give_the_same() {
     let redaction = redaction(&["request finished", "0123456789abcdef"]);

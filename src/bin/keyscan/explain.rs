@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use keyscan::{DOUBTFUL, Error, Result, Scanner};
+use keyscan::{DOUBTFUL, Error, Kind, Result, Scanner};
 
 use crate::args::ExplainArgs;
 use crate::exit::Exit;
@@ -23,6 +23,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
         shown += 1;
         let (at, rule) = (explanation.at, &scanner.rules()[explanation.rule]);
         let verdict = match explanation.confidence {
+            Some(confidence) if rule.kind() == Kind::Identifier => format!("identifier, confidence {confidence:.2}"),
             Some(confidence) if confidence >= DOUBTFUL => format!("secret, confidence {confidence:.2}"),
             Some(confidence) => format!("no secret, confidence {confidence:.2}"),
             None => "no match".to_owned(),

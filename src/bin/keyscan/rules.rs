@@ -5,7 +5,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use keyscan::compat::{Imported, Weight};
-use keyscan::{Checksum, DOUBTFUL, Error, Escaped, Failure, Result, Rule, RuleSet, Scanner, Structure, try_templates};
+use keyscan::{
+    Checksum, DOUBTFUL, Error, Escaped, Failure, Finding, Result, Rule, RulePart, RuleSet, Scanner, Structure,
+    try_templates,
+};
 
 use crate::args::{ListArgs, RuleArgs, RulesCommand};
 use crate::exit::Exit;
@@ -45,6 +48,7 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
         table(&rules, out).map_err(broken)?;
         return Ok(Exit::Clean);
     }
+    let part = |part: &RulePart| serde_json::json!({ "role": part.role(), "rules": part.rules().collect::<Vec<_>>() });
     let width = rules.iter().map(|rule| rule.id().len()).max().unwrap_or(0);
     for rule in rules {
         let (id, severity, kind) = (rule.id(), rule.severity().as_str(), rule.kind().as_str());
@@ -52,7 +56,7 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<Exit> {
             let object = serde_json::json!({
                 "id": id, "provider": rule.provider(), "description": rule.description(),
                 "severity": severity, "kind": kind, "docs": rule.docs(),
-                "impact": rule.impact(), "revoke": rule.revoke(), "env": rule.env().collect::<Vec<_>>(),
+                "parts": rule.parts().iter().map(part).collect::<Vec<_>>(), "impact": rule.impact(), "revoke": rule.revoke(), "env": rule.env().collect::<Vec<_>>(),
             });
             writeln!(out, "{object}").map_err(broken)?;
         } else {
@@ -83,6 +87,12 @@ fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
     }
     if let Some(checksum) = rule.checksum() {
         line("checksum", checksum.as_str())?;
+    }
+    for part in rule.parts() {
+        line("part", &format!("{} ({})", part.role(), part.rules().collect::<Vec<_>>().join(", ")))?;
+    }
+    if rule.beside().len() > 0 {
+        line("beside", &rule.beside().collect::<Vec<_>>().join(", "))?;
     }
     for sample in rule.samples() {
         line("sample", sample.source())?;
@@ -131,7 +141,7 @@ fn table(rules: &[&Rule], out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "| provider | rule | what it finds | severity | kind | checked offline |\n|---|---|---|---|---|---|"
+        "| provider | rule | what it finds | severity | kind | checked offline | told with |\n|---|---|---|---|---|---|---|"
     )?;
     for rule in rules {
         let provider = match rule.docs() {
@@ -142,7 +152,8 @@ fn table(rules: &[&Rule], out: &mut dyn Write) -> io::Result<()> {
             rule.checksum().map(Checksum::as_str).into_iter().chain(rule.structure().map(Structure::as_str)).collect();
         let (severity, kind) = (rule.severity().as_str(), rule.kind().as_str());
         let (id, what, checks) = (rule.id(), rule.description(), checks.join(", "));
-        writeln!(out, "| {provider} | `{id}` | {what} | {severity} | {kind} | {checks} |")?;
+        let parts = rule.parts().iter().map(RulePart::role).collect::<Vec<_>>().join(", ");
+        writeln!(out, "| {provider} | `{id}` | {what} | {severity} | {kind} | {checks} | {parts} |")?;
     }
     Ok(())
 }
@@ -216,7 +227,8 @@ fn test(file: &Path, texts: &[PathBuf], out: &mut dyn Write) -> Result<Exit> {
     let mut found = 0;
     for path in texts {
         let text = read(path)?;
-        for finding in scanner.scan(&text).iter().filter(|finding| finding.confidence >= DOUBTFUL) {
+        let all = scanner.scan(&text);
+        for finding in all.iter().filter(|finding| finding.confidence >= DOUBTFUL).flat_map(Finding::secrets) {
             found += 1;
             let (at, rule) = (finding.start, &scanner.rules()[finding.rule]);
             let name = path.display();

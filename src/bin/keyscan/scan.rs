@@ -221,9 +221,9 @@ fn write_baseline(path: &Path, gate: Gate, outcome: &Outcome, scanner: &Scanner,
         baseline.set_key(key.map_or_else(Key::random, Ok)?);
     }
     let mut added = 0;
-    for located in &outcome.findings {
+    for located in outcome.findings.iter().flat_map(Located::apart) {
         let rule = scanner.rules()[located.finding.rule].id();
-        added += usize::from(baseline.accept(located, rule, today())?);
+        added += usize::from(baseline.accept(&located, rule, today())?);
     }
     baseline.write()?;
     if !args.quiet {

@@ -66,6 +66,12 @@ pub(super) fn is_assigned(text: &[u8], start: usize) -> bool {
     (quoted || operator || passed || is_joined(before)) && !names_public(before)
 }
 
+/// Whether the value at `text[start]` is assigned and the like, or stands free, and is not named as something public.
+pub(super) fn may_follow(text: &[u8], start: usize) -> bool {
+    let before = &text[start.saturating_sub(REACH)..start];
+    is_assigned(text, start) || before.last().is_none_or(u8::is_ascii_whitespace) && !names_public(before)
+}
+
 /// Whether the value goes on a name, or stands on the line below it: `vendor-secret-VALUE`, `vendorKey.VALUE`.
 fn is_joined(before: &[u8]) -> bool {
     let name = match before.split_last() {

@@ -44,6 +44,15 @@ pub(crate) struct Judgement {
 
 /// Judges one match.
 pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
+    judge_with(candidate, false)
+}
+
+/// Judges a match of a contextual rule for which another part of its credential stands in for its keywords.
+pub(crate) fn judge_beside(candidate: &Candidate<'_>) -> Judgement {
+    judge_with(candidate, true)
+}
+
+fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
     let rule = candidate.rule;
     let secret = &candidate.text[candidate.secret.clone()];
     let mut verdicts = Vec::new();
@@ -71,7 +80,8 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
     }
     let structured = rule.structure.is_some();
     // Some values are text in base64, and it is the text that was chosen.
-    let chosen = rule.structure == Some(Structure::BasicAuth) || !structured && rule.kind != Kind::Distinctive;
+    let chosen = rule.structure == Some(Structure::BasicAuth)
+        || !structured && !matches!(rule.kind, Kind::Distinctive | Kind::Identifier);
     let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
     if placeholder::is_placeholder_of(rule, secret)
         || !structured && is_made_up(rule.kind, secret)
@@ -89,10 +99,11 @@ pub(crate) fn judge(candidate: &Candidate<'_>) -> Judgement {
         let start = candidate.secret.start;
         // A UUID is an id where its name says so, unless the credential itself is called that.
         let identifies = randomness::is_uuid(secret) && !rule.keywords.iter().any(|word| word.ends_with("id"));
-        if !context::is_assigned(candidate.text, start) || identifies && context::names_id(candidate.text, start) {
+        let stands = if is_beside { context::may_follow } else { context::is_assigned };
+        if !stands(candidate.text, start) || identifies && context::names_id(candidate.text, start) {
             return refuted(verdicts, Verdict::NotAssigned);
         }
-        verdicts.push(Verdict::Context);
+        verdicts.push(if is_beside { Verdict::Beside } else { Verdict::Context });
     }
     if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
         let prose =
@@ -145,7 +156,7 @@ fn is_drawn(candidate: &Candidate<'_>) -> bool {
 /// Whether a value of no known structure is a word or a name that stands for a secret.
 fn is_made_up(kind: Kind, secret: &[u8]) -> bool {
     match kind {
-        Kind::Distinctive => naming::is_camel_case(secret),
+        Kind::Distinctive | Kind::Identifier => naming::is_camel_case(secret),
         Kind::Structural => {
             placeholder::is_conventional_text(secret) || naming::ends_sentence(secret) || naming::names_secret(secret)
         }

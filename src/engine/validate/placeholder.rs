@@ -70,7 +70,7 @@ pub(super) fn is_placeholder(secret: &[u8]) -> bool {
 
 /// Whether a match of `rule` looks like a placeholder.
 pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
-    let formed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual);
+    let formed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual | Kind::Identifier);
     looks_made_up(secret, &rule.placeholders, if formed { MIN_SHARE_OF_FORM } else { MIN_SHARE })
 }
 

@@ -11,7 +11,6 @@ mod json;
 mod known;
 mod source;
 mod style;
-mod variant;
 mod write;
 
 use std::cmp::Reverse;

@@ -4,6 +4,8 @@
 //! that what else the machine does matters little. What comes out is looked at before anything is timed. Of what is
 //! slow a part of the log is taken.
 
+#![expect(clippy::print_stdout, reason = "the numbers are the result")]
+
 #[path = "logs.rs"]
 mod logs;
 
@@ -45,11 +47,14 @@ fn known(count: usize) -> KnownSecrets {
     secrets
 }
 
+/// Passes a text through, and answers how much came out.
+type Pass<'a> = dyn Fn(&[u8]) -> usize + 'a;
+
 /// What is measured: a name, the part of the text that it takes, and a run over that, which gives how much came out.
 struct Filter<'a> {
     name: String,
     part: &'a [u8],
-    run: Box<dyn Fn(&[u8]) -> usize + 'a>,
+    run: Box<Pass<'a>>,
     best: Duration,
 }
 
@@ -262,7 +267,8 @@ fn readiness(rounds: usize) {
             (all, started.elapsed() - all)
         });
         let (all, one): (Vec<Duration>, Vec<Duration>) = times.unzip();
-        println!("{count} known values ready in {:?}; one more in {:?}", all.iter().min(), one.iter().min());
+        let least = |times: Vec<Duration>| times.into_iter().min().unwrap_or_default();
+        println!("{count} known values ready in {:?}; one more in {:?}", least(all), least(one));
     }
     for count in [10, 200] {
         let values = logs::values(count);

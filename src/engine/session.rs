@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::pass::{Pass, Window};
-use super::resolve::Match;
+use super::resolve::{Hindered, Match};
 use super::{Engine, Scanner, Scratch};
 use crate::decode::wide::WideText;
 use crate::finding::{Encoding, Finding};
@@ -45,6 +45,8 @@ pub(super) struct State {
     derived_base: u64,
     /// Findings whose surroundings are not all there yet.
     waiting: VecDeque<Pending>,
+    /// Whether findings get lines and columns; all have the first ones otherwise.
+    is_placed: bool,
     lines: Lines,
     wide_lines: Option<WideLines>,
 }
@@ -84,6 +86,7 @@ impl State {
         self.derived.clear();
         self.derived_base = 0;
         self.waiting.clear();
+        self.is_placed = true;
         self.lines = Lines::default();
         self.wide_lines = None;
     }
@@ -114,7 +117,7 @@ impl State {
         caches: &mut [Option<super::matcher::MatcherCache>],
         window: Window<'_>,
     ) {
-        if self.wide_lines.is_none() && window.base == 0 {
+        if self.is_placed && self.wide_lines.is_none() && window.base == 0 {
             self.wide_lines = WideLines::of(window.bytes);
         }
         while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
@@ -203,6 +206,7 @@ impl State {
             let Some(Pending { found, span, matched, decoded }) = self.waiting.pop_front() else { return };
             let (from, to) = ((span.start - window.base) as usize, (span.end - window.base) as usize);
             let (start, stop) = match (&decoded, &mut self.wide_lines) {
+                _ if !self.is_placed => (Position::START, Position::START),
                 (Some(_), Some(lines)) => (lines.position(window, span.start), lines.position(window, span.end)),
                 _ => (self.lines.position(window, span.start), self.lines.position(window, span.end)),
             };
@@ -245,6 +249,16 @@ impl State {
         let wide = self.wide_text.horizon(derived, window.bytes, window.base);
         let waiting = self.waiting.iter().map(|pending| pending.span.start);
         waiting.fold(self.plain.horizon(engine).min(wide), u64::min).min(window.base + window.bytes.len() as u64)
+    }
+
+    /// The bytes before `offset` are about to go.
+    fn leave(&mut self, window: Window<'_>, offset: u64) {
+        if self.is_placed {
+            self.lines.leave(window, offset);
+        }
+        if let Some(lines) = &mut self.wide_lines {
+            lines.leave(window, offset);
+        }
     }
 
     /// Nothing before this offset will be looked at again.
@@ -322,9 +336,17 @@ impl Scratch {
         self.base = 0;
     }
 
-    /// Also gathers what [`Scratch::take_lost`] gives. To be called after [`Scratch::start`].
-    pub(crate) fn gather_lost(&mut self) {
+    /// Starts a unit for someone who hides what is found: also gathers what [`Scratch::take_lost`] and
+    /// [`Scratch::take_hindered`] give, and counts no lines.
+    pub(crate) fn start_hiding(&mut self, scanner: &Scanner) {
+        self.start(scanner);
         self.state.plain.resolver.lost = Some(Vec::new());
+        self.state.is_placed = false;
+    }
+
+    /// What would be found if another byte stood behind it.
+    pub(crate) fn take_hindered(&mut self) -> impl Iterator<Item = Hindered> + '_ {
+        self.state.plain.resolver.hindered.drain(..)
     }
 
     /// The secrets of believed matches that overlapped a finding and are none for that reason.
@@ -376,10 +398,7 @@ impl Scratch {
         let dead = (needed.saturating_sub(self.base) as usize).min(self.buffer.len());
         if dead >= COMPACT_LEN {
             let window = Window { bytes: &self.buffer, base: self.base, last: false };
-            self.state.lines.leave(window, needed);
-            if let Some(lines) = &mut self.state.wide_lines {
-                lines.leave(window, needed);
-            }
+            self.state.leave(window, needed);
             self.buffer.drain(..dead);
             self.base += dead as u64;
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::forms::MIN_FREE_LEN;
+use super::views::Views;
 use super::{KnownSecrets, Needles};
 use crate::secret::Secret;
 
@@ -28,11 +29,19 @@ pub(crate) struct Matcher {
     seen_to: u64,
     /// Where needles may have begun, ascending.
     pending: Vec<u64>,
+    views: Views,
 }
 
 impl Matcher {
     pub(crate) fn new(secrets: KnownSecrets) -> Matcher {
-        Matcher { secrets, needles: Arc::default(), version: 0, seen_to: 0, pending: Vec::new() }
+        Matcher {
+            secrets,
+            needles: Arc::default(),
+            version: 0,
+            seen_to: 0,
+            pending: Vec::new(),
+            views: Views::default(),
+        }
     }
 
     /// Whether the set has changed since it was looked at.
@@ -46,6 +55,7 @@ impl Matcher {
         self.needles = self.secrets.needles();
         self.seen_to = from;
         self.pending.clear();
+        self.views.renew(from);
     }
 
     pub(crate) fn needles(&self) -> &Arc<Needles> {
@@ -54,22 +64,28 @@ impl Matcher {
 
     /// No needle that is not known yet starts before this offset.
     pub(crate) fn pending_from(&self) -> u64 {
-        self.pending.first().copied().unwrap_or(self.seen_to)
+        let plain = self.pending.first().copied().unwrap_or(self.seen_to);
+        self.views.pending_from().map_or(plain, |escaped| escaped.min(plain))
     }
 
     /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows.
     pub(crate) fn feed(&mut self, text: &[u8], base: u64, last: bool, mut sink: impl FnMut(Hit)) {
         let end = base + text.len() as u64;
-        let Matcher { needles, pending, seen_to, .. } = self;
+        let Matcher { needles, pending, seen_to, views, .. } = self;
         if needles.is_empty() {
             *seen_to = end;
             return;
         }
+        let mut found = |needle: usize, start: u64, end: u64| {
+            let (name, value) = needles.value(needle);
+            sink(Hit { start, end, name: Arc::clone(name), value: Arc::clone(value) });
+        };
+        views.feed(needles, text, base, last, &mut found);
         let mut look = |at: usize| {
             let mut here = needles.at_start(&text[at..]);
             if let Some((needle, len)) = here.find(|&(_, len)| stands_free(text, at, len, last)) {
-                let (start, (name, value)) = (base + at as u64, needles.value(needle));
-                sink(Hit { start, end: start + len as u64, name: Arc::clone(name), value: Arc::clone(value) });
+                let start = base + at as u64;
+                found(needle, start, start + len as u64);
             }
         };
         pending.iter().for_each(|at| look((at - base) as usize));

@@ -9,6 +9,7 @@ mod grams;
 mod matcher;
 mod needles;
 mod variant;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,6 +6,8 @@
 //! depend on how the text was cut, and at each moment everything is out that no secret can still become part of. What
 //! stands around markers is looked at once more, for no secret shall come of what they bring together.
 
+#[cfg(any(feature = "futures", feature = "log", feature = "tokio", feature = "tracing"))]
+mod adapt;
 mod ansi;
 mod block;
 mod echo;
@@ -25,6 +27,8 @@ use crate::engine::{DOUBTFUL, Scanner};
 use crate::fingerprint::Key;
 use crate::rule::{Rule, RuleSet};
 
+#[cfg(any(feature = "futures", feature = "log", feature = "tokio", feature = "tracing"))]
+pub use self::adapt::*;
 pub use self::known::{Admission, KnownSecrets, Refused};
 pub use self::redactor::Redactor;
 pub use self::source::{SecretSource, Sourced};

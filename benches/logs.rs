@@ -76,3 +76,10 @@ pub(crate) fn mixed(seed: u64, lines: usize, secret: &str) -> Vec<u8> {
     }
     text.into_bytes()
 }
+
+/// So many values that could be secrets, of 33 bytes.
+#[allow(dead_code, reason = "not every benchmark has known secrets")]
+pub(crate) fn values(count: usize) -> Vec<String> {
+    let mut random = Random(7);
+    (0..count).map(|_| format!("{:016x}-{:016x}", random.next(), random.next())).collect()
+}

@@ -16,9 +16,7 @@ const LINES: usize = 100_000;
 const PIECE: usize = 64 * 1024;
 
 fn known(count: usize) -> KnownSecrets {
-    let mut random = logs::Random(7);
-    let values: Vec<String> =
-        (0..count).map(|_| format!("{:016x}-{:016x}", random.below(u64::MAX), random.below(u64::MAX))).collect();
+    let values = logs::values(count);
     let secrets = KnownSecrets::new();
     let refused = secrets.add_all(values.iter().map(|value| ("KNOWN", value.as_bytes())), Admission::default());
     assert!(refused.is_empty());

@@ -161,7 +161,7 @@ impl WideText {
 
     /// The span of a secret in UTF-16 without a first character that [`WideText::horizon`] has given up.
     pub(crate) fn clipped(span: Span, byte_at: impl Fn(u64) -> Option<u8>) -> Span {
-        let narrow = |at: u64| at.checked_sub(1).and_then(&byte_at).is_some_and(is_text);
+        let narrow = |at: u64| is_narrow(|back| at.checked_sub(back).and_then(&byte_at));
         let character = match byte_at(span.start) {
             Some(0) => return span,
             _ if byte_at(span.start + 1) == Some(0) => span.start,
@@ -233,16 +233,27 @@ impl WideText {
 
 /// How much of `text`, which ends in no run so far, cannot be the start of one.
 fn first_of_run(text: &[u8]) -> usize {
-    let is_narrow = |byte: Option<&u8>| byte.is_some_and(|byte| is_text(*byte));
+    let is_narrow = |before: &[u8]| {
+        is_narrow(|back| before.len().checked_sub(back as usize).and_then(|at| before.get(at)).copied())
+    };
     match *text {
         [.., 0, last] if is_text(last) => text.len() - 2,
-        [ref before @ .., last] if is_text(last) => text.len() - usize::from(!is_narrow(before.last())),
+        [ref before @ .., last] if is_text(last) => text.len() - usize::from(!is_narrow(before)),
         // Either NUL may be the one of the character.
         [.., 0, character, 0] if is_text(character) => text.len() - 3,
-        [ref before @ .., character, 0] if is_text(character) && !is_narrow(before.last()) => text.len() - 2,
+        [ref before @ .., character, 0] if is_text(character) && !is_narrow(before) => text.len() - 2,
         [.., 0] => text.len() - 1,
         _ => text.len(),
     }
+}
+
+/// Whether narrow text ends here: ASCII, or a character of UTF-8. `byte` gives the last byte, the one before it and so on.
+fn is_narrow(byte: impl Fn(u64) -> Option<u8>) -> bool {
+    let goes_on = |back: u64| byte(back).is_some_and(|byte| (0x80..0xC0).contains(&byte));
+    let leads = |back: u64, from: u8, to: u8| byte(back).is_some_and(|byte| (from..=to).contains(&byte));
+    byte(1).is_some_and(is_text)
+        || (goes_on(1)
+            && (leads(2, 0xC2, 0xDF) || (goes_on(2) && (leads(3, 0xE0, 0xEF) || (goes_on(3) && leads(4, 0xF0, 0xF4))))))
 }
 
 /// What counts as text: printable ASCII, tab, line feed, carriage return.

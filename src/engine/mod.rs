@@ -40,6 +40,7 @@ use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
 pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
+pub(crate) use self::resolve::Hindered;
 pub use self::session::{Coverage, Session, Surroundings};
 pub(crate) use self::validate::Judgement;
 

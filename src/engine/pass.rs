@@ -12,7 +12,7 @@ use super::foreign::ForeignPass;
 use super::keyword::{Nearby, SeenRun};
 use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
-use super::resolve::{DOUBTFUL, Match, Resolver};
+use super::resolve::{DOUBTFUL, Hindered, Match, Resolver};
 use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, FAR, Target, assign, escaped};
@@ -563,6 +563,7 @@ impl Pass {
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
             self.note(index, start, || Tried::After);
+            self.hinder(engine, window, index, at..end, secret.unwrap_or(at..end));
             return true;
         }
         if !rule.keywords.is_empty() && !keyword_before(rule, window.bytes, at) {
@@ -571,6 +572,28 @@ impl Pass {
         }
         self.judge(engine, window, index, at..end, secret.unwrap_or(at..end));
         true
+    }
+
+    /// Keeps what would be found if another byte stood behind it, for those who change that byte.
+    fn hinder(
+        &mut self,
+        engine: &Engine,
+        window: Window<'_>,
+        index: usize,
+        matched: std::ops::Range<usize>,
+        secret: std::ops::Range<usize>,
+    ) {
+        let (rule, start) = (&engine.rules[index], matched.start);
+        if self.resolver.lost.is_none()
+            || (!rule.keywords.is_empty() && !keyword_before(rule, window.bytes, start))
+            || validate::judge(&Candidate { rule, text: window.bytes, start, secret: secret.clone() }).confidence
+                < DOUBTFUL
+        {
+            return;
+        }
+        let offset = |at: usize| window.base + at as u64;
+        let secret = Span { start: offset(secret.start), end: offset(secret.end) };
+        self.resolver.hindered.push(Hindered { rule: index, secret, by: offset(matched.end) });
     }
 
     fn judge(

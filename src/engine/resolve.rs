@@ -99,6 +99,17 @@ pub(super) struct Resolver {
     ready: Vec<Match>,
     /// When wanted: secrets of believed matches that lost to others of that kind.
     pub(super) lost: Option<Vec<Span>>,
+    /// When these are wanted: what only the byte behind it keeps from being found.
+    pub(super) hindered: Vec<Hindered>,
+}
+
+/// A believed match, but for the byte behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hindered {
+    pub(crate) rule: usize,
+    pub(crate) secret: Span,
+    /// The offset of that byte.
+    pub(crate) by: u64,
 }
 
 /// A secret that was kept.
@@ -118,6 +129,7 @@ impl Resolver {
         self.kept.clear();
         self.ready.clear();
         self.lost = None;
+        self.hindered.clear();
     }
 
     /// Everything before this offset is decided, given that all matches that start before `known` were pushed.

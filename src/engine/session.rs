@@ -9,7 +9,7 @@ use super::beside::{Beside, Place, Seen, Swept};
 use super::matcher::MatcherCache;
 use super::parts::{Item, Joined, JoinedPart, Joiner};
 use super::pass::{Pass, Window};
-use super::resolve::{DOUBTFUL, Match};
+use super::resolve::{DOUBTFUL, Hindered, Match};
 use super::{Engine, Scanner, Scratch};
 use crate::decode::wide::WideText;
 use crate::finding::{Encoding, Finding, Part};
@@ -74,8 +74,9 @@ pub(super) struct State {
     pub(super) wide: Pass,
     plain_flow: Flow,
     wide_flow: Flow,
-    /// Whether parts are given as findings of their own, as soon as they are found.
-    apart: bool,
+    /// Whether parts are given as findings of their own, as soon as they are found, and all findings without lines and
+    /// columns: for those who only hide them.
+    hides: bool,
     wide_text: WideText,
     /// Derived bytes that may still matter, and the offset of the first in the derived text.
     derived: Vec<u8>,
@@ -100,9 +101,13 @@ struct Pending {
 }
 
 impl Pending {
-    fn plain(found: Match, window: Window<'_>, lines: &mut Lines) -> Pending {
+    /// All have the first line and column where nobody counts lines.
+    fn plain(found: Match, window: Window<'_>, lines: Option<&mut Lines>) -> Pending {
         let (span, matched) = (found.secret, found.matched);
-        let (start, end) = (lines.position(window, span.start), lines.position(window, span.end));
+        let (start, end) = match lines {
+            Some(lines) => (lines.position(window, span.start), lines.position(window, span.end)),
+            None => (Position::START, Position::START),
+        };
         Pending { found, span, matched, start, end, decoded: None, parts: Vec::new() }
     }
 
@@ -245,7 +250,7 @@ impl State {
         self.wide.clear(engine);
         self.plain_flow.clear();
         self.wide_flow.clear();
-        self.apart = false;
+        self.hides = false;
         self.wide_text.clear();
         self.derived.clear();
         self.derived_base = 0;
@@ -267,11 +272,11 @@ impl State {
         sink: &mut dyn FnMut(Finding, Surroundings<'_>),
     ) {
         let engine = &*scanner.engine;
-        let State { plain, plain_flow, waiting, lines, .. } = self;
+        let State { plain, plain_flow, waiting, lines, hides, .. } = self;
         plain.advance(engine, caches, window, |found| {
             if engine.rules[found.rule].is_foreign() {
                 // Of these some overlap others, and they come in no order.
-                waiting.push_back(Pending::plain(found, window, lines));
+                waiting.push_back(Pending::plain(found, window, (!*hides).then_some(&mut *lines)));
             } else {
                 plain_flow.push(found);
             }
@@ -283,17 +288,17 @@ impl State {
 
     /// Makes findings of the matches of the unit as it stands.
     fn flow_plain(&mut self, engine: &Engine, caches: &mut [Option<MatcherCache>], window: Window<'_>) {
-        let State { plain, plain_flow, waiting, lines, apart, .. } = self;
+        let State { plain, plain_flow, waiting, lines, hides, .. } = self;
         let known = if window.last { u64::MAX } else { plain.horizon(engine) };
-        let pending = &mut |found| Pending::plain(found, window, lines);
-        plain_flow.advance(Place { engine, caches, window }, known, *apart, pending, &mut |pending| {
+        let pending = &mut |found| Pending::plain(found, window, (!*hides).then_some(&mut *lines));
+        plain_flow.advance(Place { engine, caches, window }, known, *hides, pending, &mut |pending| {
             waiting.push_back(pending);
         });
     }
 
     /// Goes on with the text that the unit holds in another encoding.
     fn advance_derived(&mut self, scanner: &Scanner, caches: &mut [Option<MatcherCache>], window: Window<'_>) {
-        if self.wide_lines.is_none() && window.base == 0 {
+        if !self.hides && self.wide_lines.is_none() && window.base == 0 {
             self.wide_lines = WideLines::of(window.bytes);
         }
         while self.wide_text.feed(window.bytes, window.base, window.last, &mut self.derived) {
@@ -357,6 +362,7 @@ impl State {
     fn advance_wide(&mut self, scanner: &Scanner, caches: &mut [Option<MatcherCache>], window: Window<'_>, step: Step) {
         let engine = &*scanner.engine;
         let derived = Window { bytes: &self.derived, base: self.derived_base, last: step == Step::Last };
+        let hides = self.hides;
         let State { wide, wide_flow, waiting, wide_text, lines, wide_lines, .. } = self;
         let unit_end = window.end();
         let mut pending = |found: Match| {
@@ -368,6 +374,7 @@ impl State {
             let (span, encoding) = to_unit(found.secret);
             let matched = to_unit(found.matched).0;
             let mut position = |offset| match wide_lines {
+                _ if hides => Position::START,
                 Some(lines) => lines.position(window, offset),
                 None => lines.position(window, offset),
             };
@@ -387,7 +394,7 @@ impl State {
         }
         let known = if derived.last { u64::MAX } else { wide.horizon(engine) };
         let place = Place { engine, caches, window: derived };
-        wide_flow.advance(place, known, self.apart, &mut pending, &mut |pending| waiting.push_back(pending));
+        wide_flow.advance(place, known, hides, &mut pending, &mut |pending| waiting.push_back(pending));
         let keep_from = wide.final_to(engine).min(wide_flow.beside.final_to()).saturating_sub(LOOK_BEHIND);
         let dead = (keep_from.saturating_sub(self.derived_base) as usize).min(self.derived.len());
         if dead >= COMPACT_LEN {
@@ -431,6 +438,16 @@ impl State {
         let plain = self.plain.horizon(engine).min(self.plain_flow.beside.final_to());
         let not_given = self.not_given().flat_map(Pending::all).map(|pending| pending.span.start);
         not_given.fold(plain.min(wide), u64::min).min(window.end())
+    }
+
+    /// The bytes before `offset` are about to go.
+    fn leave(&mut self, window: Window<'_>, offset: u64) {
+        if !self.hides {
+            self.lines.leave(window, offset);
+        }
+        if let Some(lines) = &mut self.wide_lines {
+            lines.leave(window, offset);
+        }
     }
 
     /// Nothing before this offset will be looked at again.
@@ -508,11 +525,18 @@ impl Scratch {
         self.base = 0;
     }
 
-    /// Gives each part of a credential as a finding of its own, as soon as it is found, and also gathers what
-    /// [`Scratch::take_lost`] gives. To be called after [`Scratch::start`].
-    pub(crate) fn gather_lost(&mut self) {
-        self.state.apart = true;
+    /// Starts a unit for someone who hides what is found: gives each part of a credential as a finding of its own, as soon
+    /// as it is found, and without lines and columns, and gathers what [`Scratch::take_lost`] and
+    /// [`Scratch::take_hindered`] give.
+    pub(crate) fn start_hiding(&mut self, scanner: &Scanner) {
+        self.start(scanner);
+        self.state.hides = true;
         self.state.plain.resolver.lost = Some(Vec::new());
+    }
+
+    /// What would be found if another byte stood behind it.
+    pub(crate) fn take_hindered(&mut self) -> impl Iterator<Item = Hindered> + '_ {
+        self.state.plain.resolver.hindered.drain(..)
     }
 
     /// The secrets of believed matches that overlapped a finding and are none for that reason.
@@ -564,10 +588,7 @@ impl Scratch {
         let dead = (needed.saturating_sub(self.base) as usize).min(self.buffer.len());
         if dead >= COMPACT_LEN {
             let window = Window { bytes: &self.buffer, base: self.base, last: false };
-            self.state.lines.leave(window, needed);
-            if let Some(lines) = &mut self.state.wide_lines {
-                lines.leave(window, needed);
-            }
+            self.state.leave(window, needed);
             self.buffer.drain(..dead);
             self.base += dead as u64;
         }

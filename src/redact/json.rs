@@ -83,6 +83,17 @@ enum State {
     Scalar,
 }
 
+/// Where in a text a redactor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In no document.
+    Text,
+    /// In a string of a document.
+    String,
+    /// In a document, between tokens.
+    Between,
+}
+
 /// Follows a text and knows its tokens.
 #[derive(Debug)]
 pub(super) struct Json {
@@ -104,6 +115,8 @@ pub(super) struct Json {
     escapes: VecDeque<(u64, u8)>,
     /// Everything before this was looked at.
     at: u64,
+    /// In a document of which the start was not seen: more may be open than `open` has.
+    is_resumed: bool,
 }
 
 /// Containers in one another.
@@ -122,40 +135,58 @@ impl Json {
             tokens: VecDeque::new(),
             escapes: VecDeque::new(),
             at: 0,
+            is_resumed: false,
         }
+    }
+
+    /// Goes on in the middle of a text, at this offset; what is open there is not known.
+    pub(super) fn resumed(place: Place, at: u64) -> Json {
+        let state = match place {
+            Place::Text => State::Text,
+            Place::String => State::String,
+            Place::Between => State::Between,
+        };
+        let open = (state == State::String).then_some(Token { start: at, end: u64::MAX, is_string: true });
+        Json { state, at, tokens: open.into_iter().collect(), is_resumed: place != Place::Text, ..Json::new() }
     }
 
     /// Looks at the next bytes. Gives the tokens that are values of secret names, once they are whole.
     pub(super) fn feed(&mut self, bytes: &[u8], mut secret: impl FnMut(Token)) {
+        let base = self.at;
         let mut index = 0;
         while let Some(&byte) = bytes.get(index) {
-            match self.state {
-                State::Text => {
-                    let rest = &bytes[index..];
-                    let skipped = memchr::memchr(b'\n', rest).map_or(rest.len(), |feed| feed + 1);
-                    if skipped > 0 && rest[skipped - 1] == b'\n' {
+            self.at = base + index as u64;
+            let rest = &bytes[index..];
+            match (self.state, byte) {
+                (State::Text, _) => {
+                    let feed = memchr::memchr(b'\n', rest);
+                    index += feed.map_or(rest.len(), |feed| feed + 1);
+                    if feed.is_some() {
                         self.state = State::LineStart;
                     }
-                    (index, self.at) = (index + skipped, self.at + skipped as u64);
                     continue;
                 }
-                State::String => {
-                    let rest = &bytes[index..];
-                    let plain = memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
+                (State::String, _) => {
+                    let plain = plain_len(rest);
                     if self.in_name && self.name.len() < MAX_NAME {
                         self.name.extend_from_slice(&rest[..plain.min(MAX_NAME)]);
                     }
-                    if plain > 0 {
-                        (index, self.at) = (index + plain, self.at + plain as u64);
-                        continue;
+                    index += plain;
+                    if let Some(&byte) = rest.get(plain) {
+                        self.at = base + index as u64;
+                        self.string(byte, &mut secret);
+                        index += 1;
                     }
-                    self.string(byte, &mut secret);
+                    continue;
                 }
+                (State::Between, b' ' | b'\t' | b'\r' | b'\n') => {}
+                (State::Between, b'"') => self.open_string(),
+                (State::Between, b',') => self.next_member(),
                 _ => self.step(byte, &mut secret),
             }
             index += 1;
-            self.at += 1;
         }
+        self.at = base + bytes.len() as u64;
     }
 
     /// Ends the text.
@@ -279,26 +310,23 @@ impl Json {
                 self.step(byte, secret);
             }
             (State::Between, b' ' | b'\t' | b'\r' | b'\n') => {}
-            (State::Between, b',') => {
-                self.is_secret = false;
-                self.expects_name = self.open.last() == Some(&true);
-            }
-            (State::Between, b':') if self.open.last() == Some(&true) => self.expects_name = false,
+            (State::Between, b',') => self.next_member(),
+            (State::Between, b':') if self.in_object() => self.expects_name = false,
             (State::Between, b'{' | b'[') => self.container(byte == b'{'),
             (State::Between, b'}' | b']') => {
                 self.is_secret = false;
-                if self.open.pop() != Some(byte == b'}') {
-                    self.give_up(byte);
-                } else if self.open.is_empty() {
-                    self.state = State::Text;
+                match self.open.pop() {
+                    // The end of a line that comes next is in the document, or the document ends with it.
+                    None if self.is_resumed => {}
+                    Some(is_object) if is_object == (byte == b'}') => {
+                        if self.open.is_empty() && !self.is_resumed {
+                            self.state = State::Text;
+                        }
+                    }
+                    _ => self.give_up(byte),
                 }
             }
-            (State::Between, b'"') => {
-                self.in_name = self.expects_name;
-                self.name.clear();
-                self.tokens.push_back(Token { start: self.at + 1, end: u64::MAX, is_string: true });
-                self.state = State::String;
-            }
+            (State::Between, b'"') => self.open_string(),
             (State::Between, b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
                 self.scalar.clear();
                 self.scalar.push(byte);
@@ -307,6 +335,23 @@ impl Json {
             }
             _ => self.give_up(byte),
         }
+    }
+
+    fn open_string(&mut self) {
+        self.in_name = self.expects_name;
+        self.name.clear();
+        self.tokens.push_back(Token { start: self.at + 1, end: u64::MAX, is_string: true });
+        self.state = State::String;
+    }
+
+    fn next_member(&mut self) {
+        self.is_secret = false;
+        self.expects_name = self.in_object();
+    }
+
+    /// Whether names of members stand here; where that is not known, they may.
+    fn in_object(&self) -> bool {
+        self.open.last().copied().unwrap_or(self.is_resumed)
     }
 
     fn container(&mut self, is_object: bool) {
@@ -326,6 +371,7 @@ impl Json {
             token.is_string = true;
         }
         self.is_secret = false;
+        self.is_resumed = false;
         self.open.clear();
         self.state = if byte == b'\n' { State::LineStart } else { State::Text };
     }
@@ -345,10 +391,43 @@ fn is_scalar(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false" | b"null") || text.iter().all(numeric)
 }
 
-fn is_secret_name(name: &[u8]) -> bool {
-    let plain = name.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase);
-    let plain: Vec<u8> = plain.collect();
-    SECRET_NAMES.iter().any(|secret| secret.as_bytes() == plain)
+pub(super) fn is_secret_name(name: &[u8]) -> bool {
+    /// The letters with which they start, as bits.
+    const FIRST: u32 = {
+        let (mut bits, mut at) = (0, 0);
+        while at < SECRET_NAMES.len() {
+            bits |= 1 << (SECRET_NAMES[at].as_bytes()[0] - b'a');
+            at += 1;
+        }
+        bits
+    };
+    let letters = name.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase);
+    // Most names end here.
+    let first = letters.clone().next().filter(u8::is_ascii_lowercase);
+    first.is_some_and(|first| FIRST >> (first - b'a') & 1 != 0)
+        && SECRET_NAMES.iter().any(|secret| letters.clone().eq(secret.bytes()))
+}
+
+/// How many bytes stand before the first quote, backslash or line feed.
+fn plain_len(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    /// Strings are short; in longer ones a search with more to set up is faster.
+    const SHORT: usize = 4;
+    // The lowest high bit that is set belongs to the first zero byte.
+    let zeros = |eight: u64| eight.wrapping_sub(ONES) & !eight & HIGHS;
+    let (words, _) = text.as_chunks::<8>();
+    for (number, word) in words.iter().take(SHORT).enumerate() {
+        let eight = u64::from_le_bytes(*word);
+        let stops = [b'"', b'\\', b'\n'].map(|stop| zeros(eight ^ (ONES * u64::from(stop))));
+        let first = stops.into_iter().fold(0, |all, stops| all | stops).trailing_zeros();
+        if first < 64 {
+            return number * 8 + first as usize / 8;
+        }
+    }
+    let from = words.len().min(SHORT) * 8;
+    let rest = &text[from..];
+    from + memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -378,6 +457,23 @@ mod tests {
         for step in [1, 7, 1000] {
             assert_eq!(tokens(text, step).1, ["x", "12", "y"]);
         }
+    }
+
+    #[test]
+    fn plain_text_ends_at_the_first_byte_that_means_something() {
+        assert!(SECRET_NAMES.iter().all(|name| is_secret_name(name.as_bytes())));
+        assert!(
+            is_secret_name(b"X-Api_Key") && !is_secret_name(b"span") && !is_secret_name(b"") && !is_secret_name(b"-")
+        );
+        for stop in *b"\"\\\n" {
+            for len in 0..80 {
+                let mut text = vec![b'a'; len];
+                text.extend([stop, b'"', 0x80, b'\\', b'b', b'\n', b'c', b'd', b'e', b'f']);
+                assert_eq!(plain_len(&text), len);
+                assert_eq!(plain_len(&text[..len]), len);
+            }
+        }
+        assert_eq!(plain_len(&[0x80, 0xFF, 0x21, 0xA2, 0x5D, 0xDC, 0x8A, 0x0B, b'"']), 8);
     }
 
     #[test]

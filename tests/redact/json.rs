@@ -46,6 +46,19 @@ fn what_reaches_over_the_end_of_a_string_leaves_a_document() {
     assert_redacts(&redaction, text.as_bytes(), expected.as_bytes());
 }
 
+#[test]
+fn pairs_of_secret_names_are_hidden_whatever_they_are() {
+    let redaction = with_rules(RuleSet::new(), &["quartz-0123"]).with_format(TextFormat::Logfmt);
+    for (text, expected) in [
+        ("level=info password=x user=y\n", "level=info password=■ user=y\n"),
+        ("api_key=\"a b\" n=1 cookie=z", "api_key=\"■\" n=1 cookie=■"),
+        ("msg=\"password=x\" id=quartz-0123", "msg=\"password=x\" id=■"),
+        ("secret= passwd=\"\" token", "secret= passwd=\"\" token"),
+    ] {
+        assert_redacts(&redaction, text.as_bytes(), expected.as_bytes());
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let text = prop::sample::select(vec![
         "plain",

@@ -62,6 +62,32 @@ fn encoded_forms_are_hidden() {
 }
 
 #[test]
+fn escapes_of_several_manners_may_be_mixed() {
+    let redaction = known_only(&["pa\"ss\\word/x&y", "quartz-0123456789"]);
+    for (text, expected) in [
+        (r#"k="pa\"ss%5Cword/x&y";"#, r#"k="■";"#),
+        (r"k=pa%22ss\\word\/x&amp;y;", "k=■;"),
+        (r#"{"k":"{\"k\":\"pa\\\"ss\\\\word\\/x\u0026y\"}"}"#, r#"{"k":"{\"k\":\"■\"}"}"#),
+        // An escape may start with what is out already.
+        (r"\u0070a&quot;ss%5cword&#47;x%26y!", r"\■!"),
+        ("%71uartz%2D01234%356789.", "%■."),
+        (r"quart\x7a-0123456\u0037%38%39.", "■."),
+        ("100% of quart%7a and \\", "100% of quart%7a and \\"),
+    ] {
+        assert_redacts(&redaction, text.as_bytes(), expected.as_bytes());
+    }
+    // However long the run is in which it stands.
+    for len in [100, 1500, 3071, 10_000] {
+        let text = format!("{}%71uartz%2D01234%356789{}", "a\\\"".repeat(len / 3), "%2f".repeat(len / 3));
+        let expected = format!("{}%■{}", "a\\\"".repeat(len / 3), "%2f".repeat(len / 3));
+        assert_eq!(redaction.redact(text.as_bytes()), expected.as_bytes());
+        for step in [7, 200, 4000] {
+            assert_eq!(pushed(&redaction, text.as_bytes().chunks(step)), expected.as_bytes());
+        }
+    }
+}
+
+#[test]
 fn utf_16_is_hidden() {
     for big in [false, true] {
         let redaction = known_only(&["quartz-0123"]);

@@ -5,6 +5,7 @@
 mod common;
 
 mod chunks;
+mod closure;
 mod json;
 mod known;
 mod peers;

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use keyscan::redact::{KnownSecrets, RedactReader, RedactWriter, Redaction, Style};
+use keyscan::redact::{KnownSecrets, RedactReader, RedactWriter, Redaction, Style, TextFormat};
 use keyscan::{Rule, RuleSet};
 
 use super::common::Random;
@@ -272,4 +272,107 @@ fn allow_comments_are_for_scans_and_hide_nothing_here() {
     let token = sample("github-pat");
     let text = format!("a {token} // keyscan:allow\n");
     assert_redacts(&redaction(&[]), text.as_bytes(), format!("a {MARK} // keyscan:allow\n").as_bytes());
+}
+
+#[test]
+fn buildkite_did_not_look_again_at_what_it_held() {
+    let secrets = KnownSecrets::new();
+    secrets.add("FIRST", b"quartz-0123").unwrap();
+    let redaction = Redaction::new(RuleSet::new()).with_known(secrets.clone());
+    let (mut redactor, mut out) = (redaction.redactor(), Vec::new());
+    // It holds the start of one secret, in which the start of another one stands that comes only now.
+    redactor.push(b"a quartz-01", &mut out);
+    assert_eq!(out, b"a ");
+    secrets.add("SECOND", b"tz-01-basalt").unwrap();
+    redactor.push(b"-basalt b", &mut out);
+    redactor.finish(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), "a quar[REDACTED:SECOND] b");
+}
+
+#[test]
+fn varlock_forgot_what_had_begun_when_nothing_came_for_a_while() {
+    let redaction = known_only(&["quartz-0123456789"]);
+    let (mut redactor, mut out) = (redaction.redactor(), Vec::new());
+    redactor.push(b"x quartz-0123", &mut out);
+    for _ in 0..1000 {
+        redactor.push(b"", &mut out);
+    }
+    assert_eq!(out, b"x ");
+    redactor.push(b"456789 y", &mut out);
+    redactor.finish(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), format!("x {MARK} y"));
+}
+
+/// Every kind of value in a document, at every depth.
+#[test]
+fn otel_hid_strings_but_no_numbers_arrays_or_names() {
+    let redaction = known_only(&["quartz-0123", "1234567890123"]).with_format(TextFormat::Json);
+    let text = r#"{"events":[{"attributes":{"k":"quartz-0123","n":1234567890123,"quartz-0123":[["quartz-0123",[1234567890123]],{"b":true,"z":null}]}}],"body":"quartz-0123"}"#;
+    let expected =
+        text.replace("1234567890123", "\"1234567890123\"").replace("1234567890123", MARK).replace("quartz-0123", MARK);
+    assert_redacts(&redaction, text.as_bytes(), expected.as_bytes());
+    assert!(serde_json::from_str::<serde_json::Value>(&expected).is_ok());
+}
+
+/// What the tools of an agent answer: text, structured content, resources, errors.
+#[test]
+fn docker_mcp_gateway_looked_at_text_only() {
+    let token = sample("github-pat");
+    let redaction = redaction(&[]).with_format(TextFormat::Json);
+    for shape in [
+        r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"TOKEN"}]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"deep":[{"value":"TOKEN"}]}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"file:///a","text":"a\nTOKEN\nb"}]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"messages":[{"role":"user","content":{"type":"text","text":"{\"t\":\"TOKEN\"}"}}]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"refused TOKEN","data":{"headers":["x: TOKEN"]}}}"#,
+        r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"n","arguments":{"TOKEN":"TOKEN"}}}"#,
+    ] {
+        let text = shape.replace("TOKEN", &token);
+        let expected = shape.replace("TOKEN", MARK);
+        assert_redacts(&redaction, text.as_bytes(), expected.as_bytes());
+        assert!(serde_json::from_str::<serde_json::Value>(&expected).is_ok());
+    }
+}
+
+#[test]
+fn litellm_skipped_shapes_that_it_did_not_know() {
+    let token = sample("github-pat");
+    let text = format!("event: unknown\r\ndata: {{\"x\":\"{token}\"}}\r\n\r\n: {token}\r\ndata: [DONE]\r\n");
+    let redaction = redaction(&[]);
+    assert_redacts(&redaction, text.as_bytes(), text.replace(&token, MARK).as_bytes());
+}
+
+#[test]
+fn litellm_showed_what_it_hid_later() {
+    let redaction = redaction(&["simon-0123 personal"]);
+    let text = "deltas of simon-0123 personal data; simon-0123 per";
+    let want = redaction.redact(text.as_bytes());
+    for step in [1, 3, 6] {
+        let (mut redactor, mut out) = (redaction.redactor(), Vec::new());
+        for delta in text.as_bytes().chunks(step) {
+            redactor.push(delta, &mut out);
+            assert!(want.starts_with(&out));
+        }
+    }
+}
+
+/// A megabyte is no reason to pass a document on as it is.
+#[test]
+fn ggshield_skipped_what_was_large() {
+    let redaction = known_only(&["quartz-0123"]).with_format(TextFormat::Json);
+    let text = format!("{{\"a\":\"{}\",\"b\":\"quartz-0123\"}}", "x".repeat(3 << 20));
+    let out = redaction.redact(text.as_bytes());
+    assert!(out.ends_with(format!(",\"b\":\"{MARK}\"}}").as_bytes()) && out.len() < text.len());
+}
+
+/// Shells end words with more than spaces.
+#[test]
+fn claude_code_missed_what_a_delimiter_of_the_shell_follows() {
+    let token = sample("github-pat");
+    for delimiter in [";", "|", "&&", ")", ">out", "`", "}", "]", "\\", "\u{2026}"] {
+        let expected = format!("x {MARK}{delimiter} y");
+        assert_redacts(&redaction(&["quartz-0123"]), format!("x {token}{delimiter} y").as_bytes(), expected.as_bytes());
+        let text = format!("x quartz-0123{delimiter} y");
+        assert_redacts(&redaction(&["quartz-0123"]), text.as_bytes(), expected.as_bytes());
+    }
 }

@@ -70,6 +70,9 @@ pub(crate) struct RedactArgs {
     /// Show so many held bytes after so much silence: `2@150ms` [default: off; 2@150ms on a terminal]
     #[arg(long, value_name = "BYTES@TIME", value_parser = parse_reveal)]
     pub(crate) idle_reveal: Option<Reveal>,
+    /// Write whole lines only
+    #[arg(long)]
+    pub(crate) line_buffered: bool,
     /// Do not give the command a terminal
     #[arg(long)]
     pub(crate) no_pty: bool,
@@ -88,6 +91,8 @@ pub(crate) enum RedactFormat {
     Text,
     /// As auto
     Json,
+    /// Lines of `name=value` pairs
+    Logfmt,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -58,7 +58,8 @@ impl Job<'_> {
                 let (sender, stop, stats) = (sender.clone(), &stop, &stats);
                 scope.spawn(move || {
                     let redactor = self.redaction.redactor();
-                    let mut pump = Pump { redactor, name, report: &self.report, stop, reveal };
+                    let line = self.args.line_buffered.then(Vec::new);
+                    let mut pump = Pump { redactor, name, report: &self.report, stop, reveal, line };
                     let to = if name == "stdout" { rustix::stdio::stdout() } else { rustix::stdio::stderr() };
                     let end = pump.run(&stream, to, false);
                     // The command is told that nobody reads.

@@ -117,9 +117,11 @@ fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
         AtEof::Emit => AtEnd::Show,
     };
     let mut redaction = Redaction::new(rules).with_known(known.clone()).with_style(style).at_end(at_end);
-    if args.format != RedactFormat::Text {
-        redaction = redaction.with_format(TextFormat::Json);
-    }
+    redaction = redaction.with_format(match args.format {
+        RedactFormat::Auto | RedactFormat::Json => TextFormat::Json,
+        RedactFormat::Logfmt => TextFormat::Logfmt,
+        RedactFormat::Text => TextFormat::Text,
+    });
     if let Some(confidence) = config.min_confidence {
         redaction = redaction.with_min_confidence(confidence);
     }

@@ -28,7 +28,12 @@ pub(super) struct Pump<'a> {
     /// Set when it is time to stop.
     pub(super) stop: &'a AtomicBool,
     pub(super) reveal: Option<Reveal>,
+    /// The start of a line, where whole lines are written only.
+    pub(super) line: Option<Vec<u8>>,
 }
+
+/// No more of a line is kept until it is whole.
+const MAX_LINE: usize = 64 * 1024;
 
 /// How a stream came to its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,14 +75,14 @@ impl Pump<'_> {
             } else {
                 self.redactor.push(&chunk[..len], &mut out);
             }
-            if self.pass_on(output, &out)? {
+            if self.pass_on(output, &out, false)? {
                 return Ok(End::Unread);
             }
         }
         if !more || end == End::Stopped {
             out.clear();
             self.redactor.finish(&mut out);
-            if self.pass_on(output, &out)? {
+            if self.pass_on(output, &out, true)? {
                 return Ok(End::Unread);
             }
         }
@@ -104,14 +109,25 @@ impl Pump<'_> {
             if let Some(reveal) = reveal.take() {
                 let mut out = Vec::new();
                 self.redactor.reveal(reveal.bytes, &mut out);
-                self.pass_on(output, &out)?;
+                self.pass_on(output, &out, false)?;
             }
         }
     }
 
-    /// Writes all of it; answers true when nobody reads any more.
-    fn pass_on(&mut self, output: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<bool> {
+    /// Writes all of it, or all whole lines; answers true when nobody reads any more.
+    fn pass_on(&mut self, output: BorrowedFd<'_>, bytes: &[u8], last: bool) -> Result<bool> {
         self.report.take(self.name, &mut self.redactor)?;
+        let Some(mut line) = self.line.take() else { return self.write(output, bytes) };
+        line.extend_from_slice(bytes);
+        let whole = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+        let whole = if last || line.len() - whole > MAX_LINE { line.len() } else { whole };
+        let unread = self.write(output, &line[..whole]);
+        line.drain(..whole);
+        self.line = Some(line);
+        unread
+    }
+
+    fn write(&self, output: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<bool> {
         while !bytes.is_empty() {
             match rustix::io::write(output, bytes) {
                 Ok(len) => bytes = &bytes[len..],

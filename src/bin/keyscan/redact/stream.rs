@@ -22,7 +22,8 @@ impl Job<'_> {
             let name = path.to_string_lossy();
             let redactor = self.redaction.redactor();
             let (report, reveal) = (&self.report, self.args.idle_reveal);
-            let mut pump = Pump { redactor, name: &name, report, stop: &asked.stop, reveal };
+            let line = self.args.line_buffered.then(Vec::new);
+            let mut pump = Pump { redactor, name: &name, report, stop: &asked.stop, reveal, line };
             let output = rustix::stdio::stdout();
             let end = if path == Path::new("-") {
                 pump.run(rustix::stdio::stdin(), output, false)?

@@ -1,0 +1,204 @@
+//! A second look at what is around markers.
+//!
+//! A marker brings together what was apart: the halves of a token on its both sides, a keyword and a value that stood
+//! too far behind it. So the output is redacted again, from each marker on until nothing there can have to do with it;
+//! and what that writes, again. Elsewhere the output is the text, in which everything was found.
+
+use super::Redaction;
+use super::json::Place;
+use super::redactor::{Mark, Redactor};
+use super::stats::{Record, RedactStats};
+
+/// How far from a marker is looked.
+const REACH: usize = 4096;
+/// How often is looked.
+const MAX_DEPTH: usize = 4;
+/// Looks at what a redactor writes.
+pub(super) struct Echo {
+    /// How many are before this one.
+    depth: usize,
+    /// Made for the first marker.
+    inner: Option<Box<Redactor>>,
+    /// So many bytes are still to be looked at, as long as something is.
+    left: Option<usize>,
+    /// The end of the output.
+    recent: Vec<u8>,
+    /// Bytes of output.
+    shown: u64,
+    /// Whether something was looked at since all was shown that could be.
+    is_fresh: bool,
+    /// Where the text starts that is looked at.
+    begun: u64,
+}
+
+impl Echo {
+    pub(super) fn new(depth: usize) -> Echo {
+        Echo { depth, inner: None, left: None, recent: Vec::new(), shown: 0, is_fresh: false, begun: 0 }
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.left = None;
+        self.recent.clear();
+        self.shown = 0;
+        if let Some(inner) = &mut self.inner {
+            inner.restart();
+        }
+    }
+
+    /// Starts behind this text, which is out already.
+    pub(super) fn resume(&mut self, before: &[u8]) {
+        self.remember(before);
+    }
+
+    /// How many bytes are held.
+    pub(super) fn held_len(&self) -> usize {
+        self.active().map_or(0, Redactor::held_len)
+    }
+
+    fn active(&self) -> Option<&Redactor> {
+        self.inner.as_deref().filter(|_| self.left.is_some())
+    }
+
+    /// Looks at `out[from..]`, which ends at the offset `end` of what was written, and in which these markers stand; the
+    /// records are theirs, or none.
+    pub(super) fn pass(
+        &mut self,
+        redaction: &Redaction,
+        marks: &[Mark],
+        records: &mut [Record],
+        end: u64,
+        from: usize,
+        out: &mut Vec<u8>,
+    ) {
+        if self.left.is_none() && marks.is_empty() || self.depth >= MAX_DEPTH {
+            self.remember(&out[from..]);
+            return;
+        }
+        let written = out.split_off(from);
+        let base = end - written.len() as u64;
+        let mut at = 0;
+        for (number, mark) in marks.iter().enumerate() {
+            let (start, stop) = ((mark.start - base) as usize, (mark.end - base) as usize);
+            self.show(&written[at..start], out);
+            if let Some(record) = records.get_mut(number) {
+                record.at = self.shown + self.held_len() as u64;
+            }
+            self.begin(redaction, mark.place);
+            self.show(&written[start..stop], out);
+            self.left = Some(REACH);
+            at = stop;
+        }
+        self.show(&written[at..], out);
+    }
+
+    /// Starts to look, unless it does.
+    fn begin(&mut self, redaction: &Redaction, place: Place) {
+        if self.left.is_none() {
+            let depth = self.depth + 1;
+            let inner = self.inner.get_or_insert_with(|| Box::new(Redactor::new(redaction.clone(), depth)));
+            let before = context(&self.recent, self.shown);
+            self.begun = self.shown - before.len() as u64;
+            inner.resume(before, place);
+        }
+        self.left = Some(REACH);
+    }
+
+    /// Passes on what was written, looking at it as long as that is needed.
+    fn show(&mut self, mut written: &[u8], out: &mut Vec<u8>) {
+        let from = out.len();
+        while let (Some(left), Some(inner), false) = (self.left, &mut self.inner, written.is_empty()) {
+            let (len, may_end) = part(written, left);
+            inner.push_more(&written[..len], out);
+            self.is_fresh = true;
+            written = &written[len..];
+            self.left = Some(left.saturating_sub(len));
+            if may_end {
+                inner.push(b"", out);
+                if inner.held_len() == 0 {
+                    self.left = None;
+                }
+            }
+        }
+        out.extend_from_slice(written);
+        self.remember(&out[from..]);
+    }
+
+    /// Shows all that can be shown.
+    pub(super) fn settle(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::take(&mut self.is_fresh) {
+            return;
+        }
+        self.with_active(out, |inner, out| inner.push(b"", out));
+    }
+
+    pub(super) fn reveal(&mut self, most: usize, out: &mut Vec<u8>) {
+        self.with_active(out, |inner, out| inner.reveal(most, out));
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        self.with_active(out, Redactor::finish);
+    }
+
+    fn with_active(&mut self, out: &mut Vec<u8>, act: impl FnOnce(&mut Redactor, &mut Vec<u8>)) {
+        if let (Some(_), Some(inner)) = (self.left, &mut self.inner) {
+            let from = out.len();
+            act(inner, out);
+            self.remember(&out[from..]);
+        }
+    }
+
+    /// Adds what was hidden here.
+    pub(super) fn report(&mut self, stats: &mut RedactStats, records: &mut Vec<Record>) {
+        if let Some(inner) = &mut self.inner {
+            for (label, count) in std::mem::take(&mut inner.stats.hidden) {
+                *stats.hidden.entry(label).or_default() += count;
+            }
+            stats.skipped_attempts += std::mem::take(&mut inner.stats.skipped_attempts);
+            let shown = self.shown;
+            records
+                .extend(inner.take_records().into_iter().map(|record| Record { at: shown.min(record.at), ..record }));
+        }
+    }
+
+    fn remember(&mut self, shown: &[u8]) {
+        self.shown += shown.len() as u64;
+        if self.depth >= MAX_DEPTH {
+            return;
+        }
+        if shown.len() >= 2 * REACH {
+            self.recent.clear();
+            self.recent.extend_from_slice(&shown[shown.len() - 2 * REACH..]);
+            return;
+        }
+        self.recent.extend_from_slice(shown);
+        if self.recent.len() > 8 * REACH {
+            self.recent.drain(..self.recent.len() - 2 * REACH);
+        }
+    }
+}
+
+/// How much is looked at in one go, and whether that may be all: to the end of a line, where little is open.
+fn part(written: &[u8], left: usize) -> (usize, bool) {
+    let beyond = &written[left.min(written.len())..];
+    let beyond = &beyond[..beyond.len().min(REACH)];
+    match memchr::memchr(b'\n', beyond) {
+        Some(feed) => (left + feed + 1, true),
+        None if beyond.len() == REACH => (left + REACH, true),
+        None => (written.len(), false),
+    }
+}
+
+/// The text before a marker that can have to do with it: from the start of a line on. `end` is its offset.
+fn context(recent: &[u8], end: u64) -> &[u8] {
+    let recent = &recent[recent.len().saturating_sub(2 * REACH)..];
+    let lines = &recent[..recent.len().saturating_sub(REACH)];
+    let start = match memchr::memrchr(b'\n', lines) {
+        Some(feed) => feed + 1,
+        None if recent.len() as u64 == end => 0,
+        // A long line: from a place on where no value goes on.
+        None => lines.iter().rposition(u8::is_ascii_whitespace).map_or(0, |space| space + 1),
+    };
+    // Which byte of a code unit of UTF-16 comes first must be told as in the whole text.
+    let is_odd = (end - (recent.len() - start) as u64) % 2 == 1;
+    &recent[(start + usize::from(is_odd)).min(recent.len())..]
+}

@@ -1,0 +1,197 @@
+//! From intervals to output: what is shown, and the markers between.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::interval::{Hidden, Interval};
+use super::json::{self, Place};
+use super::redactor::{Mark, OPEN};
+use super::stats::Record;
+use super::{Redactor, style};
+use crate::engine::Hindered;
+use crate::fingerprint::Fingerprint;
+use crate::secret::Secret;
+
+/// Markers that are remembered: tags may be many.
+const MAX_MARKERS: usize = 4096;
+/// No more is held because of what may follow it.
+const MAX_HELD: u64 = 64 * 1024;
+
+impl Redactor {
+    /// Shows everything before `to`, before which no interval starts that is not known.
+    pub(super) fn show_to(&mut self, to: u64, out: &mut Vec<u8>) {
+        let to = self.unhindered_to(to);
+        let (done, json) = (self.done, self.json.as_ref());
+        self.intervals.retain_mut(|interval| {
+            if let Some(json) = json.filter(|_| interval.span.end != OPEN) {
+                interval.span = json.widened(interval.span);
+            }
+            interval.span.start = interval.span.start.max(done);
+            interval.span.end > done
+        });
+        self.intervals.sort_by_key(|interval| (interval.span, interval.hidden.rank()));
+        self.intervals.dedup_by(|a, b| a.span == b.span && a.hidden.rank() == b.hidden.rank());
+        while self.done < to {
+            let first = self.intervals.first().map_or(u64::MAX, |interval| interval.span.start);
+            if self.in_block || self.done < self.swallowed_to {
+                let hidden_to = if self.in_block { to } else { self.swallowed_to };
+                if first < hidden_to {
+                    // What a marker stands for goes on as long as something overlaps it.
+                    self.absorb(1);
+                } else {
+                    self.done = to.min(hidden_to);
+                    self.sequences_to(self.done, out);
+                }
+            } else if first > self.done {
+                self.copy(to.min(first), out);
+            } else if !self.mark(to, out) {
+                break;
+            }
+        }
+        self.sequences_to(self.done, out);
+    }
+
+    /// What comes right before something that is hidden is found once a marker stands there, and is hidden, too. Answers
+    /// how much of what is before `to` can be shown until it is known whether that is so.
+    fn unhindered_to(&mut self, mut to: u64) -> u64 {
+        if self.hindered.is_empty() {
+            return to;
+        }
+        self.hindered.sort_unstable_by_key(|hindered| Reverse(hindered.by));
+        for Hindered { rule, secret, by } in std::mem::take(&mut self.hindered) {
+            let touches = |interval: &Interval| interval.span.start <= by && interval.span.end > secret.start;
+            // What goes on and on is not held for ever.
+            let is_long = self.scratch.end() - secret.start > MAX_HELD;
+            if self.scratch.byte_at(secret.start).is_none() || secret.end <= self.done {
+                continue;
+            }
+            if self.intervals.iter().any(touches) || (by >= to && is_long) {
+                let bytes = &self.scratch.text_from(secret.start)[..secret.len() as usize];
+                let hidden = Hidden::Finding(rule, Secret::new(bytes));
+                self.intervals.push(Interval { span: secret, hidden, is_wide: false });
+            } else if by >= to {
+                self.hindered.push(Hindered { rule, secret, by });
+                to = to.min(secret.start);
+            }
+        }
+        to
+    }
+
+    /// Hides the first intervals behind the marker that was written last.
+    fn absorb(&mut self, count: usize) {
+        for interval in self.intervals.drain(..count) {
+            match interval.span.end {
+                OPEN => self.in_block = true,
+                end => self.swallowed_to = self.swallowed_to.max(end),
+            }
+        }
+    }
+
+    /// Writes the marker of the intervals that overlap one another from here on; answers false when there may be more.
+    fn mark(&mut self, to: u64, out: &mut Vec<u8>) -> bool {
+        let (mut end, mut count, mut open) = (self.done, 0, false);
+        while let Some(interval) = self.intervals.get(count).filter(|next| count == 0 || next.span.start < end) {
+            open |= interval.span.end == OPEN;
+            end = end.max(if interval.span.end == OPEN { to } else { interval.span.end });
+            count += 1;
+        }
+        if end > to && !open {
+            return false;
+        }
+        self.sequences_to(self.done, out);
+        let chosen = self.intervals[..count].iter().min_by_key(|interval| interval.order());
+        let Some(hidden) = chosen.map(|interval| interval.hidden.clone()) else { return true };
+        self.absorb(count);
+        match self.json.as_ref().filter(|_| !open).and_then(|json| json.parts(self.done..end)) {
+            None => self.write_marker(&hidden, end - self.done, None, out),
+            Some(parts) => self.mark_parts(&hidden, parts, end, out),
+        }
+        true
+    }
+
+    /// Writes a marker for each part of what is hidden, and shows what stands between them.
+    fn mark_parts(&mut self, hidden: &Hidden, parts: Vec<json::Part>, end: u64, out: &mut Vec<u8>) {
+        for part in parts {
+            self.copy(part.span.start.max(self.done), out);
+            self.write_marker(hidden, part.span.len(), Some(part.is_string), out);
+            self.done = part.span.end;
+            self.sequences_to(self.done, out);
+        }
+        self.copy(end, out);
+    }
+
+    /// Writes a marker; in a document, where it is a part of a string or stands for another value.
+    fn write_marker(&mut self, hidden: &Hidden, len: u64, in_string: Option<bool>, out: &mut Vec<u8>) {
+        let nothing = Secret::new(b"");
+        let (label, secret) = match hidden {
+            Hidden::Block(kind) => (kind.rule_id(), &nothing),
+            Hidden::Known(name, value) => (&**name, &**value),
+            Hidden::Finding(rule, secret) => (self.redaction.scanner.rules()[*rule].id(), secret),
+            Hidden::Member => ("secret-member", &nothing),
+            Hidden::Lost => ("secret", &nothing),
+        };
+        let marker = self.redaction.style.marker(label, secret, len);
+        if self.redaction.recorded {
+            let key = self.redaction.key.as_ref().filter(|_| !secret.is_empty());
+            let fingerprint = key.map(|key| Fingerprint::new(key, label, secret));
+            self.records.push(Record { label: label.to_owned(), at: self.written, fingerprint });
+        }
+        self.stats.count(label);
+        let (start, marker) = (self.written, self.safe(&marker));
+        let place = match in_string {
+            None => Place::Text,
+            Some(true) => Place::String,
+            Some(false) => Place::Between,
+        };
+        match in_string {
+            None => self.write(marker.as_bytes(), out),
+            Some(in_string) => self.write(&json::quoted(&marker, !in_string), out),
+        }
+        self.marks.push(Mark { start, end: self.written, place });
+    }
+
+    /// The marker, or what stands for it where a known secret is in it or could be made of it and its neighbours.
+    fn safe(&mut self, marker: &str) -> String {
+        let needles = self.known.needles();
+        if !self.markers_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, needles)) {
+            self.markers_of = Some(Arc::clone(needles));
+            self.markers.clear();
+        }
+        if let Some(safe) = self.markers.get(marker) {
+            return safe.clone();
+        }
+        if self.markers.len() >= MAX_MARKERS {
+            self.markers.clear();
+        }
+        let is_safe = |text: &&str| !needles.touches(text.as_bytes()) && !self.redaction.hides_marker(text);
+        let safe = [marker, style::NEUTRAL, ""].into_iter().find(is_safe);
+        let safe = safe.unwrap_or_default().to_owned();
+        self.markers.insert(marker.to_owned(), safe.clone());
+        safe
+    }
+
+    /// Shows the text up to `to`, with the escape sequences in it.
+    pub(super) fn copy(&mut self, to: u64, out: &mut Vec<u8>) {
+        while self.done < to {
+            self.sequences_to(self.done, out);
+            let next = self.sequences.front().map_or(to, |(at, _)| to.min(*at));
+            let len = (next - self.done) as usize;
+            out.extend_from_slice(&self.scratch.text_from(self.done)[..len]);
+            self.written += len as u64;
+            self.done = next;
+        }
+    }
+
+    /// Writes the escape sequences that stood before the byte at this offset.
+    pub(super) fn sequences_to(&mut self, to: u64, out: &mut Vec<u8>) {
+        while self.sequences.front().is_some_and(|(at, _)| *at <= to) {
+            let Some((_, bytes)) = self.sequences.pop_front() else { return };
+            self.write(&bytes, out);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(bytes);
+        self.written += bytes.len() as u64;
+    }
+}

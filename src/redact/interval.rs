@@ -1,0 +1,64 @@
+//! What is hidden: intervals of the text, and what they are named after.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::block::BlockKind;
+use super::known::Hit;
+use crate::finding::Finding;
+use crate::secret::Secret;
+use crate::span::Span;
+
+/// What an interval hides.
+#[derive(Debug, Clone)]
+pub(super) enum Hidden {
+    Block(BlockKind),
+    Known(Arc<str>, Arc<Secret>),
+    Finding(usize, Secret),
+    /// The value of a member that is named like a secret.
+    Member,
+    /// What a finding has overlapped.
+    Lost,
+}
+
+impl Hidden {
+    /// What overlapping intervals are named after: the least.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Hidden::Block(_) => 0,
+            Hidden::Known(..) => 1,
+            Hidden::Finding(..) => 2,
+            Hidden::Member => 3,
+            Hidden::Lost => 4,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Interval {
+    pub(super) span: Span,
+    pub(super) hidden: Hidden,
+    /// In UTF-16, and its start not looked at.
+    pub(super) is_wide: bool,
+}
+
+impl Interval {
+    /// Of a finding that is sure enough.
+    pub(super) fn of(finding: Finding, min_confidence: f32) -> Option<Interval> {
+        let is_wide = finding.decoded.is_some();
+        let hidden = Hidden::Finding(finding.rule, finding.secret);
+        (finding.confidence >= min_confidence).then_some(Interval { span: finding.span, hidden, is_wide })
+    }
+
+    /// Of intervals that overlap, the least is what they are named after.
+    pub(super) fn order(&self) -> (u8, u64, Reverse<u64>) {
+        (self.hidden.rank(), self.span.start, Reverse(self.span.end))
+    }
+}
+
+impl From<Hit> for Interval {
+    fn from(hit: Hit) -> Interval {
+        let span = Span { start: hit.start, end: hit.end };
+        Interval { span, hidden: Hidden::Known(hit.name, hit.value), is_wide: false }
+    }
+}

@@ -1,0 +1,167 @@
+//! Where needles may stand in a text: a filter that looks at a few places only.
+//!
+//! A needle of `l` bytes that stands anywhere in a text covers one of every `l - q + 1` neighbouring places with `q`
+//! bytes of its own, its *grams*. So it is enough to look at every `stride`-th place, and to ask whether the `q` bytes
+//! there are one of the first `stride` grams of some needle: two bits in a word of a table (a Bloom filter), which is
+//! quickly made for any number of needles. Needles are sorted into groups by their length, for which grams and strides
+//! are as large as they can be.
+
+/// Bits for each gram: few grams of other texts are taken for one.
+const BITS_A_GRAM: usize = 16;
+/// The smallest and the largest table, by the logarithms of their bits: 16 KiB and 4 MiB.
+const TABLE_BITS: std::ops::RangeInclusive<u32> = 17..=25;
+
+/// The shortest needle of each group, and its grams; the next group has those that are longer.
+const GROUPS: [(usize, usize); 4] = [(3, 3), (6, 4), (8, 5), (15, 8)];
+
+/// The group of needles of this length.
+fn group_of(len: usize) -> usize {
+    GROUPS.partition_point(|(shortest, _)| *shortest <= len).saturating_sub(1)
+}
+
+/// The grams of needles.
+#[derive(Clone, Default)]
+pub(super) struct Grams([Option<Group>; GROUPS.len()]);
+
+#[derive(Clone)]
+struct Group {
+    /// Bytes of a gram.
+    len: usize,
+    stride: usize,
+    /// How many grams there are, each counted as often as it came.
+    count: usize,
+    shift: u32,
+    words: Vec<u64>,
+}
+
+impl Grams {
+    /// Takes more needles; answers false, and takes none, where the tables are too small for them.
+    pub(super) fn extend<'n>(&mut self, needles: impl Iterator<Item = &'n [u8]> + Clone) -> bool {
+        let mut counts = [0; GROUPS.len()];
+        needles.clone().for_each(|needle| counts[group_of(needle.len())] += 1);
+        for ((group, &(shortest, len)), count) in self.0.iter_mut().zip(&GROUPS).zip(counts) {
+            let stride = shortest - len + 1;
+            match group {
+                Some(group) if !group.has_room(count * stride) => return false,
+                None if count > 0 => *group = Some(Group::new(len, stride, count * stride)),
+                _ => {}
+            }
+        }
+        for needle in needles {
+            if let Some(group) = &mut self.0[group_of(needle.len())] {
+                group.insert(needle);
+            }
+        }
+        true
+    }
+
+    /// Calls `found` with places in `text[from..]` where a needle may start that ends in `text`, in no order, and with
+    /// some more than once.
+    pub(super) fn scan(&self, text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+        for group in self.0.iter().flatten() {
+            group.scan(text, from, &mut found);
+        }
+    }
+
+    /// Whether a needle may start so, which may be longer than `tail`.
+    pub(super) fn may_start(&self, tail: &[u8]) -> bool {
+        self.0.iter().flatten().any(|group| tail.len() < group.len || group.has(load(tail, 0)))
+    }
+}
+
+impl Group {
+    fn new(len: usize, stride: usize, count: usize) -> Group {
+        let wanted = (2 * count * BITS_A_GRAM).next_power_of_two().ilog2();
+        let bits = wanted.clamp(*TABLE_BITS.start(), *TABLE_BITS.end());
+        Group { len, stride, count: 0, shift: u64::BITS - (bits - 6), words: vec![0; 1 << (bits - 6)] }
+    }
+
+    fn has_room(&self, count: usize) -> bool {
+        let bits = self.words.len() * 64;
+        (self.count + count) * BITS_A_GRAM <= bits || bits >= 1 << TABLE_BITS.end()
+    }
+
+    /// The word of the gram that eight bytes start with, and its bits.
+    #[inline]
+    fn place(&self, eight: u64) -> (usize, u64) {
+        let hash = (eight << (64 - 8 * self.len)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((hash >> self.shift) as usize, 1 << (hash >> 20 & 63) | 1 << (hash >> 26 & 63))
+    }
+
+    #[inline]
+    fn has(&self, eight: u64) -> bool {
+        let (word, bits) = self.place(eight);
+        self.words[word] & bits == bits
+    }
+
+    fn insert(&mut self, needle: &[u8]) {
+        for at in 0..self.stride {
+            let (word, bits) = self.place(load(needle, at));
+            self.words[word] |= bits;
+        }
+        self.count += self.stride;
+    }
+
+    fn scan(&self, text: &[u8], from: usize, found: &mut impl FnMut(usize)) {
+        let mut at = from;
+        while let Some(eight) = text.get(at..at + 8).and_then(|eight| eight.first_chunk()) {
+            if self.has(u64::from_le_bytes(*eight)) {
+                self.starts(text, from, at, found);
+            }
+            at += self.stride;
+        }
+        while at + self.len <= text.len() {
+            self.starts(text, from, at, found);
+            at += self.stride;
+        }
+    }
+
+    /// The starts of needles of which a gram may stand at `text[at]`.
+    #[cold]
+    fn starts(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(usize)) {
+        let first = (at + 1).saturating_sub(self.stride).max(from);
+        (first..=at).filter(|&start| self.has(load(text, start))).for_each(found);
+    }
+}
+
+/// Eight bytes, or as many as there are and zeros.
+#[inline]
+fn load(text: &[u8], at: usize) -> u64 {
+    match text[at..].first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => text[at..].iter().rev().fold(0, |eight, byte| eight << 8 | u64::from(*byte)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn every_needle_is_proposed_wherever_it_stands(
+            needles in proptest::collection::vec(proptest::collection::vec(b'a'..b'd', 3..40), 1..20),
+            more in proptest::collection::vec(proptest::collection::vec(b'a'..b'd', 3..40), 0..20),
+            before in 0usize..40,
+            after in 0usize..20,
+            from in 0usize..20,
+        ) {
+            let mut grams = Grams::default();
+            let all: Vec<&[u8]> = needles.iter().chain(&more).map(Vec::as_slice).collect();
+            proptest::prop_assert!(grams.extend(all[..needles.len()].iter().copied()));
+            if !grams.extend(all[needles.len()..].iter().copied()) {
+                grams = Grams::default();
+                proptest::prop_assert!(grams.extend(all.iter().copied()));
+            }
+            for needle in &all {
+                let text = [&vec![b'-'; from + before][..], needle, &vec![b'-'; after][..]].concat();
+                let mut starts = Vec::new();
+                grams.scan(&text, from, |start| starts.push(start));
+                proptest::prop_assert!(starts.contains(&(from + before)));
+                for len in 1..=needle.len() {
+                    proptest::prop_assert!(grams.may_start(&needle[..len]));
+                }
+            }
+        }
+    }
+}

@@ -36,6 +36,11 @@ impl Echo {
         Echo { depth, inner: None, left: None, recent: Vec::new(), shown: 0, is_fresh: false, begun: 0 }
     }
 
+    /// One that does not look.
+    pub(super) fn never() -> Echo {
+        Echo::new(MAX_DEPTH)
+    }
+
     pub(super) fn restart(&mut self) {
         self.left = None;
         self.recent.clear();

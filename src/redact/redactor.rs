@@ -14,6 +14,7 @@ use super::stats::{Record, RedactStats};
 use super::{AtEnd, Redaction, TextFormat};
 use crate::decode::wide::WideText;
 use crate::engine::{Hindered, Scratch};
+use crate::rule::Rule;
 use crate::span::Span;
 
 /// So much of the text before what was given out stays: what was added to the known secrets may have begun there.
@@ -86,6 +87,8 @@ impl Redactor {
         scratch.start_hiding(&redaction.scanner);
         let mut known = Matcher::new(redaction.known.clone());
         known.renew(0);
+        // Rules of other tools take markers for secrets, since nothing judges what they find.
+        let judged = !redaction.scanner.rules().iter().any(Rule::is_foreign);
         Redactor {
             json: (redaction.format == TextFormat::Json).then(Json::new),
             logfmt: (redaction.format == TextFormat::Logfmt).then(Logfmt::new),
@@ -107,7 +110,7 @@ impl Redactor {
             records: Vec::new(),
             written: 0,
             marks: Vec::new(),
-            echo: Echo::new(depth),
+            echo: if judged { Echo::new(depth) } else { Echo::never() },
             stats: RedactStats::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! JSON: one object (`json`), or one object a finding on a line of its own (`jsonl`).
+//! JSON: one object (`json`), or one object a secret on a line of its own (`jsonl`).
 //!
 //! A secret that is UTF-8 stands in `secret` as it is (with `--show-secrets`). In one that is not, each stray byte is
 //! U+FFFD there, and `secret_base64` holds the exact bytes: no escape, so that no secret can be taken for another.
@@ -47,7 +47,17 @@ struct FindingObject<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parts: Vec<PartObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    part_of: Option<WholeObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<GitObject<'a>>,
+}
+
+/// The finding of which a line of `jsonl` tells a part, by its place.
+#[derive(Serialize)]
+struct WholeObject<'a> {
+    rule: &'a str,
+    start: u64,
+    end: u64,
 }
 
 /// Another part of the credential.
@@ -186,7 +196,12 @@ fn errors(outcome: &Outcome) -> Vec<ErrorObject<'_>> {
     units.chain(whole).collect()
 }
 
-pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_entry(
+    entry: &Entry<'_>,
+    whole: Option<&Entry<'_>>,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let Entry { located, rule, fingerprint, .. } = *entry;
     let finding = &located.finding;
     let (secret, secret_base64) = secret_text(finding, options.show_secrets);
@@ -210,6 +225,10 @@ pub(super) fn write_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Wr
         validated: validated(finding),
         candidates: entry.candidates().collect(),
         parts: entry.parts().map(|part| PartObject::of(&part, options)).collect(),
+        part_of: whole.map(|whole| {
+            let span = whole.located.finding.span;
+            WholeObject { rule: whole.rule.id(), start: span.start, end: span.end }
+        }),
         git: located.origin.as_deref().map(GitObject::of),
     };
     write_value(&object, out)
@@ -249,7 +268,7 @@ pub(super) fn write(report: &Report<'_>, options: &Options, out: &mut dyn Write)
     out.write_all(b",\"findings\":[")?;
     for (index, entry) in report.entries.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-        write_entry(entry, options, out)?;
+        write_entry(entry, None, options, out)?;
     }
     out.write_all(if report.entries.is_empty() { b"]}\n" } else { b"\n]}\n" })
 }
@@ -342,6 +361,10 @@ mod tests {
             crate::fingerprint::Fingerprint::new(&key, "test-pass", &Secret::new(testing::secret(1).as_bytes()));
         assert_eq!(parts[0]["fingerprint"], fingerprint.to_string());
         assert!(parts[1].get("fingerprint").is_none());
+        let lines = text(&report, Format::Jsonl, &Options::default());
+        let part: Value = serde_json::from_str(lines.lines().nth(1).unwrap()).unwrap();
+        assert_eq!((&part["rule"], &part["fingerprint"]), (&"test-pass".into(), &parts[0]["fingerprint"]));
+        assert_eq!((&part["part_of"]["rule"], lines.lines().count()), (&first(&Options::default())["rule"], 2));
         let shown = first(&Options { show_secrets: true, ..Options::default() });
         assert_eq!(shown["parts"][0]["secret"], testing::secret(1));
     }

@@ -250,13 +250,19 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Writes one finding as a line of the `jsonl` format: for a stream that reports while it is read.
+/// Writes one finding as a line of the `jsonl` format, and each secret that is a part of it as another: for a stream that
+/// reports while it is read.
 ///
 /// # Errors
 /// When `out` cannot be written to.
 pub fn write_jsonl_entry(entry: &Entry<'_>, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    json::write_entry(entry, options, out)?;
-    out.write_all(b"\n")
+    json::write_entry(entry, None, options, out)?;
+    out.write_all(b"\n")?;
+    for part in entry.located.apart().skip(1) {
+        json::write_entry(&Entry::new(&part, entry.rules, entry.key), Some(entry), options, out)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 /// Writes the line with which the `jsonl` format ends when not everything was examined; nothing otherwise.

@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn each_object_has_its_list() {
-        let (first, second): (&[(u32, u8)], &[(u32, u8)]) = (&[(2, 9), (0, 5)], &[(2, 3)]);
-        let mut lists = ByObject::new(4, &[first, second], |entry| *entry);
+        let (first, second) = ([(2, 9), (0, 5)], [(2, 3)]);
+        let mut lists = ByObject::new(4, &[&first[..], &second[..]], |entry| *entry);
         assert_eq!((lists.get(0), lists.get(1), lists.get(2)), (&[5][..], &[][..], &[9, 3][..]));
         lists.sort();
         assert_eq!(lists.iter().collect::<Vec<_>>(), [(0, 5), (2, 3), (2, 9)]);

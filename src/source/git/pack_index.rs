@@ -101,7 +101,7 @@ impl PackIndex {
         // Ids are spread evenly: this one stands close to where its second byte and those after it would place it. Where
         // an index is not like that, steps get longer, and the search takes twice as long as by halves.
         let share = key << 8 >> 32;
-        let mut guess = low + (u64::from(high - low) * share >> 32) as u32;
+        let mut guess = low + ((u64::from(high - low) * share) >> 32) as u32;
         let mut step = FIRST_STEP;
         while low < high && guess < high {
             if is_less(guess) {

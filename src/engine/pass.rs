@@ -42,6 +42,11 @@ impl Window<'_> {
         self.base + self.bytes.len() as u64
     }
 
+    /// Where a range of the bytes stands in the view.
+    fn span(&self, range: std::ops::Range<usize>) -> Span {
+        Span { start: self.base + range.start as u64, end: self.base + range.end as u64 }
+    }
+
     /// Whether a match of the rule may start here, as far as what stands before it is concerned.
     fn may_start(&self, rule: &Rule, offset: u64) -> bool {
         let before = &self.bytes[..offset.saturating_sub(self.base) as usize];
@@ -591,9 +596,8 @@ impl Pass {
         {
             return;
         }
-        let offset = |at: usize| window.base + at as u64;
-        let secret = Span { start: offset(secret.start), end: offset(secret.end) };
-        self.resolver.hindered.push(Hindered { rule: index, secret, by: offset(matched.end) });
+        let (secret, by) = (window.span(secret), window.span(matched).end);
+        self.resolver.hindered.push(Hindered { rule: index, secret, by });
     }
 
     fn judge(
@@ -607,11 +611,7 @@ impl Pass {
         let rule = &engine.rules[index];
         let judgement =
             validate::judge(&Candidate { rule, text: window.bytes, start: matched.start, secret: secret.clone() });
-        let span = |range: std::ops::Range<usize>| Span {
-            start: window.base + range.start as u64,
-            end: window.base + range.end as u64,
-        };
-        let (matched, secret) = (span(matched), span(secret));
+        let (matched, secret) = (window.span(matched), window.span(secret));
         self.note(index, matched.start, || Tried::Judged { secret, judgement: judgement.clone() });
         let believed = judgement.confidence >= DOUBTFUL;
         if believed {

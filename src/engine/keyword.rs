@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::lists::Lists;
 use super::pass::starts_word;
-use super::prefilter::{Buffers, Literal, Prefilter};
+use super::prefilter::{Buffers, Literal, Prefilter, Run};
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn};
 
@@ -21,6 +21,8 @@ const CLOSE: u64 = 1024;
 #[derive(Debug)]
 pub(super) struct RunRules {
     pub(super) class: ByteSet,
+    /// Whether the run has to look drawn.
+    pub(super) drawn: bool,
     /// All of them.
     all: Vec<usize>,
     /// Those that need no word, and the least length of their runs.
@@ -124,14 +126,14 @@ impl Words {
 }
 
 impl KeywordIndex {
-    /// `runs` are the classes of the runs and the rules of each.
-    pub(super) fn new(rules: &[Rule], runs: impl Iterator<Item = (ByteSet, Vec<usize>)>) -> KeywordIndex {
-        let run_rules = |(class, all): (ByteSet, Vec<usize>)| {
+    /// `runs` are the runs and the rules of each.
+    pub(super) fn new<'r>(rules: &[Rule], runs: impl Iterator<Item = (&'r Run, Vec<usize>)>) -> KeywordIndex {
+        let run_rules = |(&Run { class, drawn, .. }, all): (&Run, Vec<usize>)| {
             let (free, wordy): (Vec<usize>, Vec<usize>) =
                 all.iter().partition(|&&rule| rules[rule].keywords.is_empty());
             let with_len = |rule: usize| (rule, min_len(&rules[rule]));
             let wordy_len = wordy.into_iter().map(|rule| min_len(&rules[rule])).min().unwrap_or(usize::MAX);
-            RunRules { class, free: free.into_iter().map(with_len).collect(), wordy_len, all }
+            RunRules { class, drawn, free: free.into_iter().map(with_len).collect(), wordy_len, all }
         };
         let runs: Vec<RunRules> = runs.map(run_rules).collect();
         let all = || runs.iter().flat_map(|run| &run.all).map(|&rule| &rules[rule]);

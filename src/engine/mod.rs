@@ -93,7 +93,7 @@ impl Engine {
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
         let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
-        let mut runs: BTreeMap<[u8; 32], (Run, Vec<usize>)> = BTreeMap::new();
+        let mut runs: BTreeMap<([u8; 32], bool), (Run, Vec<usize>)> = BTreeMap::new();
         let foreign = ForeignRules::new(&rules);
         let (mut max_before, mut near_before, mut max_after, mut by_keyword) = (0, 0, 0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
@@ -118,10 +118,10 @@ impl Engine {
                         anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
                 }
-                WayIn::Run { class, min_len } => {
-                    let run = Run { class: *class, min_len: *min_len };
-                    let (shortest, rules) = runs.entry(class.to_bytes()).or_insert((run, Vec::new()));
-                    shortest.min_len = shortest.min_len.min(*min_len);
+                &WayIn::Run { class, min_len, drawn } => {
+                    let run = Run { class, min_len, drawn };
+                    let (shortest, rules) = runs.entry((class.to_bytes(), drawn)).or_insert((run, Vec::new()));
+                    shortest.min_len = shortest.min_len.min(min_len);
                     rules.push(rule);
                 }
                 WayIn::Keywords => by_keyword.push(rule),
@@ -129,14 +129,22 @@ impl Engine {
                 WayIn::Everywhere => {}
             }
         }
-        // A search for a class that hardly any rule has costs more than the words that these rules need anyway.
+        // A search for a class that hardly any rule has costs more than the words that these rules need anyway, unless
+        // another search finds their matches as well.
+        let mut rare = Vec::new();
         runs.retain(|_, (_, of_run)| {
             let few = of_run.len() <= FEW && of_run.iter().all(|&rule| !rules[rule].keywords.is_empty());
             if few {
-                by_keyword.append(of_run);
+                rare.append(of_run);
             }
             !few
         });
+        for rule in rare {
+            match runs.values_mut().find(|(run, _)| finds_starts(run, &rules[rule])) {
+                Some((_, of_run)) => of_run.push(rule),
+                None => by_keyword.push(rule),
+            }
+        }
         for &rule in &by_keyword {
             max_after = max_after.max(rules[rule].distance);
             for word in &rules[rule].keywords {
@@ -157,7 +165,7 @@ impl Engine {
         }
         (0..runs.len()).for_each(|run| targets.push([Target::Run { run }]));
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
-        let keywords = KeywordIndex::new(&rules, runs.iter().map(|run| run.class).zip(run_rules));
+        let keywords = KeywordIndex::new(&rules, runs.iter().zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         let (tail, parts) = (OnceLock::new(), PartIndex::new(&rules));
@@ -176,6 +184,15 @@ impl Engine {
             long_run,
         })
     }
+}
+
+/// Whether every believed match of the rule, whose way in is a run, starts where one of these runs starts.
+fn finds_starts(run: &Run, rule: &Rule) -> bool {
+    let WayIn::Run { class, min_len, drawn } = rule.way_in else { return false };
+    run.class.union(class) == run.class
+        && run.class.intersection(rule.before).is_empty()
+        && run.min_len <= min_len
+        && (drawn || !run.drawn)
 }
 
 /// Finds secrets. Immutable and cheap to clone; shared by all threads.

@@ -662,7 +662,10 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
             }
         }
         Target::Run { .. } | Target::Foreign { .. } | Target::Nearby { .. } => {}
-        Target::Keyword { rule, len, distance } => push(rule, offset + len as u64, offset + distance as u64),
+        Target::Keyword { rule, len, distance } if starts_word(window.bytes, at) => {
+            push(rule, offset + len as u64, offset + distance as u64);
+        }
+        Target::Keyword { .. } => {}
     }
 }
 

@@ -9,15 +9,13 @@
 //!
 //! All of this looks at the last few hundred bytes only, and changes no finding.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
-
 use super::Engine;
 use super::escaped;
 use super::keyword::KeywordIndex;
 use super::pass::keyword_before;
-use super::prefilter::Buffers;
+use super::prefilter::{Buffers, looks_drawn};
 use crate::byteset::ByteSet;
-use crate::rule::{Rule, WayIn};
+use crate::rule::{Rule, WayIn, alphabet};
 
 /// A start at which a rule may match when the text goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,27 +46,6 @@ struct Inner {
     bytes: ByteSet,
 }
 
-/// All bytes that may stand in a match of a regex; every byte where it cannot be read.
-fn bytes_of(source: &str) -> ByteSet {
-    let parsed = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(source);
-    let mut bytes = ByteSet::EMPTY;
-    let mut parts: Vec<&Hir> = parsed.iter().collect();
-    while let Some(part) = parts.pop() {
-        match part.kind() {
-            HirKind::Empty | HirKind::Look(_) => {}
-            HirKind::Literal(literal) => bytes = literal.0.iter().fold(bytes, |bytes, byte| bytes.with(*byte)),
-            HirKind::Class(Class::Bytes(class)) => {
-                bytes = class.iter().fold(bytes, |bytes, range| bytes.with_range(range.start(), range.end()));
-            }
-            HirKind::Class(Class::Unicode(_)) => return ByteSet::ALL,
-            HirKind::Repetition(repetition) => parts.push(&repetition.sub),
-            HirKind::Capture(capture) => parts.push(&capture.sub),
-            HirKind::Concat(subs) | HirKind::Alternation(subs) => parts.extend(subs),
-        }
-    }
-    if parsed.is_ok() { bytes } else { ByteSet::ALL }
-}
-
 impl TailIndex {
     pub(super) fn new(rules: &[Rule]) -> TailIndex {
         let mut index = TailIndex { heads: vec![Vec::new(); 256], longest_head: 0, inner: Vec::new() };
@@ -92,7 +69,7 @@ impl TailIndex {
                 }
             }
             if reach > 0 {
-                index.inner.push(Inner { rule, reach, bytes: spec.regex().map_or(ByteSet::ALL, bytes_of) });
+                index.inner.push(Inner { rule, reach, bytes: spec.regex().map_or(ByteSet::ALL, alphabet) });
             }
         }
         index
@@ -145,7 +122,9 @@ impl KeywordIndex {
             open.extend(
                 run.free.iter().map(|&(rule, _)| Open { rule, at }).filter(|o| may_start(&rules[o.rule], text, at)),
             );
-            if run.wordy_len < usize::MAX {
+            // Of a name none of its rules will make anything.
+            let is_name = run.drawn && text[at..].first_chunk().is_some_and(|first| !looks_drawn(first));
+            if run.wordy_len < usize::MAX && !is_name {
                 wordy.push((at, number));
             }
         }

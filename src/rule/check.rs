@@ -20,8 +20,8 @@ pub(crate) const MAX_MATCH_LEN: usize = 64 * 1024;
 pub(crate) const MAX_STATES: usize = 16 * 1024;
 /// A shorter run of one class is too common to be a way in.
 const MIN_RUN_LEN: usize = 16;
-/// Names of programs are seldom longer. A shorter run of what names are made of stands in every other line of code,
-/// and the keywords beside an opaque value are rarer.
+/// Names of programs are seldom longer. A shorter run of what names are made of stands in every other line of code, and
+/// has to look drawn at random where it is opaque.
 const MAX_NAME_LEN: usize = 31;
 const DEFAULT_DISTANCE: usize = 64;
 /// A longer reach behind a match would make streams hold more than they need.
@@ -39,6 +39,11 @@ pub(crate) fn parse(regex: &str) -> Result<Hir> {
         .map_err(|error| refused(format!("the regex does not parse: {error}")))
 }
 
+/// All bytes that may stand in a match of a regex; every byte where it cannot be read.
+pub(crate) fn alphabet(regex: &str) -> ByteSet {
+    parse(regex).map_or(ByteSet::ALL, |hir| literal::alphabet(&hir))
+}
+
 /// Admits one rule of a provider.
 pub(super) fn admit(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     admit_inner(provider, spec).map_err(|error| error.in_rule(&spec.id))
@@ -47,10 +52,16 @@ pub(super) fn admit(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
 fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     check_id(provider, &spec.id)?;
     let (pattern, max_len, hir) = admit_pattern(spec)?;
+    let distance = spec.distance.unwrap_or(DEFAULT_DISTANCE);
+    if distance > MAX_DISTANCE {
+        return Err(refused(format!("`distance` is {distance}, at most {MAX_DISTANCE} is possible")));
+    }
+    let anchors = hir.as_ref().and_then(|hir| rare_anchors(spec, hir, distance));
     let before = match (&spec.before, &hir) {
         // An opaque value starts where its alphabet starts: what stands before it in the same alphabet is part of it.
-        (None, Some(hir)) if spec.kind == Kind::Contextual && literal::anchors(hir).is_none() => {
-            let class = literal::leading_run(hir, ByteSet::EMPTY, 0).map_or(ByteSet::EMPTY, |(class, _)| class);
+        (None, Some(hir)) if spec.kind == Kind::Contextual && anchors.is_none() => {
+            let run = |min_len| literal::leading_run(hir, ByteSet::EMPTY, min_len);
+            let class = run(MIN_RUN_LEN).or_else(|| run(0)).map_or(ByteSet::EMPTY, |(class, _)| class);
             class.union(ByteSet::ALPHANUMERIC).complement()
         }
         _ => neighbours(spec.before.as_deref(), "before")?,
@@ -59,13 +70,10 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     check_words(&spec.keywords, "keywords")?;
     check_words(&spec.names, "names")?;
     check_kind(spec)?;
-    let distance = spec.distance.unwrap_or(DEFAULT_DISTANCE);
-    if distance > MAX_DISTANCE {
-        return Err(refused(format!("`distance` is {distance}, at most {MAX_DISTANCE} is possible")));
-    }
-    let way_in = match &hir {
-        None => names_anchors(&spec.names),
-        Some(hir) => admit_way_in(spec, hir, before, distance)?,
+    let way_in = match (anchors, &hir) {
+        (_, None) => names_anchors(&spec.names),
+        (Some(anchors), _) => WayIn::Literals(anchors),
+        (None, Some(hir)) => admit_way_in(spec, hir, before)?,
     };
     let confidence = spec.confidence.unwrap_or(match spec.kind {
         Kind::Distinctive | Kind::Structural | Kind::Identifier => 0.9,
@@ -152,17 +160,24 @@ fn admit_pattern(spec: &RuleSpec) -> Result<(Pattern, usize, Option<Hir>)> {
     Ok((Pattern::Regex { source: Text::from(regex), secret_group }, max_len, Some(hir)))
 }
 
-fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet, distance: usize) -> Result<WayIn> {
-    if let Some((anchors, cost)) = literal::anchors(hir) {
-        // A short prefix is more common than the provider's name beside it.
-        let words = !spec.keywords.is_empty() && literal::cost_of_words(&spec.keywords, distance) < cost;
-        return Ok(if words { WayIn::Keywords } else { WayIn::Literals(anchors) });
-    }
+/// The literals to find a rule's matches by, unless the words beside them are rarer: many a prefix is short.
+fn rare_anchors(spec: &RuleSpec, hir: &Hir, distance: usize) -> Option<Vec<Anchor>> {
+    let (anchors, cost) = literal::anchors(hir)?;
+    let words = !spec.keywords.is_empty() && literal::cost_of_words(&spec.keywords, distance) < cost;
+    (!words).then_some(anchors)
+}
+
+fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet) -> Result<WayIn> {
     // A run starts where the byte before it is of another class: only there can a match start as well.
-    if let Some((class, min_len)) = literal::leading_run(hir, before, MIN_RUN_LEN)
-        && (spec.keywords.is_empty() || min_len > MAX_NAME_LEN || !spells_names(class))
-    {
-        return Ok(WayIn::Run { class, min_len });
+    if let Some((class, min_len)) = literal::leading_run(hir, before, MIN_RUN_LEN) {
+        if spec.keywords.is_empty() || min_len > MAX_NAME_LEN || !spells_names(class) {
+            return Ok(WayIn::Run { class, min_len, drawn: false });
+        }
+        // One search for all of them, which is possible where no byte of it stands before a value.
+        let wider = ByteSet::ALPHANUMERIC;
+        if wider.union(class) == wider && wider.intersection(before).is_empty() {
+            return Ok(WayIn::Run { class: wider, min_len, drawn: true });
+        }
     }
     if !spec.keywords.is_empty() {
         return Ok(WayIn::Keywords);
@@ -173,11 +188,10 @@ fn admit_way_in(spec: &RuleSpec, hir: &Hir, before: ByteSet, distance: usize) ->
     ))
 }
 
-/// Whether names of several words can be written with these bytes: `likeThis`, `like_this` or `like-this`.
+/// Whether names can be written with these bytes.
 fn spells_names(class: ByteSet) -> bool {
-    let holds = |set: ByteSet| set.intersection(class) == set;
-    let joints = [ByteSet::EMPTY.with_range(b'A', b'Z'), ByteSet::EMPTY.with(b'_'), ByteSet::EMPTY.with(b'-')];
-    holds(ByteSet::EMPTY.with_range(b'a', b'z')) && joints.into_iter().any(holds)
+    let cases = [ByteSet::EMPTY.with_range(b'a', b'z'), ByteSet::EMPTY.with_range(b'A', b'Z')];
+    cases.into_iter().any(|letters| letters.intersection(class) == letters)
 }
 
 fn check_id(provider: &ProviderSpec, id: &str) -> Result<()> {

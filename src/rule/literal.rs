@@ -68,22 +68,16 @@ pub(super) fn cost_of_words(words: &[String], distance: usize) -> f64 {
     words.iter().map(|word| cost_of(word.as_bytes(), true, distance)).sum()
 }
 
-/// A run of one class with which every match of `hir` starts, and its least length: of the class of the first pieces,
-/// or, where that is shorter than `min_len`, of the union of as many classes as may not stand before a match.
+/// A run of one class with which every match of `hir` starts, and its least length: of the bytes of the first piece, or,
+/// where that is shorter than `min_len`, of those of as many pieces as may not stand before a match.
 pub(super) fn leading_run(hir: &Hir, before: ByteSet, min_len: usize) -> Option<(ByteSet, usize)> {
     let mut pieces = Vec::new();
     flatten(hir, &mut pieces);
     let mut run: Option<(ByteSet, usize)> = None;
     for piece in &pieces {
-        let (set, min, exact) = match piece {
-            Piece::Bytes(set) => (*set, 1, true),
-            Piece::Other(hir) => match hir.kind() {
-                HirKind::Repetition(repetition) => {
-                    let Some((set, len)) = bytes_of(&repetition.sub) else { break };
-                    (set, len * repetition.min as usize, repetition.max == Some(repetition.min))
-                }
-                _ => break,
-            },
+        let set = match piece {
+            Piece::Bytes(set) => *set,
+            Piece::Other(hir) => alphabet(hir),
         };
         let (class, len) = run.unwrap_or((set, 0));
         let union = class.union(set);
@@ -91,23 +85,23 @@ pub(super) fn leading_run(hir: &Hir, before: ByteSet, min_len: usize) -> Option<
         if union != class && len >= min_len || !before.intersection(union).is_empty() {
             break;
         }
-        run = Some((union, len + min));
-        if !exact {
-            break;
-        }
+        run = Some((union, len + piece.len_bounds().0));
     }
     run.filter(|&(_, len)| len >= min_len)
 }
 
-/// The union of the classes of a part that spells no alternatives, and its length.
-fn bytes_of(hir: &Hir) -> Option<(ByteSet, usize)> {
-    let mut pieces = Vec::new();
-    flatten(hir, &mut pieces);
-    let union = |union: ByteSet, piece: &Piece<'_>| match piece {
-        Piece::Bytes(set) => Some(union.union(*set)),
-        Piece::Other(_) => None,
-    };
-    Some((pieces.iter().try_fold(ByteSet::EMPTY, union)?, pieces.len()))
+/// All bytes that may stand in a match of `hir`.
+pub(super) fn alphabet(hir: &Hir) -> ByteSet {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => ByteSet::EMPTY,
+        HirKind::Literal(literal) => literal.0.iter().fold(ByteSet::EMPTY, |set, byte| set.with(*byte)),
+        HirKind::Class(_) => class_of(hir).unwrap_or(ByteSet::ALL),
+        HirKind::Repetition(repetition) => alphabet(&repetition.sub),
+        HirKind::Capture(capture) => alphabet(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().fold(ByteSet::EMPTY, |set, part| set.union(alphabet(part)))
+        }
+    }
 }
 
 struct Choice {
@@ -396,6 +390,8 @@ mod tests {
         assert_eq!(leading("[0-9a-f]{20,}z", beside), Some((hex, 20)));
         assert_eq!(leading("(?<secret>[0-9a-f]{8}[0-9a-f]{8})-", beside), Some((hex, 16)));
         assert_eq!(leading("(?:[0-9a-f]{8}|x)", beside), None);
+        assert_eq!(leading("(?:[0-9a-f]{32}|[0-9]{20})", beside), Some((hex, 20)));
+        assert_eq!(leading("(?:ab)?[0-9a-f]{6,9}c[0-9]{10}", beside), Some((hex, 17)));
         assert_eq!(leading("[0-9a-f]{12}-", beside), None);
         // Where the first class is too short, the union with those after it.
         assert_eq!(leading("[a-f]{8}(?:[0-5][6-9]){4}", beside), Some((hex, 16)));

@@ -16,7 +16,7 @@ mod sample;
 mod schema;
 mod text;
 
-pub(crate) use self::check::MAX_DISTANCE;
+pub(crate) use self::check::{MAX_DISTANCE, alphabet};
 #[cfg(feature = "compat")]
 pub(crate) use self::foreign::ForeignSpec;
 pub(crate) use self::model::{EntropyBar, Foreign, NEARBY, Needs, Pattern, SecretPart, WayIn};

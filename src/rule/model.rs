@@ -135,8 +135,9 @@ pub(crate) struct Anchor {
 pub(crate) enum WayIn {
     /// Every match contains one of these literals.
     Literals(Vec<Anchor>),
-    /// Every match starts where a run of this class starts, and the run is at least so long.
-    Run { class: ByteSet, min_len: usize },
+    /// Every match starts where a run of this class starts, and the run is at least so long. Where its first bytes do not
+    /// look `drawn` at random, no match is believed.
+    Run { class: ByteSet, min_len: usize, drawn: bool },
     /// Every match has one of the rule's keywords before it, within the rule's distance.
     Keywords,
     /// None: the regex runs over all text, or all text near the words of a rule of another tool.
@@ -395,7 +396,10 @@ impl Rule {
                     .collect();
                 format!("one of {}", list.join(", "))
             }
-            WayIn::Run { class, min_len } => format!("a run of {min_len} bytes or more of {class:?}"),
+            WayIn::Run { class, min_len, drawn } => {
+                let unlike = if *drawn { " that does not start like a name" } else { "" };
+                format!("a run of {min_len} bytes or more of {class:?}{unlike}")
+            }
             WayIn::Keywords => format!("one of the keywords, at most {} bytes before", self.distance),
             WayIn::Everywhere => match self.foreign.as_deref().filter(|foreign| !foreign.nearby.is_empty()) {
                 Some(foreign) => {

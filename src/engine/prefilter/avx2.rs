@@ -9,8 +9,9 @@ use std::arch::x86_64::*;
 
 use super::members::Members;
 use super::portable::Threes;
+use super::runs::RunGroup;
 use super::window::Window;
-use super::words::keep_starts;
+use super::words::{keep_firsts, keep_starts};
 
 /// The table, and the proof that the CPU has the instructions: only [`Avx2::new`] makes one.
 #[derive(Debug, Clone)]
@@ -24,16 +25,17 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then(|| Avx2 { threes: Threes::new(windows) })
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run may start: `len` of `members`, or 64 if that is
-    /// less, or as many as are left of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
+    /// Sets in `words` the bits of positions of `text` where a run of the group's union may start: as long as its
+    /// shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(members, len, text, words) }
+        unsafe { run_starts(group, text, words) }
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn run_starts(members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
+fn run_starts(group: &RunGroup, text: &[u8], words: &mut [u64]) {
+    let members = &group.union;
     let mut blocks = text.chunks_exact(64);
     // Of what is beyond the text nothing is known.
     words.fill(u64::MAX);
@@ -48,7 +50,10 @@ fn run_starts(members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
         let bits = member_bits_of_32(members, &padded, 0) | member_bits_of_32(members, &padded, 32) << 32;
         *word = bits | !mask(rest.len());
     }
-    keep_starts(words, len);
+    keep_starts(words, group.shortest_len);
+    if group.drawn {
+        keep_firsts(words);
+    }
 }
 
 #[inline]

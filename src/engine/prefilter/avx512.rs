@@ -12,10 +12,10 @@ use std::arch::x86_64::*;
 
 use super::buckets::Buckets;
 use super::commonness::commonness;
-use super::members::Members;
+use super::runs::RunGroup;
 use super::tier::{Buffers, CHUNK};
 use super::window::Window;
-use super::words::keep_starts;
+use super::words::{keep_firsts, keep_starts};
 
 /// Groups of eight buckets, of which one lookup yields a bit each.
 const GROUPS: usize = 4;
@@ -65,11 +65,11 @@ impl Avx512 {
         unsafe { candidates(self, text, buffers) }
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run may start: `len` of `members`, or 64 if that is
-    /// less, or as many as are left of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
+    /// Sets in `words` the bits of positions of `text` where a run of the group's union may start: as long as its
+    /// shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], words: &mut [u64]) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(members, len, text, words) }
+        unsafe { run_starts(group, text, words) }
     }
 }
 
@@ -129,7 +129,8 @@ fn candidates(filter: &Avx512, text: &[u8], buffers: &mut Buffers) -> usize {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
-fn run_starts(members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
+fn run_starts(group: &RunGroup, text: &[u8], words: &mut [u64]) {
+    let members = &group.union;
     let table = [0, 64, 128, 192].map(|at| load(&members.flags.0, at));
     // Of what is beyond the text nothing is known.
     words.fill(u64::MAX);
@@ -144,7 +145,10 @@ fn run_starts(members: &Members, len: usize, text: &[u8], words: &mut [u64]) {
         }
         *word = bits | !mask(text.len() - at);
     }
-    keep_starts(words, len);
+    keep_starts(words, group.shortest_len);
+    if group.drawn {
+        keep_firsts(words);
+    }
 }
 
 /// The numbers of 64 neighbouring positions.

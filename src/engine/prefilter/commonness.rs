@@ -100,6 +100,30 @@ pub(super) fn attraction(first: u8, second: u8) -> i32 {
     i32::from(PAIRS[kind(first)][kind(second)])
 }
 
+/// [`PAIRS`] by kinds, in rows of a power of two, and the kind of each byte: for those who ask often.
+static ATTRACTIONS: ([[i8; 32]; 32], [u8; 256]) = {
+    let (mut pairs, mut kinds) = ([[0; 32]; 32], [0; 256]);
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = kind(byte as u8) as u8;
+        byte += 1;
+    }
+    let mut cell = 0;
+    while cell < 28 * 28 {
+        pairs[cell / 28][cell % 28] = PAIRS[cell / 28][cell % 28];
+        cell += 1;
+    }
+    (pairs, kinds)
+};
+
+/// What the [`attraction`]s of all neighbours add up to.
+#[inline]
+pub(super) fn attractions<const N: usize>(bytes: &[u8; N]) -> i32 {
+    let (pairs, kinds) = &ATTRACTIONS;
+    let kinds = bytes.map(|byte| usize::from(kinds[usize::from(byte)] & 31));
+    (1..N).map(|i| i32::from(pairs[kinds[i - 1]][kinds[i]])).sum()
+}
+
 /// Which row and column of [`FOLLOWS`] is that of `byte`: the kinds of bytes that runs are made of, and all others.
 fn run_kind(byte: u8) -> usize {
     match byte {
@@ -116,10 +140,10 @@ fn run_kind(byte: u8) -> usize {
 }
 
 /// Which row and column of [`PAIRS`] is that of `byte`.
-fn kind(byte: u8) -> usize {
+const fn kind(byte: u8) -> usize {
     match byte {
-        b'a'..=b'z' => usize::from(byte - b'a'),
-        b'A'..=b'Z' => usize::from(byte - b'A'),
+        b'a'..=b'z' => (byte - b'a') as usize,
+        b'A'..=b'Z' => (byte - b'A') as usize,
         b'0'..=b'9' => 26,
         _ => 27,
     }

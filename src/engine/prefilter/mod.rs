@@ -21,7 +21,8 @@
 //!    ([`Confirm::literals`]).
 //!
 //! Of the 1,024 positions of a kilobyte of source code, and with 600 literals, the first filter leaves some 20
-//! (AVX-512) or 70, the second one 4 or 5, and the confirmation the 2 or 3 where a literal stands.
+//! (AVX-512) or 70, the second one 4 or 5, and the confirmation the 2 or 3 where a literal stands. With 1,600 the first
+//! one leaves 150: the words beside opaque values are better looked for where a run stands.
 //!
 //! # Runs
 //!
@@ -30,6 +31,8 @@
 //! 2. The portable search looks at every so many-th byte only. The vector tiers turn the text into one bit for each
 //!    byte, member or not, and shift and mask these until the bits with which a long run begins are left.
 //! 3. A union run that is found is searched for the runs of each class.
+//! 4. Runs as short as names of programs have a search of their own, and nearly all that it finds are names: their first
+//!    bytes tell ([`looks_drawn`]).
 //!
 //! # Time and memory
 //!
@@ -47,6 +50,7 @@ mod avx512;
 mod buckets;
 mod commonness;
 mod confirm;
+mod drawn;
 mod members;
 #[cfg(test)]
 mod oracle;
@@ -60,6 +64,7 @@ mod window;
 mod words;
 
 use confirm::Confirm;
+pub(crate) use drawn::{DRAWN_LEN, looks_drawn};
 use runs::RunGroup;
 pub(crate) use tier::{Buffers, Tier};
 use tier::{CHUNK, Filter};
@@ -80,7 +85,10 @@ pub(crate) struct Literal {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Run {
     pub(crate) class: ByteSet,
+    /// [`DRAWN_LEN`] or more when `drawn` is set.
     pub(crate) min_len: usize,
+    /// Whether its first bytes [look drawn at random](looks_drawn).
+    pub(crate) drawn: bool,
 }
 
 /// Finds every occurrence of every literal, and every start of every run.

@@ -1,6 +1,6 @@
 //! What the prefilter must find, found in the plainest way: at every position, every anchor.
 
-use super::{Literal, Run};
+use super::{DRAWN_LEN, Literal, Run, looks_drawn};
 
 /// Every `(id, start)` with a start in `from..to`, ascending.
 pub(super) fn scan(literals: &[Literal], runs: &[Run], text: &[u8], from: usize, to: usize) -> Vec<(u32, usize)> {
@@ -30,4 +30,5 @@ fn is_run(run: &Run, text: &[u8], start: usize) -> bool {
     let in_class = |byte: &u8| run.class.contains(*byte);
     text.get(start..start + run.min_len).is_some_and(|there| there.iter().all(in_class))
         && !text[..start].last().is_some_and(in_class)
+        && (!run.drawn || looks_drawn(text[start..start + DRAWN_LEN].try_into().expect("a run is longer")))
 }

@@ -1,15 +1,20 @@
 //! Runs: values of one byte class, found by their length.
 
 use super::members::Members;
-use super::{Run, commonness};
+use super::{DRAWN_LEN, Run, commonness, looks_drawn};
 use crate::byteset::ByteSet;
 
 /// Runs that are looked for together: first a run of the union of their classes, as long as the shortest of them, then
 /// within it the runs themselves. A union run is rare, so that all the runs cost little more than one.
+///
+/// Runs that have to [look drawn](looks_drawn) are so short that their union is not rare. Each of their classes is a group
+/// of its own, of whose runs nearly all are refuted by their first bytes.
 #[derive(Debug, Clone)]
 pub(super) struct RunGroup {
     pub(super) union: Members,
     pub(super) shortest_len: usize,
+    /// Of each run only the start is asked for.
+    pub(super) drawn: bool,
     longest_len: usize,
     classes: Vec<RunClass>,
     /// For each byte the classes that it is in, a bit each, and [`UNION`] if it is in one at all.
@@ -51,8 +56,9 @@ impl RunGroup {
             let joined = groups.iter_mut().find_map(|group| {
                 let union = group.union.union(run.class);
                 let rate = commonness::of_run(&union, run.min_len);
-                let joins = group.runs.len() < MAX_CLASSES && rate <= group.rate + alone + PRICE_OF_A_SEARCH;
-                joins.then_some((group, union, rate))
+                let cheaper = group.runs.len() < MAX_CLASSES && rate <= group.rate + alone + PRICE_OF_A_SEARCH;
+                let joins = if run.drawn { group.union == run.class } else { cheaper };
+                (joins && group.runs[0].1.drawn == run.drawn).then_some((group, union, rate))
             });
             match joined {
                 Some((group, union, rate)) => {
@@ -68,8 +74,9 @@ impl RunGroup {
     fn of(runs: &[(u32, &Run)]) -> RunGroup {
         let mut classes: Vec<RunClass> = Vec::new();
         let mut union = ByteSet::EMPTY;
-        for (id, Run { class, min_len }) in runs {
-            debug_assert!(*min_len > 0, "a run has a length");
+        let drawn = runs.iter().any(|(_, run)| run.drawn);
+        for (id, Run { class, min_len, drawn }) in runs {
+            debug_assert!(*min_len >= if *drawn { DRAWN_LEN } else { 1 }, "a run has a length");
             union = union.union(*class);
             let known = classes.iter().position(|known| known.class == *class).unwrap_or_else(|| {
                 classes.push(RunClass { class: *class, members: Members::of(class), lens: Vec::new() });
@@ -89,7 +96,7 @@ impl RunGroup {
             }
         }
         let union = Members::of(&union);
-        RunGroup { union, shortest_len, longest_len, classes, classes_of }
+        RunGroup { union, shortest_len, drawn, longest_len, classes, classes_of }
     }
 
     /// The longest `min_len` in the group.
@@ -98,7 +105,10 @@ impl RunGroup {
     }
 
     /// The first position at `from` or after it where a run of the union is long enough for one of the group.
-    pub(super) fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+    pub(super) fn find(&self, text: &[u8], mut from: usize) -> Option<usize> {
+        if self.drawn && from > 0 && self.union.contains(text[from - 1]) {
+            from = self.union.run_end(text, from);
+        }
         self.union.find_run(text, from, self.shortest_len)
     }
 
@@ -116,6 +126,9 @@ impl RunGroup {
     ) {
         // No run that starts before `to` needs more of the text to show that it is long enough.
         let text = &text[..text.len().min(to.saturating_add(self.longest_len - 1))];
+        if self.drawn {
+            return self.scan_drawn(text, from, to, find, found);
+        }
         let mut at = from;
         while at < to
             && let Some(start) = find(text, at)
@@ -145,6 +158,29 @@ impl RunGroup {
                 }
             }
             at = end;
+        }
+    }
+
+    /// The same for runs that have to look drawn, of each of which `find` gives the first position only.
+    fn scan_drawn(
+        &self,
+        text: &[u8],
+        from: usize,
+        to: usize,
+        find: impl Fn(&[u8], usize) -> Option<usize>,
+        found: &mut impl FnMut(u32, usize, usize),
+    ) {
+        let mut at = from;
+        while at < to
+            && let Some(start) = find(text, at)
+            && start < to
+            && let Some(first) = text[start..].first_chunk()
+        {
+            if looks_drawn(first) {
+                let end = self.union.run_end(text, start);
+                self.classes[0].report(text, start, end, found);
+            }
+            at = start + 1;
         }
     }
 }
@@ -180,7 +216,7 @@ mod tests {
 
     #[test]
     fn classes_are_joined_where_that_costs_little() {
-        let run = |class, min_len| Run { class, min_len };
+        let run = |class, min_len| Run { class, min_len, drawn: false };
         let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
         let dashed = ByteSet::ALPHANUMERIC.with(b'-').with(b'_');
         let runs = [run(hex, 16), run(dashed, 40), run(ByteSet::ALPHANUMERIC, 32), run(hex, 24)];

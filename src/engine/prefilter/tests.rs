@@ -13,7 +13,11 @@ fn folded(bytes: &[u8]) -> Literal {
 }
 
 fn run(class: ByteSet, min_len: usize) -> Run {
-    Run { class, min_len }
+    Run { class, min_len, drawn: false }
+}
+
+fn drawn(class: ByteSet, min_len: usize) -> Run {
+    Run { class, min_len, drawn: true }
 }
 
 fn hex() -> ByteSet {
@@ -231,6 +235,38 @@ proptest! {
         let expected = oracle::scan(&literals, &runs, &text, 0, text.len());
         let split = split.min(text.len());
         for (tier, prefilter) in tiers(&literals, &runs) {
+            prop_assert_eq!(&scan(&prefilter, &text, 0, text.len()), &expected, "{:?}", tier);
+            let mut parts = scan(&prefilter, &text, 0, split);
+            parts.extend(scan(&prefilter, &text, split, text.len()));
+            parts.sort_unstable();
+            prop_assert_eq!(&parts, &expected, "{:?} split at {}", tier, split);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Names and drawn values of all lengths, joined and apart, at all places of a chunk.
+    #[test]
+    fn drawn_runs_as_the_oracle(
+        filler in 0usize..130,
+        pieces in prop::collection::vec(
+            prop::sample::select(vec!["get", "Authentication", "container", "qzXw", "kJvPdmWq", "7", "-", "_", " ", "\u{e9}"]),
+            0..60,
+        ),
+        split in 0usize..400,
+    ) {
+        let runs = [
+            drawn(ByteSet::ALPHANUMERIC, DRAWN_LEN),
+            drawn(ByteSet::ALPHANUMERIC, 21),
+            drawn(ByteSet::ALPHANUMERIC.with(b'-').with(b'_'), 24),
+            run(ByteSet::ALPHANUMERIC, 32),
+        ];
+        let text = ["r".repeat(filler), pieces.concat()].concat().into_bytes();
+        let expected = oracle::scan(&[], &runs, &text, 0, text.len());
+        let split = split.min(text.len());
+        for (tier, prefilter) in tiers(&[], &runs) {
             prop_assert_eq!(&scan(&prefilter, &text, 0, text.len()), &expected, "{:?}", tier);
             let mut parts = scan(&prefilter, &text, 0, split);
             parts.extend(scan(&prefilter, &text, split, text.len()));

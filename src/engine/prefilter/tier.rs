@@ -118,9 +118,9 @@ impl Filter {
         match self {
             Filter::Portable(_) => return group.scan(text, from, to, |text, at| group.find(text, at), found),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx2(filter) => filter.run_starts(&group.union, group.shortest_len, chunk, words),
+            Filter::Avx2(filter) => filter.run_starts(group, chunk, words),
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx512(filter) => filter.run_starts(&group.union, group.shortest_len, chunk, words),
+            Filter::Avx512(filter) => filter.run_starts(group, chunk, words),
         }
         #[cfg(target_arch = "x86_64")]
         group.scan(text, from, to, |_, at| Some(from + next_one(words, at - from)?), found);

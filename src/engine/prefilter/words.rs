@@ -15,6 +15,17 @@ pub(super) fn keep_starts(words: &mut [u64], len: usize) {
     }
 }
 
+/// Leaves of ones that follow one another the first.
+#[inline(always)] // As above.
+pub(super) fn keep_firsts(words: &mut [u64]) {
+    for i in (1..words.len()).rev() {
+        words[i] &= !(words[i] << 1 | words[i - 1] >> 63);
+    }
+    if let Some(first) = words.first_mut() {
+        *first &= !(*first << 1);
+    }
+}
+
 /// The first one in `words` at `from` or after it.
 pub(super) fn next_one(words: &[u64], from: usize) -> Option<usize> {
     let mut keep = u64::MAX << (from % 64);

@@ -14,8 +14,9 @@ use std::ops::Range;
 
 use self::randomness::Bar;
 use super::assign;
+use super::prefilter::looks_drawn;
 use crate::finding::Verdict;
-use crate::rule::{Kind, Rule, Structure};
+use crate::rule::{Kind, Rule, Structure, WayIn};
 
 /// The confidence of a match that a validator has refuted.
 const REFUTED: f32 = 0.05;
@@ -61,6 +62,11 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
         verdicts.push(verdict);
         Judgement { confidence: REFUTED, verdicts }
     };
+    // The search for its values leaves these out.
+    let is_name = |first: &[u8]| !first.first_chunk().is_some_and(looks_drawn);
+    if matches!(rule.way_in, WayIn::Run { drawn: true, .. }) && is_name(&candidate.text[candidate.start..]) {
+        return refuted(verdicts, Verdict::NotRandom);
+    }
     // The name alone speaks for so short a value, and only that of a password does.
     if rule.kind == Kind::Generic && secret.len() < MIN_DRAWN && !names_password(candidate) {
         return refuted(verdicts, Verdict::NotRandom);

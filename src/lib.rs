@@ -36,7 +36,7 @@ pub use crate::explain::Explanation;
 pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Part, Verdict};
 pub use crate::fingerprint::{Fingerprint, Key};
 #[cfg(feature = "git")]
-pub use crate::history::{HistorySettings, NewCommits};
+pub use crate::history::{HistoryCache, HistorySettings, NewCommits};
 pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;

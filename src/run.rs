@@ -29,6 +29,8 @@ pub struct Outcome {
     pub unexamined: Vec<Unexamined>,
     /// Whether the scan was interrupted.
     pub interrupted: bool,
+    /// What else should be known, in words: nothing of it changes what was found.
+    pub notes: Vec<String>,
     /// What it cost.
     pub stats: Stats,
 }
@@ -82,6 +84,7 @@ impl Outcome {
         self.findings.extend(other.findings);
         self.unexamined.extend(other.unexamined);
         self.interrupted |= other.interrupted;
+        self.notes.extend(other.notes);
         self.stats.units += other.stats.units;
         self.stats.bytes += other.stats.bytes;
         self.stats.elapsed += other.stats.elapsed;
@@ -240,10 +243,13 @@ mod files {
     impl Outcome {
         /// Brings everything into an order that does not depend on threads.
         pub(crate) fn sort(&mut self) {
-            self.findings.sort_by(|a, b| {
-                let key = |l: &Located| (l.finding.span, l.finding.rule);
-                a.path.cmp(&b.path).then_with(|| key(a).cmp(&key(b)))
-            });
+            fn key(located: &Located) -> impl Ord + '_ {
+                let origin = located.origin.as_deref();
+                let commit = origin.and_then(|origin| origin.commit.as_ref());
+                let version = (commit.map(|commit| (&commit.date, &commit.id)), origin.map(|origin| &origin.object));
+                (&located.path, located.finding.span, located.finding.rule, version)
+            }
+            self.findings.sort_by(|a, b| key(a).cmp(&key(b)));
             self.unexamined.sort();
         }
     }

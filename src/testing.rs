@@ -17,7 +17,7 @@ use crate::{
     secret::Secret,
     source::git::repository::{GitEnvironment, Repository},
     source::git::walk::{self, Object, Visitor},
-    source::git::{ObjectError, ObjectKind, ObjectNumber, Store},
+    source::git::{ObjectError, ObjectKind, ObjectNumber, ObjectSet, Store},
     span::Copied,
 };
 #[cfg(feature = "git")]
@@ -118,9 +118,10 @@ pub fn history_differences(
 ) -> crate::error::Result<(u64, Vec<String>)> {
     let repository = Repository::discover(path, &GitEnvironment::default())?;
     let store = Store::open(&repository.objects, repository.hash_len)?;
-    let forests = walk::forests(&store, threads);
+    let forests = walk::forests(&store, &ObjectSet::default(), threads);
     let check = DeltaCheck { scanner, store: &store };
-    let workers = walk::walk(&store, &forests, &check, threads, max_held, &AtomicBool::new(false));
+    let workers =
+        walk::walk(&store, &forests, &ObjectSet::default(), &check, threads, max_held, &AtomicBool::new(false));
     let deltas = workers.iter().map(|worker| worker.deltas).sum();
     Ok((deltas, workers.into_iter().flat_map(|worker| worker.differences).collect()))
 }

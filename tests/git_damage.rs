@@ -370,8 +370,10 @@ fn a_pack_that_is_cut_short_and_an_index_that_does_not_fit_are_named() {
     // An empty answer is no clean one: the status is 2.
     #[cfg(feature = "cli")]
     {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_keyscan")).args(["git", "-f", "json"]).arg(folder.path()).output();
+        let output = Command::new(env!("CARGO_BIN_EXE_keyscan"))
+            .args(["git", "--no-cache", "-f", "json"])
+            .arg(folder.path())
+            .output();
         let output = output.unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stdout).contains("\"complete\":false"));

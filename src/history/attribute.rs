@@ -12,7 +12,7 @@ use super::commits::Graph;
 use super::scan::Found;
 use super::trees::{Edge, Edges};
 use crate::source::git::walk::Forest;
-use crate::source::git::{ObjectNumber, Store};
+use crate::source::git::{ObjectNumber, ObjectSet, Store};
 
 /// Trees within trees can make more paths than anyone can count. When more than this lead to objects with secrets, each
 /// tree is entered at one more path at most.
@@ -33,7 +33,7 @@ pub(super) struct Occurrence {
 /// The trees that lead to the objects that are looked for.
 pub(super) struct Trees {
     /// By tree: the names and the entries under them.
-    children: ByObject<(u32, ObjectNumber)>,
+    pub(super) children: ByObject<(u32, ObjectNumber)>,
     wanted: HashSet<ObjectNumber>,
     /// Names that are looked for, whatever they name.
     wanted_names: HashSet<u32>,
@@ -76,16 +76,17 @@ impl Paths {
 }
 
 impl Trees {
-    /// Finds the trees that lead to these objects or to entries of these names.
+    /// Finds the trees that lead to these objects or to entries of these names. Of trees that are known, all such entries
+    /// are: `edges`.
     pub(super) fn new(
-        store: &Store,
-        forests: &[Forest],
+        walked: &Walked<'_>,
         found: &mut [Found],
+        edges: Vec<(ObjectNumber, (u32, ObjectNumber))>,
         wanted: HashSet<ObjectNumber>,
         wanted_names: HashSet<u32>,
     ) -> Trees {
-        let count = store.count() as usize;
-        let holders = Holders::new(store, forests, found);
+        let count = walked.store.count() as usize;
+        let holders = Holders::new(walked, found);
         let mut met = vec![false; count];
         let mut queue: Vec<ObjectNumber> = Vec::new();
         let mut meet = |object: ObjectNumber, queue: &mut Vec<ObjectNumber>| {
@@ -98,7 +99,13 @@ impl Trees {
             let named = holders.added.iter().filter(|(_, (name, _))| wanted_names.contains(name));
             named.for_each(|(child, _)| meet(child, &mut queue));
         }
-        let mut children: Vec<(ObjectNumber, (u32, ObjectNumber))> = Vec::new();
+        for &(tree, (name, child)) in &edges {
+            meet(tree, &mut queue);
+            if wanted_names.contains(&name) {
+                meet(child, &mut queue);
+            }
+        }
+        let mut children = edges;
         let mut of_child = Vec::new();
         while let Some(child) = queue.pop() {
             holders.of(child, &mut of_child);
@@ -117,10 +124,18 @@ impl Trees {
     }
 }
 
-/// The trees that hold an object.
+/// What was walked of a store.
+#[derive(Clone, Copy)]
+pub(super) struct Walked<'a> {
+    pub(super) store: &'a Store,
+    pub(super) forests: &'a [Forest],
+    /// What was not looked at.
+    pub(super) known: &'a ObjectSet,
+}
+
+/// The trees that hold an object, of those that were looked at.
 struct Holders<'a> {
-    store: &'a Store,
-    forests: &'a [Forest],
+    walked: Walked<'a>,
     /// By object: the name under which it came to a tree, and the tree.
     added: ByObject<(u32, ObjectNumber)>,
     /// The same for what a tree dropped, ascending.
@@ -129,7 +144,8 @@ struct Holders<'a> {
 
 impl<'a> Holders<'a> {
     /// Takes the edges out of `found`.
-    fn new(store: &'a Store, forests: &'a [Forest], found: &mut [Found]) -> Holders<'a> {
+    fn new(walked: &Walked<'a>, found: &mut [Found]) -> Holders<'a> {
+        let store = walked.store;
         let edges: Vec<Edges> = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
         let (added, removed): (Vec<Vec<Edge>>, Vec<Vec<Edge>>) =
             edges.into_iter().map(|edges| (edges.added, edges.removed)).unzip();
@@ -146,12 +162,12 @@ impl<'a> Holders<'a> {
             }
         });
         removed.sort();
-        Holders { store, forests, added, removed }
+        Holders { walked: *walked, added, removed }
     }
 
     /// Makes `holders` the trees that hold an object, and the names under which they do.
     fn of(&self, child: ObjectNumber, holders: &mut Vec<(u32, ObjectNumber)>) {
-        let (store, removed) = (self.store, self.removed.get(child));
+        let (Walked { store, forests, known }, removed) = (self.walked, self.removed.get(child));
         holders.clear();
         let mut stack = Vec::new();
         for &(name, tree) in self.added.get(child) {
@@ -160,9 +176,9 @@ impl<'a> Holders<'a> {
                 holders.push((name, tree));
                 let Some((pack, position)) = store.place(tree) else { continue };
                 let Some(slot) = store.packs[pack].slot_of(position) else { continue };
-                for &below in self.forests[pack].below(slot) {
+                for &below in forests[pack].below(slot) {
                     let tree = store.first(pack) + store.packs[pack].position(below);
-                    if removed.binary_search(&(name, tree)).is_err() {
+                    if !known.contains(tree) && removed.binary_search(&(name, tree)).is_err() {
                         stack.push(tree);
                     }
                 }

@@ -11,8 +11,8 @@ pub(super) struct Commit {
     pub(super) number: ObjectNumber,
     pub(super) tree: Option<ObjectNumber>,
     pub(super) parents: Vec<ObjectNumber>,
-    /// Parents that are not in the store.
-    pub(super) absent_parents: u32,
+    /// Parents that are not in the store, each with its place among all parents.
+    pub(super) absent: Vec<(u32, ObjectId)>,
     /// When it was committed, in seconds since 1970.
     pub(super) time: i64,
 }
@@ -59,13 +59,13 @@ impl<'o> Parts<'o> {
 
 impl Commit {
     pub(super) fn of(number: ObjectNumber, parts: &Parts<'_>, store: &Store) -> Commit {
-        let find = |hex: &[u8]| ObjectId::from_hex(hex).and_then(|id| store.find(id.as_bytes()));
-        let mut commit = Commit { number, tree: None, parents: Vec::new(), absent_parents: 0, time: 0 };
-        commit.tree = parts.first("tree").and_then(find);
-        for parent in parts.values("parent").map(find) {
-            match parent {
+        let mut commit = Commit { number, tree: None, parents: Vec::new(), absent: Vec::new(), time: 0 };
+        let tree = parts.first("tree").and_then(ObjectId::from_hex);
+        commit.tree = tree.and_then(|id| store.find(id.as_bytes()));
+        for (parent, at) in parts.values("parent").filter_map(ObjectId::from_hex).zip(0..) {
+            match store.find(parent.as_bytes()) {
                 Some(parent) => commit.parents.push(parent),
-                None => commit.absent_parents += 1,
+                None => commit.absent.push((at, parent)),
             }
         }
         commit.time = parts.first("committer").map_or(0, |line| Signature::of(line).time);

@@ -8,6 +8,7 @@
 mod attribute;
 mod brought;
 mod by_object;
+mod cache;
 mod commits;
 mod diff;
 mod incoming;
@@ -22,11 +23,12 @@ mod trees;
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use self::attribute::{Attribution, PathNumber, Trees};
+use self::attribute::{Attribution, PathNumber, Trees, Walked};
+use self::cache::{Cache, Learned, Recalled};
 use self::commits::Graph;
 pub use self::incoming::NewCommits;
 use self::locate::Locator;
@@ -34,9 +36,9 @@ use self::scan::{Found, Hit, ObjectScan, Part, SecretKey, by_object};
 use self::select::Selection;
 use self::trees::Names;
 use crate::error::Result;
-use crate::run::{Outcome, Run, Unexamined};
+use crate::run::{Outcome, Run, Unexamined, skipped_places};
 use crate::source::git::repository::{GitEnvironment, Repository};
-use crate::source::git::{ObjectNumber, Store, walk};
+use crate::source::git::{ObjectId, ObjectNumber, Store, walk};
 
 /// Which part of a history is reported, and how. The default is all of it, with what no ref reaches.
 #[derive(Debug, Clone, Default)]
@@ -63,8 +65,29 @@ pub struct HistorySettings {
     pub all_occurrences: bool,
     /// Scan the repositories of submodules, too, as far as they are kept in this one.
     pub submodules: bool,
+    /// Where to remember what was examined, so that only what is new is scanned next time. Scans of a range and of what
+    /// is staged do without.
+    pub cache: Option<HistoryCache>,
     /// What git says of the repository, to a program that it runs.
     pub environment: GitEnvironment,
+}
+
+/// Where it is remembered which objects were examined, and where in them secrets stand, but no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryCache {
+    /// A folder of caches, one for each repository, by its path, and each set of rules. It is made where it is not there;
+    /// it may not lie in a repository that is scanned.
+    pub folder: PathBuf,
+    /// Nothing is written before so many objects are new: few are looked at again as fast as they are remembered.
+    pub least_objects: u64,
+}
+
+impl HistoryCache {
+    /// Caches in this folder.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> HistoryCache {
+        HistoryCache { folder, least_objects: 1000 }
+    }
 }
 
 impl HistorySettings {
@@ -121,7 +144,6 @@ impl Run<'_> {
         repository.read_all_refs();
         let store = Store::open(&repository.objects, repository.hash_len)?;
         let threads = settings.thread_count();
-        let forests = walk::forests(&store, threads);
         let scan = ObjectScan {
             store: &store,
             hash_len: repository.hash_len,
@@ -131,8 +153,16 @@ impl Run<'_> {
             names: Names::default(),
             hasher: RandomState::new(),
         };
-        let mut found = walk::walk(&store, &forests, &scan, threads, walk::MAX_HELD, self.interrupted);
         let mut outcome = Outcome::default();
+        let mut cache = settings.cache.as_ref().and_then(|cache| {
+            let cache = Cache::open(cache, &repository, self.scanner, self.min_confidence);
+            cache.map_err(|why| outcome.notes.push(format!("the cache is not used: {why}"))).ok()
+        });
+        let Recalled { known, found: recalled, edges } =
+            cache.as_mut().map(|cache| cache.recall(&scan)).unwrap_or_default();
+        let forests = walk::forests(&store, &known, threads);
+        let mut found = walk::walk(&store, &forests, &known, &scan, threads, walk::MAX_HELD, self.interrupted);
+        found.push(recalled);
         note_failures(&repository, &store, &found, &mut outcome);
         for found in &found {
             outcome.stats.units += found.objects;
@@ -145,7 +175,22 @@ impl Run<'_> {
         let hits = by_object(&found);
         let name_hits: HashMap<u32, Vec<SecretKey>> = gather(found.iter().flat_map(|found| found.name_hits.clone()));
         let wanted: HashSet<ObjectNumber> = hits.keys().copied().collect();
-        let trees = Trees::new(&store, &forests, &mut found, wanted, name_hits.keys().copied().collect());
+        let walked = Walked { store: &store, forests: &forests, known: &known };
+        let trees = Trees::new(&walked, &mut found, edges, wanted, name_hits.keys().copied().collect());
+        let names = scan.names.names();
+        let is_interrupted = self.interrupted.load(Ordering::Relaxed);
+        if let Some(mut cache) = cache.filter(|_| !is_interrupted) {
+            cache.keep(&Learned {
+                store: &store,
+                hash_len: repository.hash_len,
+                found: &found,
+                commits: &graph.commits,
+                edges: &trees.children,
+                names: &names,
+                secret_names: name_hits.keys().copied().collect(),
+            });
+            outcome.notes.append(&mut cache.notes);
+        }
         let mut attribution = Attribution::new(&trees);
         for place in selection.order() {
             attribution.commit(&graph, place);
@@ -158,15 +203,14 @@ impl Run<'_> {
         }
         let gathering = Gathering { hits: &hits, name_hits: &name_hits, attribution: &attribution, in_head: &in_head };
         let groups = gathering.groups(&graph, &found, &selection, settings.all_occurrences);
-        let names = scan.names;
         let locator = Locator {
             run: *self,
             store: &store,
-            scan_hasher: scan.hasher,
+            scan_hasher: scan.hasher.clone(),
             graph: &graph,
             selection: &selection,
             paths: &attribution.paths,
-            names: &names.into_names(),
+            names: &names,
             name_hits: &name_hits,
         };
         locator.locate(&groups, settings, threads, &mut outcome)?;
@@ -220,9 +264,12 @@ fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcom
     for (path, reason) in repository.unreadable.iter().chain(&store.unreadable) {
         note(path.clone(), reason.clone());
     }
+    let name = |id: Option<ObjectId>| id.map_or_else(|| "<object>".to_owned(), |id| format!("<object {id}>"));
     for (id, reason) in found.iter().flat_map(|found| &found.failed) {
-        let name = id.map_or_else(|| "<object>".to_owned(), |id| format!("<object {id}>"));
-        note(name, reason.clone());
+        note(name(*id), reason.clone());
+    }
+    for (number, skipped) in found.iter().flat_map(|found| &found.skipped) {
+        note(name(store.id(*number)), skipped_places(*skipped));
     }
     let missing: HashSet<&[u8]> = found.iter().flat_map(|found| &found.trees.missing).map(|id| &**id).collect();
     if !missing.is_empty() {
@@ -232,8 +279,7 @@ fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcom
         note("<objects>".to_owned(), format!("{count} objects that trees name are not there, {first} first: {why}"));
     }
     let shallow = repository.shallow.len();
-    let absent: u64 =
-        found.iter().flat_map(|found| &found.commits).map(|commit| u64::from(commit.absent_parents)).sum();
+    let absent: u64 = found.iter().flat_map(|found| &found.commits).map(|commit| commit.absent.len() as u64).sum();
     if shallow > 0 {
         note("<history>".to_owned(), format!("the clone is shallow: {absent} commits that came before are not there"));
     } else if absent > 0 {

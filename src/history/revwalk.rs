@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
         let commit = |&node: &Node| {
             let met = &self.met[node as usize];
             let parents = met.parents.iter().filter_map(|parent| self.numbers.get(parent).copied().flatten());
-            Commit { number: node, tree: None, parents: parents.collect(), absent_parents: 0, time: met.time }
+            Commit { number: node, tree: None, parents: parents.collect(), absent: Vec::new(), time: met.time }
         };
         Graph::new(nodes.iter().map(commit).collect())
     }

@@ -7,10 +7,10 @@ use std::hash::BuildHasher;
 use super::commits::{Commit, parts};
 use super::trees::{Names, TreeContext, TreeEntry, TreeReader};
 use crate::engine::{Scanned, Scanner, Scratch};
-use crate::run::{Progress, skipped_places};
+use crate::run::Progress;
 use crate::source::git::walk::{Object, Visitor};
 use crate::source::git::{ObjectError, ObjectId, ObjectKind, ObjectNumber, Store};
-use crate::span::Copied;
+use crate::span::{Copied, Span};
 
 /// A part of an object that is a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,26 @@ impl SecretKey {
     pub(super) fn new(rule: usize, hash: u64) -> SecretKey {
         SecretKey { rule: rule as u32, hash }
     }
+
+    /// The index of the rule.
+    pub(super) fn rule(self) -> usize {
+        self.rule as usize
+    }
+}
+
+/// Where in a part of an object a secret stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SecretPlace {
+    pub(super) start: u64,
+    pub(super) len: u32,
+    /// Whether what stands there is the secret in another encoding.
+    pub(super) is_decoded: bool,
+}
+
+impl SecretPlace {
+    fn at(span: Span, is_decoded: bool) -> SecretPlace {
+        SecretPlace { start: span.start, len: span.len() as u32, is_decoded }
+    }
 }
 
 /// That a secret stands in a part of an object.
@@ -42,6 +62,8 @@ pub(super) struct Hit {
     pub(super) object: ObjectNumber,
     pub(super) part: Part,
     pub(super) secret: SecretKey,
+    /// The first place of the secret there.
+    pub(super) place: SecretPlace,
 }
 
 /// An annotated tag.
@@ -79,6 +101,12 @@ pub(super) struct Found {
     pub(super) trees: TreeReader,
     pub(super) commits: Vec<Commit>,
     pub(super) tags: Vec<Tag>,
+    /// Files that were examined ...
+    pub(super) blobs: Vec<ObjectNumber>,
+    /// ... and all other objects that were.
+    pub(super) links: Vec<ObjectNumber>,
+    /// Objects in which places were passed over, and how many.
+    pub(super) skipped: Vec<(ObjectNumber, u64)>,
     /// Objects that were not examined, and why.
     pub(super) failed: Vec<(Option<ObjectId>, String)>,
     pub(super) objects: u64,
@@ -90,12 +118,15 @@ impl ObjectScan<'_> {
         SecretKey::new(rule, self.hasher.hash_one(secret))
     }
 
-    /// The secrets of a text that are sure enough.
-    fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<SecretKey>, u64) {
+    /// The secrets of a text that are sure enough, where they stand, and how many places were passed over.
+    pub(super) fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<(SecretKey, SecretPlace)>, u64) {
         let mut secrets = Vec::new();
         let coverage = self.scanner.scan_with(text, scratch, |finding, _| {
             if finding.confidence >= self.min_confidence {
-                secrets.extend(finding.secrets().map(|secret| self.key(secret.rule, secret.secret.expose())));
+                secrets.extend(finding.secrets().map(|secret| {
+                    let key = self.key(secret.rule, secret.secret.expose());
+                    (key, SecretPlace::at(secret.span, secret.decoded.is_some()))
+                }));
             }
         });
         (secrets, coverage.skipped_attempts)
@@ -113,13 +144,14 @@ impl ObjectScan<'_> {
         let first = found.hits.len();
         for spot in scanned.spots().filter(|spot| spot.confidence >= self.min_confidence) {
             let secret = self.key(spot.rule, spot.secret(object.content));
-            found.hits.push(Hit { object: object.number, part: Part::Content, secret });
+            let place = SecretPlace::at(spot.span, spot.decoded.is_some());
+            found.hits.push(Hit { object: object.number, part: Part::Content, secret, place });
         }
         if found.hits.len() - first > 1 {
             found.hits[first..].sort_unstable();
             let mut last = first;
             for at in first + 1..found.hits.len() {
-                if found.hits[at] != found.hits[last] {
+                if found.hits[at].secret != found.hits[last].secret {
                     last += 1;
                     found.hits[last] = found.hits[at];
                 }
@@ -134,7 +166,8 @@ impl ObjectScan<'_> {
         for (part, text) in [(Part::Header, parts.header), (Part::Message, parts.message)] {
             let (secrets, skipped) = self.secrets(text, &mut found.scratch);
             self.passed_over(found, object.number, skipped);
-            found.hits.extend(secrets.into_iter().map(|secret| Hit { object: object.number, part, secret }));
+            let hit = |(secret, place)| Hit { object: object.number, part, secret, place };
+            found.hits.extend(secrets.into_iter().map(hit));
         }
         if object.kind == ObjectKind::Commit {
             found.commits.push(Commit::of(object.number, &parts, self.store));
@@ -150,7 +183,7 @@ impl ObjectScan<'_> {
         let context =
             TreeContext { store: self.store, names: &self.names, hash_len: self.hash_len, tree: object.number };
         let (entries, whole) = trees.read(&context, object.content, base, |name, number| {
-            name_hits.extend(self.secrets(name, scratch).0.into_iter().map(|secret| (number, secret)));
+            name_hits.extend(self.secrets(name, scratch).0.into_iter().map(|(secret, _)| (number, secret)));
         });
         if !whole {
             let why = "the tree is malformed; its entries were read up to there".to_owned();
@@ -161,7 +194,7 @@ impl ObjectScan<'_> {
 
     fn passed_over(&self, found: &mut Found, number: ObjectNumber, skipped: u64) {
         if skipped > 0 {
-            found.failed.push((self.store.id(number), skipped_places(skipped)));
+            found.skipped.push((number, skipped));
         }
     }
 }
@@ -180,6 +213,8 @@ impl Visitor for ObjectScan<'_> {
             found.objects += 1;
             found.bytes += len;
             self.progress.unit(len);
+            let list = if object.kind == ObjectKind::Blob { &mut found.blobs } else { &mut found.links };
+            list.push(object.number);
         }
         match (object.kind, base) {
             (ObjectKind::Blob, Some((Memory::Blob(base), copies))) => {

@@ -46,7 +46,7 @@ struct NameTable {
 
 impl Names {
     /// The number of a name, and whether it is new.
-    fn number(&self, name: &[u8]) -> (u32, bool) {
+    pub(super) fn number(&self, name: &[u8]) -> (u32, bool) {
         if let Some(&number) = self.0.read().unwrap_or_else(PoisonError::into_inner).numbers.get(name) {
             return (number, false);
         }
@@ -60,8 +60,9 @@ impl Names {
         (number, true)
     }
 
-    pub(super) fn into_names(self) -> Vec<Box<[u8]>> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).names
+    /// All names by number, when no more are to come.
+    pub(super) fn names(&self) -> Vec<Box<[u8]>> {
+        std::mem::take(&mut self.0.write().unwrap_or_else(PoisonError::into_inner).names)
     }
 }
 

@@ -97,5 +97,5 @@ pub(super) fn sample() -> Sample {
     findings[1].finding.confidence = 0.7;
     let unexamined = vec![Unexamined { path: "b.bin".to_owned(), reason: "permission denied".to_owned() }];
     let stats = Stats { units: 12, bytes: 3456, elapsed: Duration::from_millis(250) };
-    Sample { rules, outcome: Outcome { findings, unexamined, interrupted: false, stats } }
+    Sample { rules, outcome: Outcome { findings, unexamined, interrupted: false, notes: Vec::new(), stats } }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use keyscan::{GitEnvironment, HistorySettings, Result};
+use keyscan::{GitEnvironment, HistoryCache, HistorySettings, Result};
 
 use crate::args::GitArgs;
 use crate::exit::Exit;
@@ -29,6 +29,7 @@ pub(crate) fn run(args: &GitArgs, stdout: &mut dyn Write) -> Result<Exit> {
             exclude: if args.no_ignore { Vec::new() } else { search.config.exclude.clone() },
             all_occurrences: args.all_occurrences,
             submodules: args.submodules,
+            cache: args.cache.folder().map(HistoryCache::new),
             environment: environment(&args.repository),
         };
         let watched = || match args.staged {

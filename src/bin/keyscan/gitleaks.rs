@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use keyscan::{Error, Result};
 
 use crate::args::{
-    AsGitleaks, CommonArgs, DetectArgs, DirArgs, Format, GitArgs, GitleaksArgs, OutputArgs, ProtectArgs, RuleArgs,
-    ScanArgs, When,
+    AsGitleaks, CacheArgs, CommonArgs, DetectArgs, DirArgs, Format, GitArgs, GitleaksArgs, OutputArgs, ProtectArgs,
+    RuleArgs, ScanArgs, When,
 };
 use crate::exit::Exit;
 use crate::{git, scan, time};
@@ -92,6 +92,7 @@ fn whole_history(repository: &Path, args: &GitleaksArgs) -> Result<GitArgs> {
         submodules: false,
         // gitleaks knows nothing of ignore files.
         no_ignore: true,
+        cache: CacheArgs::default(),
         common: common(args)?,
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use keyscan::gate::{Baseline, Gate};
 use keyscan::report::{Entry, Format, Options, Report, Verbosity, write_jsonl_end, write_jsonl_entry};
-use keyscan::{Error, Interruptible, Key, Located, Outcome, Result, Run, STDIN, Scanner, WalkSettings};
+use keyscan::{Error, Escaped, Interruptible, Key, Located, Outcome, Result, Run, STDIN, Scanner, WalkSettings};
 
 use crate::args::{self, CommonArgs, OutputArgs, ScanArgs, When};
 use crate::exit::Exit;
@@ -49,6 +49,9 @@ pub(crate) fn find(
     sink.rest(&mut outcome, (tally.allowed, tally.baselined), roots, streamed)?;
     if !args.output_args.quiet {
         others.tell_tally();
+        for note in &outcome.notes {
+            let _ = writeln!(io::stderr(), "keyscan: {}", Escaped(note));
+        }
     }
     if !args.output_args.quiet && outcome.is_complete() {
         report_stale(gate, roots);

@@ -14,11 +14,13 @@ mod pack;
 mod pack_index;
 mod reftable;
 pub(crate) mod repository;
+mod set;
 mod store;
 pub(crate) mod tree;
 pub(crate) mod walk;
 
 pub(crate) use self::id::ObjectId;
+pub(crate) use self::set::ObjectSet;
 pub(crate) use self::store::{ObjectNumber, Store};
 
 /// No object above this length is held in memory.

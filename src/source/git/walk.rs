@@ -6,6 +6,8 @@
 //! any way down there are few of those: each has at least as much below the way not taken. Should they take too much
 //! memory all the same, bases are let go and made again when their turn comes. Workers that have nothing left to do
 //! are given the oldest tasks of others, which are the largest.
+//!
+//! Objects that are known already are passed over: of them only those are made that others were made from.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::inflate::Inflater;
 use super::pack::{EntryKind, Pack};
-use super::{MAX_OBJECT_LEN, ObjectError, ObjectKind, ObjectNumber, Store, delta};
+use super::{MAX_OBJECT_LEN, ObjectError, ObjectKind, ObjectNumber, ObjectSet, Store, delta};
 use crate::span::Copied;
 
 /// Bases that wait for their deltas are let go when all of them hold more than this.
@@ -57,8 +59,8 @@ pub(crate) trait Visitor: Sync {
     fn failed(&self, worker: &mut Self::Worker, number: ObjectNumber, error: ObjectError);
 }
 
-/// The entries of a pack and what was made from what.
-#[derive(Debug)]
+/// The entries of a pack that are walked, and what was made from what. Nothing for a pack without any.
+#[derive(Debug, Default)]
 pub(crate) struct Forest {
     /// The entries below each entry, by the least weight first, one list after the other ...
     below: Vec<u32>,
@@ -73,20 +75,33 @@ pub(crate) struct Forest {
 }
 
 impl Forest {
-    fn of(pack: &Pack) -> Forest {
+    /// The forest of the entries that are not known, which `known` tells by position, and of those they are made from.
+    fn of(pack: &Pack, known: impl Fn(u32) -> bool) -> Forest {
+        if (0..pack.count()).all(&known) {
+            return Forest::default();
+        }
         let count = pack.slot_count();
         let (mut bases, mut weights) = (vec![NONE; count as usize], vec![0u64; count as usize]);
         let mut starts = vec![0u32; count as usize + 1];
-        for slot in 0..count {
+        let mut slots: Vec<u32> = (0..count).filter(|slot| !known(pack.position(*slot))).collect();
+        let mut is_in = vec![slots.len() == count as usize; count as usize];
+        slots.iter().for_each(|slot| is_in[*slot as usize] = true);
+        let mut next = 0;
+        while let Some(&slot) = slots.get(next) {
+            next += 1;
             let Ok(header) = pack.header(slot) else { continue };
             weights[slot as usize] = 64 + header.stream.len() as u64;
             if let Ok(Some(base)) = pack.base(&header) {
                 bases[slot as usize] = base;
                 starts[base as usize + 1] += 1;
+                if !std::mem::replace(&mut is_in[base as usize], true) {
+                    slots.push(base);
+                }
             }
         }
+        slots.sort_unstable();
         // Most deltas come after their bases.
-        for slot in (0..count as usize).rev().filter(|slot| bases[*slot] != NONE) {
+        for slot in slots.iter().rev().map(|slot| *slot as usize).filter(|slot| bases[*slot] != NONE) {
             weights[bases[slot] as usize] = weights[bases[slot] as usize].saturating_add(weights[slot]);
         }
         for slot in 0..count as usize {
@@ -94,7 +109,7 @@ impl Forest {
         }
         let (mut ends, mut below) = (starts.clone(), vec![0; starts[count as usize] as usize]);
         let mut roots = Vec::new();
-        for slot in 0..count {
+        for &slot in &slots {
             match bases[slot as usize] {
                 NONE => roots.push(slot),
                 base => {
@@ -104,26 +119,31 @@ impl Forest {
             }
         }
         let mut forest = Forest { below, starts, weights, roots, circular: Vec::new() };
-        for slot in 0..count as usize {
-            let list = forest.starts[slot] as usize..forest.starts[slot + 1] as usize;
+        for &slot in &slots {
+            let list = forest.starts[slot as usize] as usize..forest.starts[slot as usize + 1] as usize;
             forest.below[list].sort_by_key(|below| forest.weights[*below as usize]);
         }
-        forest.find_circular(count);
+        forest.find_circular(&slots);
         forest
     }
 
-    fn find_circular(&mut self, count: u32) {
-        let mut seen = vec![false; count as usize];
+    fn find_circular(&mut self, slots: &[u32]) {
+        let mut seen = vec![false; self.weights.len()];
         let mut stack = self.roots.clone();
-        let mut left = count;
+        let mut left = slots.len();
         while let Some(slot) = stack.pop() {
             seen[slot as usize] = true;
             left -= 1;
             stack.extend_from_slice(self.below(slot));
         }
         if left > 0 {
-            self.circular = (0..count).filter(|slot| !seen[*slot as usize]).collect();
+            self.circular = slots.iter().copied().filter(|slot| !seen[*slot as usize]).collect();
         }
+    }
+
+    /// Whether nothing of the pack is walked.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
     }
 
     /// The entries that were made from this one.
@@ -132,32 +152,33 @@ impl Forest {
     }
 }
 
-/// The forests of all packs of a store.
-pub(crate) fn forests(store: &Store, threads: usize) -> Vec<Forest> {
+/// The forests of all packs of a store, without what is known.
+pub(crate) fn forests(store: &Store, known: &ObjectSet, threads: usize) -> Vec<Forest> {
+    let of = |(number, pack): (usize, &Pack)| {
+        let first = store.first(number);
+        Forest::of(pack, |position| known.contains(first + position))
+    };
+    let packs = || store.packs.iter().enumerate();
     if threads < 2 || store.packs.len() < 2 {
-        return store.packs.iter().map(Forest::of).collect();
+        return packs().map(of).collect();
     }
     std::thread::scope(|scope| {
-        let handles: Vec<_> = store.packs.iter().map(|pack| scope.spawn(|| Forest::of(pack))).collect();
-        handles
-            .into_iter()
-            .zip(&store.packs)
-            .map(|(handle, pack)| handle.join().unwrap_or_else(|_| Forest::of(pack)))
-            .collect()
+        let handles: Vec<_> = packs().map(|pack| scope.spawn(move || of(pack))).collect();
+        handles.into_iter().zip(packs()).map(|(handle, pack)| handle.join().unwrap_or_else(|_| of(pack))).collect()
     })
 }
 
 /// An object whose deltas are still to come.
 struct Node<S> {
     content: Vec<u8>,
-    state: Arc<S>,
+    state: Arc<Option<S>>,
 }
 
 enum Base<S> {
     None,
     Held(Arc<Node<S>>),
     /// It was let go.
-    Gone(Arc<S>),
+    Gone(Arc<Option<S>>),
 }
 
 /// An entry to look at, and all below it.
@@ -172,6 +193,7 @@ struct Task<S> {
 struct Shared<'a, V: Visitor> {
     store: &'a Store,
     forests: &'a [Forest],
+    known: &'a ObjectSet,
     visitor: &'a V,
     interrupted: &'a AtomicBool,
     roots: Vec<(u32, u32)>,
@@ -186,11 +208,12 @@ struct Shared<'a, V: Visitor> {
     max_held: u64,
 }
 
-/// Shows all objects of a store to a visitor, and gives back what its threads had. No more than `max_held` bytes of
-/// bases are held for long, [`MAX_HELD`] as a rule.
+/// Shows all objects of a store that are not known to a visitor, and gives back what its threads had. No more than
+/// `max_held` bytes of bases are held for long, [`MAX_HELD`] as a rule.
 pub(crate) fn walk<V: Visitor>(
     store: &Store,
     forests: &[Forest],
+    known: &ObjectSet,
     visitor: &V,
     threads: usize,
     max_held: u64,
@@ -199,6 +222,7 @@ pub(crate) fn walk<V: Visitor>(
     let shared = Shared {
         store,
         forests,
+        known,
         visitor,
         interrupted,
         roots: ordered_roots(store, forests, threads),
@@ -212,7 +236,7 @@ pub(crate) fn walk<V: Visitor>(
         max_held,
     };
     let mut first = Walker::new(&shared);
-    for (pack, forest) in forests.iter().enumerate() {
+    for (pack, forest) in forests.iter().enumerate().filter(|(_, forest)| !forest.is_empty()) {
         for &position in store.packs[pack].misplaced() {
             first.failed(store.first(pack) + position, ObjectError::Corrupt("its index does not place it"));
         }
@@ -401,12 +425,14 @@ impl<'a, V: Visitor> Walker<'a, V> {
         let position = shared.store.packs[pack as usize].position(slot);
         let number = shared.store.first(pack as usize) + position;
         let object = Object { number, kind, content: &content, is_copy: shared.store.is_copy(pack as usize, position) };
-        let known = match &base {
+        let before = match &base {
             Base::None => None,
-            Base::Held(node) => Some((&*node.state, &*self.copies)),
-            Base::Gone(state) => Some((&**state, &*self.copies)),
+            Base::Held(node) => node.state.as_ref().as_ref(),
+            Base::Gone(state) => state.as_ref().as_ref(),
         };
-        let state = shared.visitor.visit(&mut self.worker, object, known);
+        let before = before.map(|state| (state, &*self.copies));
+        let is_new = !shared.known.contains(number);
+        let state = is_new.then(|| shared.visitor.visit(&mut self.worker, object, before));
         self.release(base);
         let below = shared.forests[pack as usize].below(slot);
         let Some((last, others)) = below.split_last() else { return self.recycle(content) };
@@ -450,6 +476,9 @@ impl<'a, V: Visitor> Walker<'a, V> {
                 return;
             }
             let number = number as ObjectNumber;
+            if shared.known.contains(number) {
+                continue;
+            }
             match shared.store.read(number, &mut self.inflater, &mut content) {
                 Ok(kind) => {
                     let object = Object { number, kind, content: &content, is_copy: false };

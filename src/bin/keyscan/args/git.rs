@@ -1,7 +1,9 @@
 //! The arguments of `keyscan git`.
 
+use std::env;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint};
 
 use super::CommonArgs;
@@ -56,5 +58,40 @@ pub(crate) struct GitArgs {
     #[arg(long)]
     pub(crate) no_ignore: bool,
     #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+    #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+/// Where it is remembered what was examined.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CacheArgs {
+    /// Look at all objects again, and remember nothing
+    #[arg(long, env = "KEYSCAN_NO_CACHE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    no_cache: bool,
+    /// Remember in this folder which objects were examined (never what is in them), so that next time only new ones are
+    /// [default: `keyscan` in the user's folder of caches]
+    #[arg(long, value_name = "DIR", env = "KEYSCAN_CACHE_DIR", hide_env_values = true, conflicts_with = "no_cache", value_hint = ValueHint::DirPath)]
+    cache_dir: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// The folder; `None` when nothing is to be remembered, or there is no place for it.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        if self.no_cache {
+            return None;
+        }
+        let named = self.cache_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
+        named.or_else(|| Some(user_caches()?.join("keyscan")))
+    }
+}
+
+/// The folder of caches of the user, where the system has it.
+fn user_caches() -> Option<PathBuf> {
+    let path = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if cfg!(windows) {
+        return path("LOCALAPPDATA");
+    }
+    let home = || Some(path("HOME")?.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }));
+    path("XDG_CACHE_HOME").or_else(home)
 }

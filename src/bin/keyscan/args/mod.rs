@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use self::git::GIT_EXAMPLES;
-pub(crate) use self::git::GitArgs;
+pub(crate) use self::git::{CacheArgs, GitArgs};
 pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, ProtectArgs};
 use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};

@@ -1,0 +1,120 @@
+//! What earlier scans of a repository learned, so that only what is new in it is looked at.
+//!
+//! Objects never change and are named by what they hold. So an object that was scanned by the same rules need not be
+//! scanned again, however it is packed now. Remembered are the ids of all objects that were examined, which of them hold
+//! secrets and where in them, commits and tags with what they name, and of trees those entries that lead to objects with
+//! secrets. Who brought what, what refs reach, and what is accepted is worked out anew each time.
+//!
+//! No secret is in it, nor anything made from one: a secret is told by where it stands, and read again from there.
+
+mod folder;
+mod format;
+mod keep;
+mod recall;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use self::folder::Folder;
+use self::format::Record;
+pub(super) use self::keep::Learned;
+pub(super) use self::recall::Recalled;
+use super::HistoryCache;
+use super::scan::ObjectScan;
+use crate::engine::Scanner;
+use crate::source::git::repository::Repository;
+
+/// The cache of one repository, for one set of rules.
+pub(super) struct Cache {
+    folder: Folder,
+    name: String,
+    least_objects: u64,
+    settings: Digest256,
+    /// What was remembered, and the numbers its objects have now.
+    known: Option<(Record, recall::Numbers)>,
+    /// What became of it that its owner should know.
+    pub(super) notes: Vec<String>,
+}
+
+type Digest256 = [u8; 32];
+
+impl Cache {
+    /// The cache of a repository in a folder of caches; `None` where nothing may be written there.
+    pub(super) fn open(
+        cache: &HistoryCache,
+        repository: &Repository,
+        scanner: &Scanner,
+        least: f32,
+    ) -> Result<Cache, String> {
+        let least_objects = cache.least_objects;
+        let folder =
+            Folder::new(&cache.folder, [&repository.git_dir, &repository.common_dir, &repository.objects.objects])?;
+        let settings = settings_digest(scanner, least, repository.hash_len);
+        let place = canonical(&repository.objects.objects);
+        let short = |digest: &[u8]| data_encoding::HEXLOWER.encode(&digest[..12]);
+        let repository = Sha256::digest(place.as_os_str().as_encoded_bytes());
+        let name = format!("{}-{}", short(&repository), short(&settings));
+        Ok(Cache { folder, name, least_objects, settings, known: None, notes: Vec::new() })
+    }
+
+    /// What is known of the objects of a store. Nothing where the cache is damaged or does not go with the store.
+    pub(super) fn recall(&mut self, scan: &ObjectScan<'_>) -> Recalled {
+        let bytes = match self.folder.read(&self.name) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Recalled::default(),
+            Err(why) => {
+                self.notes.push(format!("the cache is not used: {why}"));
+                return Recalled::default();
+            }
+        };
+        let record = format::decode(&bytes, &self.settings, scan.hash_len);
+        match record.map(|record| (recall::recall(&record, scan), record)) {
+            Some((Some((recalled, numbers)), record)) => {
+                self.known = Some((record, numbers));
+                recalled
+            }
+            _ => {
+                self.notes.push("the cache is damaged: everything is scanned anew".to_owned());
+                Recalled::default()
+            }
+        }
+    }
+
+    /// Remembers what a scan that was not interrupted learned.
+    pub(super) fn keep(&mut self, learned: &Learned<'_>) {
+        let new = learned.found.iter().map(|found| found.blobs.len() + found.links.len()).sum::<usize>();
+        if new > 0 && (new as u64) < self.least_objects {
+            return;
+        }
+        let known = self.known.as_ref().map(|(record, numbers)| (record, numbers));
+        let written = match learned.record(known) {
+            None => self.folder.touch(&self.name),
+            Some(record) => self.folder.write(&self.name, &format::encode(&record, &self.settings)),
+        };
+        if let Err(why) = written {
+            self.notes.push(format!("the cache is not kept: {why}"));
+        }
+    }
+}
+
+/// Stands for all that decides what is found in an object, but for the object.
+fn settings_digest(scanner: &Scanner, least: f32, hash_len: usize) -> Digest256 {
+    struct Hashed(Sha256);
+    impl std::fmt::Write for Hashed {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.update(text.as_bytes());
+            Ok(())
+        }
+    }
+    let mut hashed = Hashed(Sha256::new());
+    let build = env!("KEYSCAN_SOURCES");
+    // To write to it cannot fail.
+    let _ = write!(hashed, "{build} {} {hash_len} {:?}", least.to_bits(), scanner.rules());
+    hashed.0.finalize().into()
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,7 +1,6 @@
 //! From intervals to output: what is shown, and the markers between.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use super::interval::{Hidden, Interval};
 use super::json::{self, Place};
@@ -152,9 +151,8 @@ impl Redactor {
 
     /// The marker, or what stands for it where a known secret is in it or could be made of it and its neighbours.
     fn safe(&mut self, marker: &str) -> String {
-        let needles = self.known.needles();
-        if !self.markers_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, needles)) {
-            self.markers_of = Some(Arc::clone(needles));
+        if self.markers_of != self.known.version() {
+            self.markers_of = self.known.version();
             self.markers.clear();
         }
         if let Some(safe) = self.markers.get(marker) {
@@ -163,7 +161,7 @@ impl Redactor {
         if self.markers.len() >= MAX_MARKERS {
             self.markers.clear();
         }
-        let is_safe = |text: &&str| !needles.touches(text.as_bytes()) && !self.redaction.hides_marker(text);
+        let is_safe = |text: &&str| !self.known.touches(text.as_bytes()) && !self.redaction.hides_marker(text);
         let safe = [marker, style::NEUTRAL, ""].into_iter().find(is_safe);
         let safe = safe.unwrap_or_default().to_owned();
         self.markers.insert(marker.to_owned(), safe.clone());

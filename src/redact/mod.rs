@@ -20,6 +20,7 @@ mod redactor;
 mod source;
 mod stats;
 mod style;
+mod watch;
 mod write;
 
 use self::block::BlockKind;
@@ -34,6 +35,7 @@ pub use self::redactor::Redactor;
 pub use self::source::{SecretSource, Sourced};
 pub use self::stats::{Record, RedactStats};
 pub use self::style::Style;
+pub use self::watch::{Unwatched, WatchList};
 pub use self::write::{RedactReader, RedactWriter};
 
 /// What happens at the end of the text to the start of a known secret.

@@ -1,14 +1,13 @@
 //! One stream: bytes in, what is to be hidden, how much can be shown.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use super::ansi::{Stripper, Taken};
 use super::block::{Blocks, Event};
 use super::echo::Echo;
 use super::interval::{Hidden, Interval};
 use super::json::{self, Json, Place};
-use super::known::{Matcher, Needles};
+use super::known::Matcher;
 use super::logfmt::Logfmt;
 use super::stats::{Record, RedactStats};
 use super::{AtEnd, Redaction, TextFormat};
@@ -62,9 +61,9 @@ pub struct Redactor {
     pub(super) in_block: bool,
     /// Where the bytes start that were revealed last, and where they end.
     pub(super) held_from: Option<(u64, u64)>,
-    /// Markers, and what is written for them; which depends on these needles.
+    /// Markers, and what is written for them; which depends on this version of the known secrets.
     pub(super) markers: BTreeMap<String, String>,
-    pub(super) markers_of: Option<Arc<Needles>>,
+    pub(super) markers_of: u64,
     pub(super) records: Vec<Record>,
     /// Bytes written, before what was written was looked at again.
     pub(super) written: u64,
@@ -106,7 +105,7 @@ impl Redactor {
             in_block: false,
             held_from: None,
             markers: BTreeMap::new(),
-            markers_of: None,
+            markers_of: 0,
             records: Vec::new(),
             written: 0,
             marks: Vec::new(),

@@ -12,6 +12,7 @@ mod peers;
 #[cfg(all(unix, feature = "cli"))]
 mod process;
 mod prompts;
+mod watch;
 
 use keyscan::RuleSet;
 use keyscan::redact::{KnownSecrets, Redaction, Style};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::forms::MIN_FREE_LEN;
 use super::views::Views;
 use super::{KnownSecrets, Needles};
+use crate::redact::watch::Follower;
 use crate::secret::Secret;
 
 /// Places that are remembered because a needle may have begun there; where there are more, the text is looked through
@@ -30,6 +31,8 @@ pub(crate) struct Matcher {
     /// Where needles may have begun, ascending.
     pending: Vec<u64>,
     views: Views,
+    /// One for each watch-list.
+    followers: Vec<Follower>,
 }
 
 impl Matcher {
@@ -41,6 +44,7 @@ impl Matcher {
             seen_to: 0,
             pending: Vec::new(),
             views: Views::default(),
+            followers: Vec::new(),
         }
     }
 
@@ -56,22 +60,38 @@ impl Matcher {
         self.seen_to = from;
         self.pending.clear();
         self.views.renew(from);
+        self.followers = self.secrets.watched().into_iter().map(|list| Follower::new(list, from)).collect();
     }
 
-    pub(crate) fn needles(&self) -> &Arc<Needles> {
-        &self.needles
+    /// The version of the set that is looked for.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a known secret stands in `text`, or could stand across one of its ends or around it. What is watched for
+    /// is told only where it stands in it.
+    pub(crate) fn touches(&self, text: &[u8]) -> bool {
+        let is_watched = self.followers.iter().any(|follower| follower.stands_in(text));
+        is_watched || self.needles.touches(text)
     }
 
     /// No needle that is not known yet starts before this offset.
     pub(crate) fn pending_from(&self) -> u64 {
         let plain = self.pending.first().copied().unwrap_or(self.seen_to);
-        self.views.pending_from().map_or(plain, |escaped| escaped.min(plain))
+        let watched = self.followers.iter().map(Follower::pending_from);
+        watched.chain(self.views.pending_from()).fold(plain, u64::min)
     }
 
     /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows.
     pub(crate) fn feed(&mut self, text: &[u8], base: u64, last: bool, mut sink: impl FnMut(Hit)) {
         let end = base + text.len() as u64;
-        let Matcher { needles, pending, seen_to, views, .. } = self;
+        let Matcher { needles, pending, seen_to, views, followers, .. } = self;
+        for follower in followers {
+            follower.feed(text, base, last, |name, start, end| {
+                let value = Secret::new(&text[(start - base) as usize..(end - base) as usize]);
+                sink(Hit { start, end, name: Arc::clone(name), value: Arc::new(value) });
+            });
+        }
         if needles.is_empty() {
             *seen_to = end;
             return;

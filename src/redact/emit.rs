@@ -13,6 +13,8 @@ use crate::secret::Secret;
 
 /// Markers that are remembered: tags may be many.
 const MAX_MARKERS: usize = 4096;
+/// The length of the mask of a block.
+const BLOCK_MASK: u64 = 8;
 /// No more is held because of what may follow it.
 const MAX_HELD: u64 = 64 * 1024;
 
@@ -129,6 +131,8 @@ impl Redactor {
             Hidden::Member => ("secret-member", &nothing),
             Hidden::Lost => ("secret", &nothing),
         };
+        // How long a block is, is not known when its marker is written.
+        let len = if matches!(hidden, Hidden::Block(_)) { BLOCK_MASK } else { len };
         let marker = self.redaction.style.marker(label, secret, len);
         if self.redaction.recorded {
             let key = self.redaction.key.as_ref().filter(|_| !secret.is_empty());

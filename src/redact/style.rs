@@ -13,7 +13,7 @@ pub enum Style {
     /// `[REDACTED:rule:0123abcd]`: the first eight hex digits of the secret's [`Fingerprint`] under this key, so that one
     /// secret has one tag wherever it stands.
     Tag(Key),
-    /// As many asterisks as the secret has bytes. Shows how long it is.
+    /// As many asterisks as the secret has bytes, eight for a block of a key. Shows how long it is.
     Mask,
     /// Nothing at all.
     Remove,

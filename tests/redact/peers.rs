@@ -104,7 +104,7 @@ fn buildkite_lost_the_end_when_nobody_flushed() {
 }
 
 /// A key of some lines, in this separator.
-fn key(separator: &str) -> String {
+pub(super) fn key(separator: &str) -> String {
     let mut random = Random(5);
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let line =

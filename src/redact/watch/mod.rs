@@ -20,8 +20,6 @@ use std::sync::Arc;
 
 use self::siphash::SipHash;
 use super::known::parts_and_forms;
-#[cfg(feature = "keygen")]
-use crate::error::Result;
 use crate::fingerprint::Key;
 
 pub(super) use self::follow::Follower;
@@ -164,7 +162,7 @@ impl WatchList {
     pub fn new<'v>(
         values: impl IntoIterator<Item = (&'v str, &'v [u8])>,
         key: Option<&Key>,
-    ) -> Result<(WatchList, Vec<(String, Unwatched)>)> {
+    ) -> crate::error::Result<(WatchList, Vec<(String, Unwatched)>)> {
         let random = Key::random()?.mac(&[b"salt"]);
         let salt = *random.first_chunk().expect("a salt is shorter than a digest");
         Ok(WatchList::with_salt(values, key, salt))
@@ -239,7 +237,7 @@ fn holds(by_form: &BTreeMap<([u8; DIGEST_LEN], u32), (Members, Entry)>, key: &Ke
 }
 
 /// Whether a value can be taken as far as its own bytes tell.
-fn watchable(value: &[u8]) -> std::result::Result<(), Unwatched> {
+fn watchable(value: &[u8]) -> Result<(), Unwatched> {
     let value = value.trim_ascii();
     match () {
         () if value.len() < WIDTHS[0] => Err(Unwatched::Short),

@@ -13,6 +13,7 @@ mod peers;
 mod process;
 mod prompts;
 mod watch;
+mod wrapped;
 
 use keyscan::RuleSet;
 use keyscan::redact::{KnownSecrets, Redaction, Style};

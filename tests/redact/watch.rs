@@ -138,7 +138,8 @@ proptest! {
         let long = drawn(&mut Random(seed), 200);
         let values: Vec<&str> = spans.iter().map(|&(from, len)| &long[from..from + len]).collect();
         let text: String = parts.iter().map(|&(from, len, end)| {
-            let end = [" ", "", "\n", "-"][end];
+            // Values that are wrapped are hidden when they are known only; these lines do not go on.
+            let end = [" ", "", "\n* ", "-"][end];
             format!("{}{end}", &long[from..from + len])
         }).collect();
         let text = text.as_bytes();

@@ -10,6 +10,7 @@ mod matcher;
 mod needles;
 mod variant;
 mod views;
+mod wrap;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

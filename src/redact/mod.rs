@@ -166,5 +166,6 @@ impl Redaction {
 
 /// Whether a rule finds blocks that [`Blocks`] finds.
 fn is_block_rule(rule: &Rule) -> bool {
-    rule.regex().is_some_and(|regex| regex.starts_with("-----BEGIN") || regex.starts_with("---- BEGIN"))
+    let frames = ["-----BEGIN", "---- BEGIN", "PuTTY-User-Key-File"];
+    rule.regex().is_some_and(|regex| frames.iter().any(|frame| regex.starts_with(frame)))
 }

@@ -314,3 +314,50 @@ fn tags_are_the_same_for_the_same_secret() {
     assert!(tags[0] == tags[1] && tags[0].len() == "[REDACTED:THE_TOKEN:01234567]".len(), "{once}");
     assert_eq!(stdout(&filtered(&args, format!("{VALUE} {VALUE}\n").as_bytes())), once);
 }
+
+/// What goes in is the command's own; what it says is looked at.
+#[test]
+fn litellm_applied_to_one_direction_what_was_for_the_other() {
+    let script = "read line; printf '%s' \"$line\" | wc -c; echo \"$line\"; echo \"$line\" >&2";
+    let mut child = redact(&["--", "sh", "-c", script]).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{VALUE}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let shown = stdout(&output);
+    let mut lines = shown.lines();
+    assert_eq!(lines.next().map(str::trim), Some(VALUE.len().to_string().as_str()));
+    assert_eq!(lines.next(), Some("[REDACTED:THE_TOKEN]"));
+    assert_eq!(output.stderr, b"[REDACTED:THE_TOKEN]\n");
+}
+
+/// A canary in every way through.
+#[test]
+fn claude_code_and_codex_did_not_redact_and_did_not_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("canary.log");
+    let text = format!("canary {VALUE} end\n");
+    let expected = "canary [REDACTED:THE_TOKEN] end\n";
+    let path = file.to_str().unwrap();
+    for args in [
+        &[][..],
+        &["--known-only"],
+        &["--format", "text"],
+        &["--format", "json"],
+        &["--format", "logfmt"],
+        &["--line-buffered"],
+        &["--fail-open"],
+        &["-"],
+    ] {
+        assert_eq!(stdout(&filtered(args, text.as_bytes())), expected, "{args:?}");
+    }
+    fs::write(&file, &text).unwrap();
+    assert_eq!(stdout(&filtered(&[path], b"")), expected);
+    let command = redact(&["--", "cat", path]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(stdout(&command), expected);
+    let to_stderr = redact(&["--", "sh", "-c", &format!("cat {path} >&2")]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(to_stderr.stderr, expected.as_bytes());
+    assert!(filtered(&["--in-place", path], b"").status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    // And where nothing can be hidden, nothing is passed on.
+    let none = with_values(&[], &["--secrets-from", "env:NO_SUCH_VARIABLE_*"], text.as_bytes());
+    assert_eq!((none.status.code(), none.stdout.len()), (Some(2), 0), "{}", String::from_utf8_lossy(&none.stderr));
+}

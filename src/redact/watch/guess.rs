@@ -141,7 +141,7 @@ mod tests {
             "abcdefghijklmnopqrstuvwxyz0123456789",
             "0123456789abcdef0123456789abcdef",
             "my-super-secret-database-password",
-            "postgres://admin:hunter2@db.example.com:5432/production",
+            concat!("postgres://admin:", "hunter2", "@db.example.com:5432/production"),
             "20240101-20241231-20251231-0000",
             "Sommerferien-an-der-Nordsee-1987",
         ] {

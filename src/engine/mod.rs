@@ -4,6 +4,7 @@ pub(crate) mod assign;
 mod beside;
 mod escaped;
 mod foreign;
+mod hinder;
 mod keyword;
 mod lists;
 pub(crate) mod matcher;
@@ -36,11 +37,11 @@ use crate::finding::Finding;
 use crate::rule::{Pattern, Rule, RuleSet, WayIn};
 use crate::span::Span;
 
+pub(crate) use self::hinder::Hindered;
 use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
 pub use self::rescan::{Scanned, Spot};
 pub use self::resolve::DOUBTFUL;
-pub(crate) use self::resolve::Hindered;
 pub use self::session::{Coverage, Session, Surroundings};
 pub(crate) use self::validate::Judgement;
 

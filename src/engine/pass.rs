@@ -9,10 +9,11 @@
 //! Offsets are counted from the start of the view; the text that is there now is a window of it.
 
 use super::foreign::ForeignPass;
+use super::hinder::Hindered;
 use super::keyword::{Nearby, SeenRun};
 use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
-use super::resolve::{DOUBTFUL, Hindered, Match, Resolver};
+use super::resolve::{DOUBTFUL, Match, Resolver};
 use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, FAR, Target, assign, escaped};
@@ -554,6 +555,10 @@ impl Pass {
             Attempt::NoMatch => {
                 note_read(&mut self.record, looked_at);
                 self.states[index].looked_at += looked_at as u64;
+                // The byte behind the value was looked at, too.
+                if rule.pattern == Pattern::Assignment {
+                    self.hinder(index, start, None, start + (looked_at as u64).max(1) - 1);
+                }
                 self.note(index, start, || Tried::NoMatch);
                 return true;
             }
@@ -568,38 +573,28 @@ impl Pass {
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
             self.note(index, start, || Tried::After);
-            self.hinder(engine, window, index, at..end, secret.unwrap_or(at..end));
+            self.hinder(index, start, Some(window.span(secret.unwrap_or(at..end)).start), window.base + end as u64);
             return true;
         }
         if !rule.keywords.is_empty() && !keyword_before(rule, window.bytes, at) {
             self.note(index, start, || Tried::NoKeyword);
             return true;
         }
-        self.judge(engine, window, index, at..end, secret.unwrap_or(at..end));
+        let secret = secret.unwrap_or(at..end);
+        if !self.judge(engine, window, index, at..end, secret.clone()) {
+            self.hinder(index, start, Some(window.span(secret).start), window.base + end as u64);
+        }
         true
     }
 
-    /// Keeps what would be found if another byte stood behind it, for those who change that byte.
-    fn hinder(
-        &mut self,
-        engine: &Engine,
-        window: Window<'_>,
-        index: usize,
-        matched: std::ops::Range<usize>,
-        secret: std::ops::Range<usize>,
-    ) {
-        let (rule, start) = (&engine.rules[index], matched.start);
-        if self.resolver.lost.is_none()
-            || (!rule.keywords.is_empty() && !keyword_before(rule, window.bytes, start))
-            || validate::judge(&Candidate { rule, text: window.bytes, start, secret: secret.clone() }).confidence
-                < DOUBTFUL
-        {
-            return;
+    /// Keeps what is not found, for those who change what stands behind it, or cut it short.
+    fn hinder(&mut self, rule: usize, start: u64, secret: Option<u64>, by: u64) {
+        if self.resolver.lost.is_some() {
+            self.resolver.hindered.push(Hindered { rule, start, secret, by });
         }
-        let (secret, by) = (window.span(secret), window.span(matched).end);
-        self.resolver.hindered.push(Hindered { rule: index, secret, by });
     }
 
+    /// Judges a match, and answers whether it is believed.
     fn judge(
         &mut self,
         engine: &Engine,
@@ -607,7 +602,7 @@ impl Pass {
         index: usize,
         matched: std::ops::Range<usize>,
         secret: std::ops::Range<usize>,
-    ) {
+    ) -> bool {
         let rule = &engine.rules[index];
         let judgement =
             validate::judge(&Candidate { rule, text: window.bytes, start: matched.start, secret: secret.clone() });
@@ -630,6 +625,7 @@ impl Pass {
                 None => self.resolver.push(found),
             }
         }
+        believed
     }
 
     fn note(&mut self, rule: usize, start: u64, outcome: impl FnOnce() -> Tried) {

@@ -9,6 +9,7 @@
 
 use std::cmp::Reverse;
 
+use super::hinder::Hindered;
 use crate::finding::Verdict;
 use crate::rule::Kind;
 use crate::span::Span;
@@ -101,15 +102,6 @@ pub(super) struct Resolver {
     pub(super) lost: Option<Vec<Span>>,
     /// When these are wanted: what only the byte behind it keeps from being found.
     pub(super) hindered: Vec<Hindered>,
-}
-
-/// A believed match, but for the byte behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hindered {
-    pub(crate) rule: usize,
-    pub(crate) secret: Span,
-    /// The offset of that byte.
-    pub(crate) by: u64,
 }
 
 /// A secret that was kept.

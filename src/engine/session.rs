@@ -6,10 +6,11 @@
 use std::collections::VecDeque;
 
 use super::beside::{Beside, Place, Seen, Swept};
+use super::hinder::Hindered;
 use super::matcher::MatcherCache;
 use super::parts::{Item, Joined, JoinedPart, Joiner};
 use super::pass::{Pass, Window};
-use super::resolve::{DOUBTFUL, Hindered, Match};
+use super::resolve::{DOUBTFUL, Match};
 use super::{Engine, Scanner, Scratch};
 use crate::decode::wide::WideText;
 use crate::finding::{Encoding, Finding, Part};
@@ -534,7 +535,7 @@ impl Scratch {
         self.state.plain.resolver.lost = Some(Vec::new());
     }
 
-    /// What would be found if another byte stood behind it.
+    /// What may be found when something else stands behind it.
     pub(crate) fn take_hindered(&mut self) -> impl Iterator<Item = Hindered> + '_ {
         self.state.plain.resolver.hindered.drain(..)
     }

@@ -1,4 +1,5 @@
-//! Private keys between `-----BEGIN ...-----` and `-----END ...-----`, swallowed from their first line on.
+//! Private keys between `-----BEGIN ...-----` and `-----END ...-----`, and those of `PuTTY`, swallowed from their first line
+//! on.
 //!
 //! A rule finds a block when all of it is there, and a block without an end never. A redactor can do neither: it would
 //! have to hold a block back, and to release what was cut off. So blocks have a machine of their own. After a first line
@@ -20,6 +21,10 @@ const MAX_LABEL: usize = 48;
 
 /// The frames of blocks: what their first lines begin with, and end with.
 const FRAMES: [(&[u8], &[u8]); 2] = [(b"-----BEGIN ", b"-----"), (b"---- BEGIN ", b" ----")];
+/// What the first line of a key of `PuTTY` begins with, before the version of its format ...
+const PUTTY: &[u8] = b"PuTTY-User-Key-File-";
+/// ... and what its last line begins with, before a digest.
+const PUTTY_ENDS: [&[u8]; 2] = [b"Private-MAC: ", b"Private-Hash: "];
 
 /// What a block holds, as far as its label tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,11 +33,12 @@ pub(super) enum BlockKind {
     EncryptedKey,
     PgpKey,
     Ssh2Key,
+    PuttyKey,
 }
 
 impl BlockKind {
-    pub(super) const ALL: [BlockKind; 4] =
-        [BlockKind::Key, BlockKind::EncryptedKey, BlockKind::PgpKey, BlockKind::Ssh2Key];
+    pub(super) const ALL: [BlockKind; 5] =
+        [BlockKind::Key, BlockKind::EncryptedKey, BlockKind::PgpKey, BlockKind::Ssh2Key, BlockKind::PuttyKey];
 
     /// The rule that finds such blocks when they are whole.
     pub(super) fn rule_id(self) -> &'static str {
@@ -41,6 +47,7 @@ impl BlockKind {
             BlockKind::EncryptedKey => "private-key-pem-encrypted",
             BlockKind::PgpKey => "private-key-pgp",
             BlockKind::Ssh2Key => "private-key-ssh2",
+            BlockKind::PuttyKey => "private-key-putty",
         }
     }
 
@@ -78,7 +85,8 @@ pub(super) enum Event {
 /// Follows a text and says where blocks start and end.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    finder: Finder<'static>,
+    begin: Ahead,
+    putty: Ahead,
     state: State,
     /// Everything before this was looked at.
     at: u64,
@@ -86,7 +94,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new() -> Blocks {
-        Blocks { finder: Finder::new(b"BEGIN "), state: State::Idle, at: 0 }
+        Blocks { begin: Ahead::new(b"BEGIN "), putty: Ahead::new(PUTTY), state: State::Idle, at: 0 }
     }
 
     /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows. At least 4 KiB
@@ -96,8 +104,7 @@ impl Blocks {
         loop {
             match self.state {
                 State::Idle => {
-                    let from = (self.at - base) as usize;
-                    match find_begin(&self.finder, text, from) {
+                    match self.find(text, base) {
                         Begin::None => self.at = end,
                         Begin::Cut(at) => self.at = if last { end } else { base + at as u64 },
                         Begin::Whole { at, len, kind: Some(kind) } => {
@@ -158,6 +165,14 @@ impl Blocks {
         }
     }
 
+    /// The first line of a block that starts where nothing was looked at yet, or behind.
+    fn find(&mut self, text: &[u8], base: u64) -> Begin {
+        let from = (self.at - base) as usize;
+        let frame = find_frame(&mut self.begin, text, base, from);
+        let putty = find_putty(&mut self.putty, text, base, from);
+        if putty.start() < frame.start() { putty } else { frame }
+    }
+
     /// Looks for the first word of a body.
     fn lead(&mut self, text: &[u8], base: u64, from: u64, mut word: usize) -> Lead {
         let first = (from - base) as usize;
@@ -190,6 +205,9 @@ impl Blocks {
             }
             let gap = (body_end.max(base) - base) as usize;
             let since = &text[gap..(self.at - base) as usize];
+            if since.len() == 1 && ends_putty(&text[..gap]) {
+                return Body::End(body_end);
+            }
             if byte == b'-' && ends_block(since) {
                 return Body::End(self.at);
             }
@@ -223,10 +241,71 @@ enum Begin {
     },
 }
 
-/// The first line of a block that starts at `from` or behind.
-fn find_begin(finder: &Finder<'_>, text: &[u8], from: usize) -> Begin {
+impl Begin {
+    /// Where it starts.
+    fn start(&self) -> usize {
+        match self {
+            Begin::None => usize::MAX,
+            Begin::Cut(at) | Begin::Whole { at, .. } => *at,
+        }
+    }
+}
+
+/// Finds a word, and remembers how far it has looked: there are others that are looked for in the same text.
+#[derive(Debug)]
+struct Ahead {
+    finder: Finder<'static>,
+    /// Before this offset the word does not start, but for `next`.
+    seen_to: u64,
+    next: Option<u64>,
+}
+
+impl Ahead {
+    fn new(word: &'static [u8]) -> Ahead {
+        Ahead { finder: Finder::new(word), seen_to: 0, next: None }
+    }
+
+    /// Where the word stands in `text[from..]`, whose first byte is at `base`.
+    fn find(&mut self, text: &[u8], base: u64, from: usize) -> Option<usize> {
+        let from = base + from as u64;
+        if self.next.is_none_or(|next| next < from) && self.seen_to <= base + text.len() as u64 {
+            let first = from.max(self.seen_to);
+            let found = self.finder.find(&text[(first - base) as usize..]).map(|at| first + at as u64);
+            let whole = (text.len() + 1).saturating_sub(self.finder.needle().len()) as u64;
+            self.seen_to = found.map_or(first.max(base + whole), |at| at + 1);
+            self.next = found;
+        }
+        self.next.map(|next| (next - base) as usize)
+    }
+}
+
+/// The first line of a key of `PuTTY` that starts at `from` or behind.
+fn find_putty(ahead: &mut Ahead, text: &[u8], base: u64, from: usize) -> Begin {
     let mut search = from;
-    while let Some(at) = finder.find(&text[search..]).map(|at| at + search) {
+    while let Some(at) = ahead.find(text, base, search) {
+        let version = &text[at + PUTTY.len()..];
+        match version {
+            [] | [b'1'..=b'3'] | [b'1'..=b'3', b':'] => return Begin::Cut(at),
+            [b'1'..=b'3', b':', b' ', ..] => {
+                return Begin::Whole { at, len: PUTTY.len() + 3, kind: Some(BlockKind::PuttyKey) };
+            }
+            _ => search = at + 1,
+        }
+    }
+    let tail = text.len().saturating_sub(PUTTY.len() - 1).max(from);
+    (tail..text.len()).find(|&at| PUTTY.starts_with(&text[at..])).map_or(Begin::None, Begin::Cut)
+}
+
+/// Whether the text ends with the last line of a key of `PuTTY`.
+fn ends_putty(text: &[u8]) -> bool {
+    let digits = text.iter().rev().take(65).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    (40..=64).contains(&digits) && PUTTY_ENDS.iter().any(|end| text[..text.len() - digits].ends_with(end))
+}
+
+/// The first line of a framed block that starts at `from` or behind.
+fn find_frame(ahead: &mut Ahead, text: &[u8], base: u64, from: usize) -> Begin {
+    let mut search = from;
+    while let Some(at) = ahead.find(text, base, search) {
         search = at + 1;
         for (open, close) in FRAMES {
             let Some(start) = (at + b"BEGIN ".len()).checked_sub(open.len()).filter(|start| *start >= from) else {
@@ -263,9 +342,10 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// Whether the lines after a first line are headers of PEM (RFC 1421), of `OpenPGP` or of SSH2.
+/// Whether the lines after a first line are headers of PEM (RFC 1421), of `OpenPGP`, of SSH2 or of `PuTTY`.
 fn has_header(seen: &[u8]) -> bool {
-    let names: [&[u8]; 6] = [b"Proc-Type:", b"DEK-Info:", b"Version:", b"Comment:", b"Hash:", b"Subject:"];
+    let names: [&[u8]; 7] =
+        [b"Proc-Type:", b"DEK-Info:", b"Version:", b"Comment:", b"Hash:", b"Subject:", b"Encryption:"];
     names.iter().any(|name| memchr::memmem::find(seen, name).is_some())
 }
 
@@ -348,8 +428,34 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_putty_are_hidden_from_their_first_line_to_their_digest() {
+        let lines = format!("{}\n{}", "Ab1".repeat(21), "Cd2".repeat(15));
+        let (head, digest) = ("PuTTY-User-Key-File-", "0123456789abcdef".repeat(4));
+        let key = format!(
+            "{head}3: ssh-ed25519\nEncryption: none\nComment: a key\nPublic-Lines: 2\n{lines}\nKey-Derivation: Argon2id\n\
+             Argon2-Memory: 8192\nArgon2-Salt: 00112233445566778899aabbccddeeff\nPrivate-Lines: 2\n{lines}\nPrivate-MAC: {digest}"
+        );
+        for separator in ["\n", "\r\n", "\\n", "\n2026-01-31T10:20:30Z INFO worker[17]: "] {
+            let text = format!("a BEGIN b {} after {head}2, {head}9: no", key.replace('\n', separator));
+            let expected = (10, text.find(" after").unwrap() as u64);
+            for step in [1, 5, 100, 10_000] {
+                assert_eq!(hidden(text.as_bytes(), step), [expected], "{separator:?} {step}");
+            }
+        }
+        // Cut off in its middle, and two of them.
+        let cut = &key[..300];
+        assert_eq!(hidden(cut.as_bytes(), 7), [(0, 300)]);
+        let two = format!("{key}\n{key}\n");
+        let end = key.len() as u64;
+        assert_eq!(hidden(two.as_bytes(), 3), [(0, end), (end + 1, 2 * end + 1)]);
+    }
+
+    #[test]
     fn a_mention_is_not_hidden() {
         for text in [
+            format!("{}3: ssh-rsa is what a file starts with", "PuTTY-User-Key-File-"),
+            "PuTTY-User-Key-File-".repeat(50),
+            "PuTTY-User-Key-File-2: ".repeat(50),
             format!("if line == \"{}\" {{ return Some(kind) }}", frame("BEGIN")),
             format!("{}\n{}", frame("BEGIN"), frame("END")),
             "-----BEGIN CERTIFICATE-----\nQUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=\n".to_owned(),

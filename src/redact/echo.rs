@@ -41,6 +41,11 @@ impl Echo {
         Echo::new(MAX_DEPTH)
     }
 
+    /// Whether this belongs to a redactor that looks at what another one has written.
+    pub(super) fn is_second(&self) -> bool {
+        (1..MAX_DEPTH).contains(&self.depth)
+    }
+
     pub(super) fn restart(&mut self) {
         self.left = None;
         self.recent.clear();

@@ -1,26 +1,29 @@
 //! From intervals to output: what is shown, and the markers between.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::interval::{Hidden, Interval};
 use super::json::{self, Place};
 use super::redactor::{Mark, OPEN};
 use super::stats::Record;
-use super::{Redactor, style};
+use super::{Redactor, Style, style};
 use crate::engine::Hindered;
 use crate::fingerprint::Fingerprint;
 use crate::secret::Secret;
+use crate::span::Span;
 
 /// Markers that are remembered: tags may be many.
 const MAX_MARKERS: usize = 4096;
+/// The length of the mask of a block.
+const BLOCK_MASK: u64 = 8;
 /// No more is held because of what may follow it.
 const MAX_HELD: u64 = 64 * 1024;
 
 impl Redactor {
-    /// Shows everything before `to`, before which no interval starts that is not known.
+    /// Shows everything before `to`, before which no interval starts that is not known; `u64::MAX` when nothing follows.
     pub(super) fn show_to(&mut self, to: u64, out: &mut Vec<u8>) {
-        let to = self.unhindered_to(to);
+        let to = self.unhindered_to(to).min(self.scratch.end());
         let (done, json) = (self.done, self.json.as_ref());
         self.intervals.retain_mut(|interval| {
             if let Some(json) = json.filter(|_| interval.span.end != OPEN) {
@@ -29,7 +32,7 @@ impl Redactor {
             interval.span.start = interval.span.start.max(done);
             interval.span.end > done
         });
-        self.intervals.sort_by_key(|interval| (interval.span, interval.hidden.rank()));
+        self.intervals.sort_by_key(|interval| (interval.span, interval.order()));
         self.intervals.dedup_by(|a, b| a.span == b.span && a.hidden.rank() == b.hidden.rank());
         while self.done < to {
             let first = self.intervals.first().map_or(u64::MAX, |interval| interval.span.start);
@@ -51,30 +54,61 @@ impl Redactor {
         self.sequences_to(self.done, out);
     }
 
-    /// What comes right before something that is hidden is found once a marker stands there, and is hidden, too. Answers
-    /// how much of what is before `to` can be shown until it is known whether that is so.
+    /// What comes right before something that is hidden may be found once a marker stands there, and is hidden, too.
+    /// Answers how much of what is before `to` can be shown until it is known whether that is so.
     fn unhindered_to(&mut self, mut to: u64) -> u64 {
-        if self.hindered.is_empty() {
+        // Before this nothing is hidden, and nothing waits.
+        let mut first = self.intervals.iter().map(|interval| interval.span.start).fold(to, u64::min);
+        if self.hindered.iter().all(|hindered| hindered.by < first) {
+            self.hindered.clear();
             return to;
         }
         self.hindered.sort_unstable_by_key(|hindered| Reverse(hindered.by));
-        for Hindered { rule, secret, by } in std::mem::take(&mut self.hindered) {
-            let touches = |interval: &Interval| interval.span.start <= by && interval.span.end > secret.start;
-            // What goes on and on is not held for ever.
-            let is_long = self.scratch.end() - secret.start > MAX_HELD;
-            if self.scratch.byte_at(secret.start).is_none() || secret.end <= self.done {
-                continue;
+        self.intervals.sort_by_key(Interval::order);
+        let mut starts: BTreeMap<u64, usize> = BTreeMap::new();
+        for (number, interval) in self.intervals.iter().enumerate() {
+            starts.entry(interval.span.start).or_insert(number);
+        }
+        for hindered in std::mem::take(&mut self.hindered) {
+            if hindered.by < first {
+                break;
             }
-            if self.intervals.iter().any(touches) || (by >= to && is_long) {
-                let bytes = &self.scratch.text_from(secret.start)[..secret.len() as usize];
-                let hidden = Hidden::Finding(rule, Secret::new(bytes));
-                self.intervals.push(Interval { span: secret, hidden, is_wide: false });
-            } else if by >= to {
-                self.hindered.push(Hindered { rule, secret, by });
-                to = to.min(secret.start);
+            let Some(start) = self.scratch.value_of(&hindered).filter(|_| hindered.by > self.done) else { continue };
+            // What starts first decides; before `to` all starts are known.
+            let cut = starts.range(start + 1..=hindered.by).next().filter(|(by, _)| **by < to);
+            match cut.map(|(by, number)| (*by, *number)) {
+                Some((by, number)) => {
+                    let Some(interval) = self.cut_short(&hindered, start, by, number) else { continue };
+                    first = first.min(interval.span.start);
+                    starts.entry(interval.span.start).or_insert(self.intervals.len());
+                    self.intervals.push(interval);
+                }
+                // What goes on and on is not held for ever.
+                None if hindered.by >= to && self.scratch.end() - start <= MAX_HELD => {
+                    self.hindered.push(hindered);
+                    to = to.min(start);
+                    first = first.min(to);
+                }
+                None => {}
             }
         }
         to
+    }
+
+    /// What is found from `start` on when the marker of this interval, at `by`, is what stands behind it.
+    fn cut_short(&mut self, hindered: &Hindered, start: u64, by: u64, interval: usize) -> Option<Interval> {
+        let Interval { span, hidden, .. } = self.intervals[interval].clone();
+        let marker = self.marker(&hidden, span.len().min(BLOCK_MASK));
+        let Redactor { scratch, redaction, .. } = self;
+        let (scanner, least) = (&redaction.scanner, redaction.min_confidence);
+        let (rule, found) = scratch.found_before(scanner, hindered, by, marker.as_bytes(), least)?;
+        // What goes on into the marker is found there; what stood before this did not wait.
+        let span = Span { start: found.start.max(start), end: found.end };
+        if found.end > by || span.end <= span.start {
+            return None;
+        }
+        let secret = Secret::new(&scratch.text_from(span.start)[..span.len() as usize]);
+        Some(Interval { span, hidden: Hidden::Finding(rule, secret), is_wide: false })
     }
 
     /// Hides the first intervals behind the marker that was written last.
@@ -122,22 +156,18 @@ impl Redactor {
 
     /// Writes a marker; in a document, where it is a part of a string or stands for another value.
     fn write_marker(&mut self, hidden: &Hidden, len: u64, in_string: Option<bool>, out: &mut Vec<u8>) {
-        let nothing = Secret::new(b"");
-        let (label, secret) = match hidden {
-            Hidden::Block(kind) => (kind.rule_id(), &nothing),
-            Hidden::Known(name, value) => (&**name, &**value),
-            Hidden::Finding(rule, secret) => (self.redaction.scanner.rules()[*rule].id(), secret),
-            Hidden::Member => ("secret-member", &nothing),
-            Hidden::Lost => ("secret", &nothing),
-        };
-        let marker = self.redaction.style.marker(label, secret, len);
+        let label = hidden.label(&self.redaction.scanner);
         if self.redaction.recorded {
-            let key = self.redaction.key.as_ref().filter(|_| !secret.is_empty());
-            let fingerprint = key.map(|key| Fingerprint::new(key, label, secret));
+            let secret_and_key = hidden.secret().zip(self.redaction.key.as_ref());
+            let fingerprint = secret_and_key.map(|(secret, key)| Fingerprint::new(key, label, secret));
             self.records.push(Record { label: label.to_owned(), at: self.written, fingerprint });
         }
         self.stats.count(label);
-        let (start, marker) = (self.written, self.safe(&marker));
+        let (start, mut marker) = (self.written, self.marker(hidden, len));
+        if marker.is_empty() && self.may_join() {
+            marker = self.safe(style::NEUTRAL);
+        }
+        self.shown_last = marker.bytes().last();
         let place = match in_string {
             None => Place::Text,
             Some(true) => Place::String,
@@ -150,11 +180,27 @@ impl Redactor {
         self.marks.push(Mark { start, end: self.written, place });
     }
 
+    /// The marker of what has so many bytes.
+    fn marker(&mut self, hidden: &Hidden, len: u64) -> String {
+        // How long a block is, is not known when its marker is written.
+        let len = if matches!(hidden, Hidden::Block(_)) { BLOCK_MASK } else { len };
+        // What is found in what was written is there because of markers that nobody knows for such.
+        let is_made = self.echo.is_second() && matches!(hidden, Hidden::Finding(..) | Hidden::Lost);
+        let style = if is_made && !self.redaction.style.is_known() { &Style::Label } else { &self.redaction.style };
+        let marker = style.marker(hidden.label(&self.redaction.scanner), hidden.secret(), len);
+        self.safe(&marker)
+    }
+
+    /// Whether an empty marker would make one word of what stands on both sides of it: what is found then may all stand
+    /// before it.
+    fn may_join(&self) -> bool {
+        self.shown_last.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    }
+
     /// The marker, or what stands for it where a known secret is in it or could be made of it and its neighbours.
     fn safe(&mut self, marker: &str) -> String {
-        let needles = self.known.needles();
-        if !self.markers_of.as_ref().is_some_and(|of| Arc::ptr_eq(of, needles)) {
-            self.markers_of = Some(Arc::clone(needles));
+        if self.markers_of != self.known.version() {
+            self.markers_of = self.known.version();
             self.markers.clear();
         }
         if let Some(safe) = self.markers.get(marker) {
@@ -163,7 +209,7 @@ impl Redactor {
         if self.markers.len() >= MAX_MARKERS {
             self.markers.clear();
         }
-        let is_safe = |text: &&str| !needles.touches(text.as_bytes()) && !self.redaction.hides_marker(text);
+        let is_safe = |text: &&str| !self.known.touches(text.as_bytes()) && !self.redaction.hides_marker(text);
         let safe = [marker, style::NEUTRAL, ""].into_iter().find(is_safe);
         let safe = safe.unwrap_or_default().to_owned();
         self.markers.insert(marker.to_owned(), safe.clone());
@@ -176,7 +222,9 @@ impl Redactor {
             self.sequences_to(self.done, out);
             let next = self.sequences.front().map_or(to, |(at, _)| to.min(*at));
             let len = (next - self.done) as usize;
-            out.extend_from_slice(&self.scratch.text_from(self.done)[..len]);
+            let text = &self.scratch.text_from(self.done)[..len];
+            out.extend_from_slice(text);
+            self.shown_last = text.last().copied().or(self.shown_last);
             self.written += len as u64;
             self.done = next;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::block::BlockKind;
 use super::known::Hit;
+use crate::engine::Scanner;
 use crate::finding::Finding;
 use crate::secret::Secret;
 use crate::span::Span;
@@ -22,6 +23,26 @@ pub(super) enum Hidden {
 }
 
 impl Hidden {
+    /// The rule's id, or the known secret's name.
+    pub(super) fn label<'h>(&'h self, scanner: &'h Scanner) -> &'h str {
+        match self {
+            Hidden::Block(kind) => kind.rule_id(),
+            Hidden::Known(name, _) => name,
+            Hidden::Finding(rule, _) => scanner.rules()[*rule].id(),
+            Hidden::Member => "secret-member",
+            Hidden::Lost => "secret",
+        }
+    }
+
+    /// The secret, where it is known what of the text is one.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Hidden::Known(_, secret) => Some(&**secret),
+            Hidden::Finding(_, secret) => Some(secret),
+            Hidden::Block(_) | Hidden::Member | Hidden::Lost => None,
+        }
+    }
+
     /// What overlapping intervals are named after: the least.
     pub(super) fn rank(&self) -> u8 {
         match self {
@@ -51,8 +72,9 @@ impl Interval {
     }
 
     /// Of intervals that overlap, the least is what they are named after.
-    pub(super) fn order(&self) -> (u8, u64, Reverse<u64>) {
-        (self.hidden.rank(), self.span.start, Reverse(self.span.end))
+    pub(super) fn order(&self) -> (u8, u64, Reverse<u64>, usize) {
+        let rule = if let Hidden::Finding(rule, _) = self.hidden { rule } else { 0 };
+        (self.hidden.rank(), self.span.start, Reverse(self.span.end), rule)
     }
 }
 

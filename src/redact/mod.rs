@@ -20,6 +20,7 @@ mod redactor;
 mod source;
 mod stats;
 mod style;
+mod watch;
 mod write;
 
 use self::block::BlockKind;
@@ -34,6 +35,7 @@ pub use self::redactor::Redactor;
 pub use self::source::{SecretSource, Sourced};
 pub use self::stats::{Record, RedactStats};
 pub use self::style::Style;
+pub use self::watch::{Unwatched, WatchList};
 pub use self::write::{RedactReader, RedactWriter};
 
 /// What happens at the end of the text to the start of a known secret.
@@ -164,5 +166,6 @@ impl Redaction {
 
 /// Whether a rule finds blocks that [`Blocks`] finds.
 fn is_block_rule(rule: &Rule) -> bool {
-    rule.regex().is_some_and(|regex| regex.starts_with("-----BEGIN") || regex.starts_with("---- BEGIN"))
+    let frames = ["-----BEGIN", "---- BEGIN", "PuTTY-User-Key-File"];
+    rule.regex().is_some_and(|regex| frames.iter().any(|frame| regex.starts_with(frame)))
 }

@@ -1,14 +1,13 @@
 //! One stream: bytes in, what is to be hidden, how much can be shown.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use super::ansi::{Stripper, Taken};
 use super::block::{Blocks, Event};
 use super::echo::Echo;
 use super::interval::{Hidden, Interval};
 use super::json::{self, Json, Place};
-use super::known::{Matcher, Needles};
+use super::known::Matcher;
 use super::logfmt::Logfmt;
 use super::stats::{Record, RedactStats};
 use super::{AtEnd, Redaction, TextFormat};
@@ -60,18 +59,20 @@ pub struct Redactor {
     pub(super) swallowed_to: u64,
     /// ... and as long as this is set, for the block that is open.
     pub(super) in_block: bool,
+    /// The last byte that was shown of the text, or of a marker that stands behind it.
+    pub(super) shown_last: Option<u8>,
     /// Where the bytes start that were revealed last, and where they end.
     pub(super) held_from: Option<(u64, u64)>,
-    /// Markers, and what is written for them; which depends on these needles.
+    /// Markers, and what is written for them; which depends on this version of the known secrets.
     pub(super) markers: BTreeMap<String, String>,
-    pub(super) markers_of: Option<Arc<Needles>>,
+    pub(super) markers_of: u64,
     pub(super) records: Vec<Record>,
     /// Bytes written, before what was written was looked at again.
     pub(super) written: u64,
     /// Markers written, and not yet looked at again.
     pub(super) marks: Vec<Mark>,
     /// Looks at what is around markers.
-    echo: Echo,
+    pub(super) echo: Echo,
     pub(super) stats: RedactStats,
 }
 
@@ -104,9 +105,10 @@ impl Redactor {
             done: 0,
             swallowed_to: 0,
             in_block: false,
+            shown_last: None,
             held_from: None,
             markers: BTreeMap::new(),
-            markers_of: None,
+            markers_of: 0,
             records: Vec::new(),
             written: 0,
             marks: Vec::new(),
@@ -167,7 +169,7 @@ impl Redactor {
             let partial = self.known.partial(self.scratch.text_from(from), from);
             self.intervals.extend(partial.map(Interval::from));
         }
-        self.show_to(self.scratch.end(), out);
+        self.show_to(u64::MAX, out);
         self.look_again(from, out);
         self.echo.finish(out);
         self.count(from, out);
@@ -213,6 +215,7 @@ impl Redactor {
         self.sequences.clear();
         self.done = self.scratch.end();
         self.written = self.done;
+        self.shown_last = before.last().copied();
         self.echo.resume(before);
         self.json = json.map(|_| Json::resumed(place, self.done));
         self.logfmt = logfmt.map(|_| Logfmt::resumed(self.done));
@@ -230,6 +233,7 @@ impl Redactor {
         self.marks.clear();
         self.echo.restart();
         (self.done, self.swallowed_to, self.in_block, self.held_from, self.written) = (0, 0, false, None, 0);
+        self.shown_last = None;
     }
 
     /// Takes bytes and finds what is to be hidden in them.

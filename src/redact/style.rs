@@ -13,9 +13,9 @@ pub enum Style {
     /// `[REDACTED:rule:0123abcd]`: the first eight hex digits of the secret's [`Fingerprint`] under this key, so that one
     /// secret has one tag wherever it stands.
     Tag(Key),
-    /// As many asterisks as the secret has bytes. Shows how long it is.
+    /// As many asterisks as the secret has bytes, eight for a block of a key. Shows how long it is.
     Mask,
-    /// Nothing at all.
+    /// Nothing at all, but for `\u{2588}` where that would make one word of what stands on both sides.
     Remove,
     /// This text, in which `{rule}` is the rule's id or the secret's name.
     Custom(String),
@@ -25,6 +25,11 @@ pub enum Style {
 pub(super) const NEUTRAL: &str = "\u{2588}";
 
 impl Style {
+    /// Whether scans know its markers for such wherever they stand.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self, Style::Label | Style::Tag(_))
+    }
+
     /// Whether a value is a marker of this style, or of nobody's.
     pub(super) fn is_marker(&self, value: &[u8]) -> bool {
         let custom = match self {
@@ -39,7 +44,7 @@ impl Style {
     }
 
     /// The marker for a secret of this rule or name, which has so many bytes in the text.
-    pub(super) fn marker(&self, label: &str, secret: &Secret, len: u64) -> String {
+    pub(super) fn marker(&self, label: &str, secret: Option<&Secret>, len: u64) -> String {
         match self {
             Style::Label => format!("[REDACTED:{label}]"),
             Style::Tag(key) => format!("[REDACTED:{label}:{}]", tag(key, label, secret)),
@@ -51,8 +56,9 @@ impl Style {
 }
 
 /// The first eight hex digits of a fingerprint.
-pub(super) fn tag(key: &Key, label: &str, secret: &Secret) -> String {
-    let mut tag = Fingerprint::new(key, label, secret).to_string();
+fn tag(key: &Key, label: &str, secret: Option<&Secret>) -> String {
+    let nothing = Secret::new(b"");
+    let mut tag = Fingerprint::new(key, label, secret.unwrap_or(&nothing)).to_string();
     tag.truncate(8);
     tag
 }
@@ -64,7 +70,7 @@ mod tests {
     #[test]
     fn markers_show_nothing_of_the_secret() {
         let secret = Secret::new(b"quartz-0123");
-        let marker = |style: &Style| style.marker("test-key", &secret, 11);
+        let marker = |style: &Style| style.marker("test-key", Some(&secret), 11);
         assert_eq!(marker(&Style::Label), "[REDACTED:test-key]");
         assert_eq!(marker(&Style::Mask), "***********");
         assert_eq!(marker(&Style::Remove), "");

@@ -1,11 +1,12 @@
 //! However a text is cut, the same comes out; and no scanner finds anything in it.
 
-use keyscan::redact::{Redaction, Redactor};
+use keyscan::redact::{Redaction, Redactor, Style};
 use keyscan::{DOUBTFUL, RuleSet, Scanner};
 
 use super::common::texts::Texts;
 use super::common::{Random, utf16};
-use super::{pushed, redaction};
+use super::peers::key;
+use super::{assert_redacts, pushed, redaction};
 
 fn assert_same(have: &[u8], want: &[u8], what: &str) {
     if have != want {
@@ -68,6 +69,20 @@ fn a_secret_is_the_first_that_is_in_utf_16() {
         let want = redaction.redact(&text);
         assert!(want.len() < 8, "{}", want.escape_ascii());
         assert_same(&pushed(&redaction, text.chunks(1)), &want, &format!("{front:?}, big endian: {big}"));
+    }
+}
+
+/// The marker of a block is written when its first lines are there.
+#[test]
+fn the_mask_of_a_block_tells_nothing_of_how_it_came() {
+    let redaction = redaction(&["quartz-0123"]).with_style(Style::Mask);
+    let key = key("\n");
+    for (text, expected) in [
+        (format!("key: {key} end quartz-0123\n"), "key: ******** end ***********\n".to_owned()),
+        (format!("quartz-0123{key}"), "*".repeat(11 + 8)),
+        (format!("key: {}", &key[..150]), "key: ********".to_owned()),
+    ] {
+        assert_redacts(&redaction, text.as_bytes(), expected.as_bytes());
     }
 }
 

@@ -8,15 +8,10 @@ use super::common::Random;
 use super::common::texts::Texts;
 use super::{pushed, with_rules};
 
-/// Markers that scans take for such; with others, and with none, a value may look like one that was not there before.
-fn known_styles() -> Vec<Style> {
-    let key: Key = "07".repeat(32).parse().unwrap();
-    vec![Style::Label, Style::Tag(key)]
-}
-
 fn all_styles() -> Vec<Style> {
+    let key: Key = "07".repeat(32).parse().unwrap();
     let customs = ["\u{25a0}", "<{rule}>", "XXXX", "\u{2588}"].map(|text| Style::Custom(text.to_owned()));
-    known_styles().into_iter().chain([Style::Mask, Style::Remove]).chain(customs).collect()
+    [Style::Label, Style::Tag(key), Style::Mask, Style::Remove].into_iter().chain(customs).collect()
 }
 
 fn show(text: &[u8]) -> String {
@@ -36,10 +31,16 @@ fn flaw(redaction: &Redaction, scanner: &Scanner, known: &[&str], text: &[u8], e
     }
     let again = redaction.redact(&out);
     if again != out {
-        return told(&format!("redacted twice: {}", show(&again)));
+        return told(&format!("redacted twice, {}", difference(&again, &out)));
     }
     let pieces = if every_cut { pushed(redaction, text.chunks(1)) } else { pushed(redaction, text.chunks(23)) };
-    if pieces == out { None } else { told(&format!("in pieces: {}", show(&pieces))) }
+    if pieces == out { None } else { told(&format!("in pieces, {}", difference(&pieces, &out))) }
+}
+
+fn difference(have: &[u8], want: &[u8]) -> String {
+    let at = have.iter().zip(want).take_while(|(a, b)| a == b).count();
+    let around = |text: &[u8]| show(&text[at.saturating_sub(40).min(text.len())..text.len().min(at + 60)]);
+    format!("{} for {}", around(have), around(want))
 }
 
 #[track_caller]
@@ -57,9 +58,9 @@ fn secret(rule: &Rule, seed: u64) -> Vec<u8> {
 fn no_secret_comes_of_what_a_marker_brings_together() {
     let rules = RuleSet::builtin();
     let scanner = Scanner::new(rules.clone());
-    let known = ["quartz-0123456789", "basalt-0123456789"];
+    let known = ["quartz-0123456789", "basalt-0123456789", "0123456789abcdef0123"];
     let redactions: Vec<Redaction> =
-        known_styles().into_iter().map(|style| with_rules(rules.clone(), &known).with_style(style)).collect();
+        all_styles().into_iter().map(|style| with_rules(rules.clone(), &known).with_style(style)).collect();
     let (mut random, mut flaws) = (Random(11), Vec::new());
     for (number, rule) in rules.rules().iter().enumerate() {
         // A gap in a regex reaches over whatever it may, and so over all but the last of several that are alike.
@@ -68,13 +69,19 @@ fn no_secret_comes_of_what_a_marker_brings_together() {
         let other = &rules.rules()[random.below(rules.rules().len())];
         let inner = if random.one_in(2) { known[0].as_bytes().to_vec() } else { secret(other, 3) };
         let cut = first.len() * (1 + random.below(7)) / 8;
-        let redaction = &redactions[number % redactions.len()];
         let torn = [&first[..cut], &inner, &first[cut..]].concat();
         let two = [&first[..cut], known[1].as_bytes(), &second[cut.min(second.len())..]].concat();
         let glued = [&first[..], &first, &second].concat();
-        for text in [torn, two].into_iter().chain((!has_gap).then_some(glued)) {
-            let flaw = flaw(redaction, &scanner, &known, &text, number % 16 == 0);
-            flaws.extend(flaw.map(|flaw| format!("{}: {flaw}", rule.id())));
+        // The byte behind a secret may be all that keeps it from being one.
+        let longer = [&first[..], known[2].as_bytes()].concat();
+        let between = [known[2].as_bytes(), &first[..], known[2].as_bytes()].concat();
+        let texts = [torn, two, longer, between].into_iter().chain((!has_gap).then_some(glued));
+        for (place, text) in texts.enumerate() {
+            // Each text with two styles; rules that are alike are many.
+            for (style, redaction) in redactions.iter().enumerate().skip((number + place) % 4).step_by(4) {
+                let flaw = flaw(redaction, &scanner, &known, &text, number % 16 == style);
+                flaws.extend(flaw.map(|flaw| format!("{} style {style}: {flaw}", rule.id())));
+            }
         }
     }
     assert_none(&flaws);
@@ -86,12 +93,12 @@ fn no_secret_comes_of_generated_texts() {
     let (scanner, texts) = (Scanner::new(rules.clone()), Texts::new(&rules));
     let known = ["request finished", "0123456789abcdef"];
     let mut flaws = Vec::new();
-    for style in known_styles() {
-        let redaction = with_rules(rules.clone(), &known).with_style(style);
+    for style in all_styles() {
+        let redaction = with_rules(rules.clone(), &known).with_style(style.clone());
         for seed in 0..60 {
             let text = texts.make(&mut Random(seed), 30);
             let flaw = flaw(&redaction, &scanner, &known, &text, seed % 10 == 0);
-            flaws.extend(flaw.map(|flaw| format!("seed {seed}: {flaw}")));
+            flaws.extend(flaw.map(|flaw| format!("seed {seed} {style:?}: {flaw}")));
         }
     }
     assert_none(&flaws);
@@ -102,7 +109,7 @@ fn no_secret_comes_of_generated_texts() {
 fn a_short_marker_brings_no_keyword_near() {
     let rules = RuleSet::builtin();
     let scanner = Scanner::new(rules.clone());
-    let redaction = Redaction::new(rules.clone());
+    let plain = Redaction::new(rules.clone());
     let (mut random, mut flaws) = (Random(3), Vec::new());
     let long = secret(rules.get("github-pat").unwrap(), 6);
     for rule in rules.rules() {
@@ -111,7 +118,11 @@ fn a_short_marker_brings_no_keyword_near() {
         let at = text.len() * (1 + random.below(3)) / 4;
         let others = [b" ", &long[..], b" "].concat().repeat(1 + random.below(4));
         let torn = [&text[..at], &others, &text[at..]].concat();
-        flaws.extend(flaw(&redaction, &scanner, &[], &torn, false).map(|flaw| format!("{}: {flaw}", rule.id())));
+        for style in all_styles() {
+            let redaction = plain.clone().with_style(style.clone());
+            let flaw = flaw(&redaction, &scanner, &[], &torn, false);
+            flaws.extend(flaw.map(|flaw| format!("{} {style:?}: {flaw}", rule.id())));
+        }
     }
     assert_none(&flaws);
 }

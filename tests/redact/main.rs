@@ -12,6 +12,8 @@ mod peers;
 #[cfg(all(unix, feature = "cli"))]
 mod process;
 mod prompts;
+mod watch;
+mod wrapped;
 
 use keyscan::RuleSet;
 use keyscan::redact::{KnownSecrets, Redaction, Style};

@@ -104,7 +104,7 @@ fn buildkite_lost_the_end_when_nobody_flushed() {
 }
 
 /// A key of some lines, in this separator.
-fn key(separator: &str) -> String {
+pub(super) fn key(separator: &str) -> String {
     let mut random = Random(5);
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let line =
@@ -374,5 +374,71 @@ fn claude_code_missed_what_a_delimiter_of_the_shell_follows() {
         assert_redacts(&redaction(&["quartz-0123"]), format!("x {token}{delimiter} y").as_bytes(), expected.as_bytes());
         let text = format!("x quartz-0123{delimiter} y");
         assert_redacts(&redaction(&["quartz-0123"]), text.as_bytes(), expected.as_bytes());
+    }
+}
+
+/// What tools say when they fail quotes what they were given, each in its own manner.
+#[test]
+fn github_runner_showed_what_failing_tools_quoted() {
+    let known = "pa\"ss\\w$rd/1'quartz";
+    let redaction = redaction(&[known]);
+    let token = sample("github-pat");
+    let percent = "pa%22ss%5Cw%24rd%2F1%27quartz";
+    for message in [
+        format!("fatal: Authentication failed for 'https://bot:{percent}@git.example.com/a.git/'"),
+        format!("curl: (3) URL rejected: https://api.example.com/?key={percent}&page=1"),
+        format!("+ docker login --username bot --password {known}\n"),
+        "+ mysql '-ppa\"ss\\w$rd/1'\\''quartz' db\n".to_owned(),
+        "Error: invalid value \"pa\\\"ss\\\\w$rd/1'quartz\" for flag -token".to_owned(),
+        "subprocess.CalledProcessError: Command '['x', 'pa\"ss\\\\w$rd/1\\'quartz']' returned 1".to_owned(),
+        format!("java.lang.IllegalStateException: bad header [{known}]\n\tat com.example.Main.run(Main.java:12)"),
+        format!("\u{1b}[31;1mInvoke-Thing: \u{1b}[0mCannot bind '{known}'\u{1b}[0m"),
+        "{\"level\":\"error\",\"msg\":\"dial: pa\\\"ss\\\\w$rd/1'quartz: refused\"}".to_owned(),
+        format!("remote: invalid token {token}, please check\nerror: failed to push some refs"),
+    ] {
+        let out = redaction.redact(message.as_bytes());
+        let shown = String::from_utf8(out.clone()).unwrap();
+        assert!(shown.contains(MARK) && !shown.contains("quartz") && !shown.contains(&token), "{shown}");
+        assert_eq!(pushed(&redaction, message.as_bytes().chunks(1)), out, "{shown}");
+        assert_eq!(redaction.redact(&out), out, "{shown}");
+    }
+}
+
+/// A terminal that is narrow shows a value in several rows.
+#[test]
+fn claude_code_showed_the_start_of_what_a_narrow_terminal_wraps() {
+    let known = "quartz-0123456789-basalt";
+    let redaction = known_only(&[known]);
+    for column in [5, 8, 10, 20] {
+        for end in ["\r\n", "\n", "\r\n  "] {
+            let rows: Vec<&str> =
+                known.as_bytes().chunks(column).map(|row| std::str::from_utf8(row).unwrap()).collect();
+            let text = format!("> key: {}\r\n> ", rows.join(end));
+            assert_redacts(&redaction, text.as_bytes(), format!("> key: {MARK}\r\n> ").as_bytes());
+        }
+    }
+}
+
+/// Ids in quotes, in quotes that are escaped, and as numbers.
+#[test]
+fn claude_code_broke_the_json_of_quoted_ids() {
+    let token = sample("github-pat");
+    let redaction = redaction(&["quartz-0123", "8123456789012"]).with_format(TextFormat::Json);
+    for text in [
+        format!("{{\"id\":\"{token}\",\"ids\":[\"quartz-0123\",8123456789012,\"8123456789012\"]}}"),
+        format!("{{\"a\":\"{{\\\"id\\\":\\\"{token}\\\",\\\"n\\\":8123456789012}}\"}}"),
+        "{\"quartz-0123\":{\"k\":\"x\\\"quartz-0123\\\"y\"}}".to_owned(),
+        format!("[\"'{token}'\",\"`{token}`\",\"\\u0022{token}\\u0022\"]"),
+    ] {
+        let out = redaction.redact(text.as_bytes());
+        let shown = String::from_utf8(out.clone()).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+        assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+        assert!(
+            !shown.contains(&token) && !shown.contains("quartz-0123") && !shown.contains("8123456789012"),
+            "{shown}"
+        );
+        assert_eq!(pushed(&redaction, text.as_bytes().chunks(1)), out, "{shown}");
+        assert_eq!(redaction.redact(&out), out, "{shown}");
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -248,6 +249,53 @@ fn nothing_is_passed_on_when_what_to_hide_cannot_be_loaded() {
     assert!(String::from_utf8_lossy(&open.stderr).contains("NOTHING IS HIDDEN"));
 }
 
+/// Runs `keyscan redact` with these values in the variables `SOME_*`, and no other known secret.
+fn with_values(values: &[(&str, &str)], args: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyscan"));
+    command.arg("redact").args(args).envs(values.iter().copied());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_watch_list_hides_on_machines_that_do_not_hold_the_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (list, keyed, key, weak) = (path("list"), path("keyed"), path("key"), path("weak"));
+    fs::write(&key, "07".repeat(32)).unwrap();
+    let sample = keyscan::Sample::parse("{base62:32}").unwrap();
+    let token = String::from_utf8(sample.fill(1, None).text).unwrap();
+    let values = [("SOME_TOKEN", token.as_str()), ("SOME_WORDS", "correct-horse-battery-staple")];
+    let source = ["--secrets-from", "env:SOME_*"];
+    let text = format!("a {token} b\n");
+
+    let written = with_values(&values, &[&source[..], &["--write-watch-list", &list]].concat(), b"");
+    let said = String::from_utf8(written.stderr).unwrap();
+    assert!(written.status.success() && said.contains("SOME_WORDS") && said.contains("1 of 2"), "{said}");
+    assert!(!said.contains("horse") && !fs::read_to_string(&list).unwrap().contains(&token));
+    assert_eq!(fs::metadata(&list).unwrap().permissions().mode() & 0o777, 0o600);
+    let hidden = with_values(&[], &["--watch-list", &list, "--known-only"], text.as_bytes());
+    assert_eq!(stdout(&hidden), "a [REDACTED:SOME_TOKEN] b\n");
+
+    let with_key = [&source[..], &["--key", &key, "--write-watch-list", &keyed]].concat();
+    assert!(with_values(&values, &with_key, b"").status.success());
+    let hidden = with_values(&[], &["--watch-list", &keyed, "--key", &key, "--known-only"], text.as_bytes());
+    assert_eq!(stdout(&hidden), "a [REDACTED:SOME_TOKEN] b\n");
+
+    // Without its key, or cut off, a list hides nothing, and so nothing is passed on.
+    let no_key = with_values(&[], &["--watch-list", &keyed, "--known-only"], text.as_bytes());
+    assert_eq!((no_key.status.code(), no_key.stdout.len()), (Some(2), 0));
+    let whole = fs::read_to_string(&list).unwrap();
+    fs::write(&list, &whole[..whole.len() / 2]).unwrap();
+    let cut = with_values(&[], &["--watch-list", &list, "--known-only"], text.as_bytes());
+    assert_eq!((cut.status.code(), cut.stdout.len()), (Some(2), 0));
+    // Values that all can be guessed make no list.
+    let args = [&source[..], &["--write-watch-list", &weak]].concat();
+    assert_eq!(with_values(&values[1..], &args, b"").status.code(), Some(2));
+    assert!(!Path::new(&weak).exists());
+}
+
 #[test]
 fn refused_values_are_named_by_their_source_only() {
     let output = redact(&["--secrets-from", "env:SOME_*"]).env("SOME_WORD", "production").stdin(Stdio::null()).output();
@@ -265,4 +313,51 @@ fn tags_are_the_same_for_the_same_secret() {
     let tags: Vec<&str> = once.split_whitespace().collect();
     assert!(tags[0] == tags[1] && tags[0].len() == "[REDACTED:THE_TOKEN:01234567]".len(), "{once}");
     assert_eq!(stdout(&filtered(&args, format!("{VALUE} {VALUE}\n").as_bytes())), once);
+}
+
+/// What goes in is the command's own; what it says is looked at.
+#[test]
+fn litellm_applied_to_one_direction_what_was_for_the_other() {
+    let script = "read line; printf '%s' \"$line\" | wc -c; echo \"$line\"; echo \"$line\" >&2";
+    let mut child = redact(&["--", "sh", "-c", script]).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{VALUE}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let shown = stdout(&output);
+    let mut lines = shown.lines();
+    assert_eq!(lines.next().map(str::trim), Some(VALUE.len().to_string().as_str()));
+    assert_eq!(lines.next(), Some("[REDACTED:THE_TOKEN]"));
+    assert_eq!(output.stderr, b"[REDACTED:THE_TOKEN]\n");
+}
+
+/// A canary in every way through.
+#[test]
+fn claude_code_and_codex_did_not_redact_and_did_not_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("canary.log");
+    let text = format!("canary {VALUE} end\n");
+    let expected = "canary [REDACTED:THE_TOKEN] end\n";
+    let path = file.to_str().unwrap();
+    for args in [
+        &[][..],
+        &["--known-only"],
+        &["--format", "text"],
+        &["--format", "json"],
+        &["--format", "logfmt"],
+        &["--line-buffered"],
+        &["--fail-open"],
+        &["-"],
+    ] {
+        assert_eq!(stdout(&filtered(args, text.as_bytes())), expected, "{args:?}");
+    }
+    fs::write(&file, &text).unwrap();
+    assert_eq!(stdout(&filtered(&[path], b"")), expected);
+    let command = redact(&["--", "cat", path]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(stdout(&command), expected);
+    let to_stderr = redact(&["--", "sh", "-c", &format!("cat {path} >&2")]).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(to_stderr.stderr, expected.as_bytes());
+    assert!(filtered(&["--in-place", path], b"").status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    // And where nothing can be hidden, nothing is passed on.
+    let none = with_values(&[], &["--secrets-from", "env:NO_SUCH_VARIABLE_*"], text.as_bytes());
+    assert_eq!((none.status.code(), none.stdout.len()), (Some(2), 0), "{}", String::from_utf8_lossy(&none.stderr));
 }

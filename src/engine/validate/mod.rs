@@ -18,6 +18,8 @@ use super::prefilter::looks_drawn;
 use crate::finding::Verdict;
 use crate::rule::{Kind, Rule, Structure, WayIn};
 
+pub(crate) use self::randomness::surprise;
+
 /// The confidence of a match that a validator has refuted.
 const REFUTED: f32 = 0.05;
 /// The confidence of a match that a validator has proven.

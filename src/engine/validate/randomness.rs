@@ -40,7 +40,7 @@ fn symbol(byte: u8) -> usize {
 }
 
 /// Mean surprise in bits of the bytes of `value` after the first.
-pub(super) fn surprise(value: &[u8]) -> f32 {
+pub(crate) fn surprise(value: &[u8]) -> f32 {
     let sum: u32 = value.windows(2).map(|pair| u32::from(SURPRISE[symbol(pair[0])][symbol(pair[1])])).sum();
     sum as f32 / (4 * value.len().saturating_sub(1).max(1)) as f32
 }

@@ -32,7 +32,7 @@ impl Value {
 
 /// Byte strings, each once.
 #[derive(Default)]
-pub(super) struct Forms {
+pub(in crate::redact) struct Forms {
     bytes: Vec<u8>,
     ends: Vec<u32>,
     /// A hash of each.
@@ -58,11 +58,11 @@ impl Forms {
         self.hashes.push(hash);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::redact) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(super) fn get(&self, index: usize) -> &[u8] {
+    pub(in crate::redact) fn get(&self, index: usize) -> &[u8] {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         &self.bytes[start..self.ends[index] as usize]
     }

@@ -63,6 +63,12 @@ impl Grams {
         }
     }
 
+    /// Whether eight bytes are one of the grams of the longest needles, which are of eight bytes.
+    #[inline]
+    pub(super) fn has_long(&self, eight: u64) -> bool {
+        self.0[GROUPS.len() - 1].as_ref().is_some_and(|group| group.has(eight))
+    }
+
     /// Whether a needle may start so, which may be longer than `tail`.
     pub(super) fn may_start(&self, tail: &[u8]) -> bool {
         self.0.iter().flatten().any(|group| tail.len() < group.len || group.has(load(tail, 0)))

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::forms::MIN_FREE_LEN;
 use super::views::Views;
+use super::wrap::{Waits, Wraps, reach};
 use super::{KnownSecrets, Needles};
+use crate::redact::watch::Follower;
 use crate::secret::Secret;
 
 /// Places that are remembered because a needle may have begun there; where there are more, the text is looked through
@@ -29,7 +31,12 @@ pub(crate) struct Matcher {
     seen_to: u64,
     /// Where needles may have begun, ascending.
     pending: Vec<u64>,
+    /// The first of the bytes that wait because of these.
+    pending_from: Option<u64>,
     views: Views,
+    wraps: Wraps,
+    /// One for each watch-list.
+    followers: Vec<Follower>,
 }
 
 impl Matcher {
@@ -40,7 +47,10 @@ impl Matcher {
             version: 0,
             seen_to: 0,
             pending: Vec::new(),
+            pending_from: None,
             views: Views::default(),
+            wraps: Wraps::default(),
+            followers: Vec::new(),
         }
     }
 
@@ -55,23 +65,41 @@ impl Matcher {
         self.needles = self.secrets.needles();
         self.seen_to = from;
         self.pending.clear();
+        self.pending_from = None;
         self.views.renew(from);
+        self.wraps.renew(from);
+        self.followers = self.secrets.watched().into_iter().map(|list| Follower::new(list, from)).collect();
     }
 
-    pub(crate) fn needles(&self) -> &Arc<Needles> {
-        &self.needles
+    /// The version of the set that is looked for.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a known secret stands in `text`, or could stand across one of its ends or around it. What is watched for
+    /// is told only where it stands in it.
+    pub(crate) fn touches(&self, text: &[u8]) -> bool {
+        let is_watched = self.followers.iter().any(|follower| follower.stands_in(text));
+        is_watched || self.needles.touches(text)
     }
 
     /// No needle that is not known yet starts before this offset.
     pub(crate) fn pending_from(&self) -> u64 {
-        let plain = self.pending.first().copied().unwrap_or(self.seen_to);
-        self.views.pending_from().map_or(plain, |escaped| escaped.min(plain))
+        let plain = self.pending_from.map_or(self.seen_to, |from| from.min(self.seen_to));
+        let watched = self.followers.iter().map(Follower::pending_from);
+        watched.chain(self.views.pending_from()).fold(plain, u64::min)
     }
 
     /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows.
     pub(crate) fn feed(&mut self, text: &[u8], base: u64, last: bool, mut sink: impl FnMut(Hit)) {
         let end = base + text.len() as u64;
-        let Matcher { needles, pending, seen_to, views, .. } = self;
+        let Matcher { needles, pending, seen_to, views, wraps, followers, .. } = self;
+        for follower in followers {
+            follower.feed(text, base, last, |name, start, end| {
+                let value = Secret::new(&text[(start - base) as usize..(end - base) as usize]);
+                sink(Hit { start, end, name: Arc::clone(name), value: Arc::new(value) });
+            });
+        }
         if needles.is_empty() {
             *seen_to = end;
             return;
@@ -81,28 +109,71 @@ impl Matcher {
             sink(Hit { start, end, name: Arc::clone(name), value: Arc::clone(value) });
         };
         views.feed(needles, text, base, last, &mut found);
+        let wrapped = |wraps: &mut Wraps, at: usize, found: &mut dyn FnMut(usize, u64, u64)| {
+            if let Some((needle, from, to)) = wraps.look(needles, text, at) {
+                found(needle, base + from as u64, base + to as u64);
+            }
+        };
+        wraps.feed(needles, text, base, last, |wraps, at| wrapped(wraps, at, &mut found));
+        let reach = reach(needles.max_len());
         let mut look = |at: usize| {
             let mut here = needles.at_start(&text[at..]);
             if let Some((needle, len)) = here.find(|&(_, len)| stands_free(text, at, len, last)) {
                 let start = base + at as u64;
                 found(needle, start, start + len as u64);
             }
+            if memchr::memchr(b'\n', &text[at..text.len().min(at + reach)]).is_some() {
+                wrapped(wraps, at, &mut found);
+            }
         };
         pending.iter().for_each(|at| look((at - base) as usize));
         let from = (*seen_to - base) as usize;
         needles.candidates(text, from, look);
 
-        pending.retain(|at| needles.may_go_on(&text[(at - base) as usize..]));
         *seen_to = end;
-        let first = from.max((text.len() + 1).saturating_sub(needles.max_len().max(MIN_FREE_LEN)));
-        for at in first..text.len() {
+        self.wait(text, base, from);
+    }
+
+    /// Remembers where needles may have begun at the end of `text`, of which what starts at `from` is new.
+    fn wait(&mut self, text: &[u8], base: u64, from: usize) {
+        let Matcher { needles, pending, pending_from, seen_to, wraps, .. } = self;
+        let most = needles.max_len().max(MIN_FREE_LEN);
+        let mut far = text.len().saturating_sub(reach(most));
+        let last_feed = memchr::memrchr(b'\n', &text[far..]).map(|at| at + far);
+        if last_feed.is_none() {
+            far = (text.len() + 1).saturating_sub(most);
+        }
+        let mut waits = |at: usize| {
             if needles.may_go_on(&text[at..]) {
-                if pending.len() == MAX_PENDING {
-                    *seen_to = base + at as u64;
-                    break;
-                }
+                return Waits::From(at);
+            }
+            // The end of the text may be in the end of a line, too.
+            let may_wrap = last_feed.is_some_and(|feed| at < feed) || text.len() - at <= most && ends_line(text);
+            if may_wrap && needles.may_start_at(&text[at..]) { wraps.goes_on(needles, text, at) } else { Waits::Not }
+        };
+        *pending_from = None;
+        let mut hold = |waits: &Waits| {
+            if let Waits::From(from) = waits {
+                let from = base + *from as u64;
+                *pending_from = Some(pending_from.map_or(from, |first| first.min(from)));
+            }
+            !matches!(waits, Waits::Not)
+        };
+        pending.retain(|at| hold(&waits((at - base) as usize)));
+        let mut full_from = None;
+        for at in from.max(far)..text.len() {
+            let waits = waits(at);
+            if pending.len() == MAX_PENDING && !matches!(waits, Waits::Not) {
+                full_from = Some(base + at as u64);
+                break;
+            }
+            if hold(&waits) {
                 pending.push(base + at as u64);
             }
+        }
+        if let Some(full_from) = full_from {
+            *seen_to = full_from;
+            wraps.look_again_from(full_from);
         }
     }
 
@@ -127,4 +198,9 @@ fn stands_free(text: &[u8], at: usize, len: usize, last: bool) -> bool {
         || !(is_word(at.checked_sub(1).and_then(|at| text.get(at)))
             || is_word(text.get(to))
             || (to == text.len() && !last))
+}
+
+/// Whether the end of a line may have begun at the end of the text.
+fn ends_line(text: &[u8]) -> bool {
+    text.last().is_some_and(|byte| matches!(byte, b'\r' | b'=' | b'\\'))
 }

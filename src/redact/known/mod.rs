@@ -10,6 +10,7 @@ mod matcher;
 mod needles;
 mod variant;
 mod views;
+mod wrap;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,8 @@ pub use self::admission::{Admission, Refused};
 use self::forms::Value;
 pub(super) use self::matcher::{Hit, Matcher};
 pub(super) use self::needles::Needles;
+pub(super) use self::variant::parts_and_forms;
+use super::watch::WatchList;
 use crate::secret::Secret;
 
 /// Versions of one secret that are hidden at a time.
@@ -35,6 +38,13 @@ struct Entry {
     retired: Option<u64>,
 }
 
+/// A watch-list of the set.
+#[derive(Clone)]
+struct Watched {
+    list: WatchList,
+    retired: bool,
+}
+
 /// Known secrets, which may change while redactors use them: what is added is hidden in all that is pushed to any of
 /// them afterwards. Cheap to clone; clones are the same set.
 #[derive(Clone, Default)]
@@ -44,7 +54,8 @@ pub struct KnownSecrets(Arc<Shared>);
 struct Shared {
     entries: Mutex<Entries>,
     needles: Mutex<Arc<Needles>>,
-    /// Counts the versions of `needles`.
+    watched: Mutex<Vec<Watched>>,
+    /// Counts the versions of `needles` and `watched`.
     version: AtomicU64,
 }
 
@@ -61,10 +72,11 @@ impl KnownSecrets {
         KnownSecrets::default()
     }
 
-    /// How many values it has, retired ones included.
+    /// How many values it has, retired ones and those of watch-lists included.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.0.entries).len()
+        let watched: usize = lock(&self.0.watched).iter().map(|watched| watched.list.len()).sum();
+        lock(&self.0.entries).len() + watched
     }
 
     /// Whether it has none.
@@ -125,8 +137,30 @@ impl KnownSecrets {
         }
     }
 
+    /// Also hides what is in this list, in all that is pushed from now on.
+    pub fn watch(&self, list: WatchList) {
+        let mut watched = lock(&self.0.watched);
+        if let Some(known) = watched.iter_mut().find(|known| known.list.is_same(&list)) {
+            known.retired = false;
+            return;
+        }
+        watched.push(Watched { list, retired: false });
+        self.0.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Says that the watch-lists are used no more. They stay until [`KnownSecrets::forget_retired`], but for the oldest
+    /// when they are more than 64.
+    pub fn retire_watched(&self) {
+        let mut watched = lock(&self.0.watched);
+        watched.iter_mut().for_each(|watched| watched.retired = true);
+        let most = watched.len().saturating_sub(MAX_VERSIONS);
+        watched.drain(..most);
+        self.0.version.fetch_add(1, Ordering::Release);
+    }
+
     /// Hides retired values no longer.
     pub fn forget_retired(&self) {
+        lock(&self.0.watched).retain(|watched| !watched.retired);
         let mut entries = lock(&self.0.entries);
         entries.retain(|_, entry| entry.retired.is_none());
         self.renew(&entries);
@@ -144,6 +178,10 @@ impl KnownSecrets {
 
     fn needles(&self) -> Arc<Needles> {
         Arc::clone(&lock(&self.0.needles))
+    }
+
+    fn watched(&self) -> Vec<WatchList> {
+        lock(&self.0.watched).iter().map(|watched| watched.list.clone()).collect()
     }
 
     fn version(&self) -> u64 {

@@ -171,6 +171,22 @@ impl Needles {
         self.longer(tail).next().is_some()
     }
 
+    /// Whether a needle may start with the bytes before the end of this line.
+    pub(super) fn may_start_at(&self, text: &[u8]) -> bool {
+        let is_whole = text.len() >= 8 && !text[..8].iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'=' | b'\\'));
+        !is_whole || self.grams.may_start(text)
+    }
+
+    /// The same of needles of so many bytes and more.
+    pub(super) fn may_go_on_long(&self, tail: &[u8], min_len: usize) -> bool {
+        self.longer(tail).any(|index| self.bytes(index).len() >= min_len)
+    }
+
+    /// Whether eight bytes may be among the first of a needle of fifteen and more.
+    pub(super) fn has_gram(&self, eight: u64) -> bool {
+        self.grams.has_long(eight)
+    }
+
     /// A needle of which `tail` is so much that it is hidden: a quarter, and four bytes.
     pub(super) fn mostly(&self, tail: &[u8]) -> Option<usize> {
         self.longer(tail).find(|&index| tail.len() >= self.bytes(index).len().div_ceil(4).max(4))

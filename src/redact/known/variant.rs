@@ -17,21 +17,37 @@ pub(super) fn variants(secret: &[u8], forms: &mut Forms) {
     let mut plain = vec![trimmed.to_vec()];
     parts(trimmed, &mut plain);
     let mut made = Made { forms, scratch: Vec::new() };
-    for text in &plain {
-        made.add(|out| out.extend_from_slice(text));
-        if text.len() >= 4 {
-            // Nothing escapes these.
-            if !text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
-                escapes(text, &mut made);
-                quotes(text, &mut made);
-            }
-            encodings(text, &mut made);
-        }
-    }
+    plain.iter().for_each(|text| written(text, &mut made));
     if trimmed.len() < secret.len() {
         encodings(secret, &mut made);
     }
     plain.iter_mut().for_each(Zeroize::zeroize);
+}
+
+/// Calls `found` with `secret` and with each part of it that is a secret itself, each with all its forms.
+pub(in crate::redact) fn parts_and_forms(secret: &[u8], mut found: impl FnMut(&[u8], &Forms)) {
+    let trimmed = secret.trim_ascii();
+    let mut plain = vec![trimmed.to_vec()];
+    parts(trimmed, &mut plain);
+    for text in &plain {
+        let mut forms = Forms::default();
+        written(text, &mut Made { forms: &mut forms, scratch: Vec::new() });
+        found(text, &forms);
+    }
+    plain.iter_mut().for_each(Zeroize::zeroize);
+}
+
+/// The forms of one text.
+fn written(text: &[u8], made: &mut Made<'_>) {
+    made.add(|out| out.extend_from_slice(text));
+    if text.len() >= 4 {
+        // Nothing escapes these.
+        if !text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+            escapes(text, made);
+            quotes(text, made);
+        }
+        encodings(text, made);
+    }
 }
 
 /// Takes forms that are long enough, by way of memory that is wiped.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::RuleArgs;
 
@@ -18,6 +18,7 @@ Exit status: 0, or the command's; 1 with --fail-on-redact when something was hid
 configuration or I/O error; 130, 141, 143 ended by SIGINT, SIGPIPE, SIGTERM.";
 
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("known").args(["secrets_from", "watch_list"]).multiple(true))]
 pub(crate) struct RedactArgs {
     /// Files; standard input where none is named, or `-`
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -28,6 +29,12 @@ pub(crate) struct RedactArgs {
     /// Hide known secrets: `env:GLOB,..`, `file:PATH`, `dir:PATH`, `dotenv:PATH`, `cmd:COMMAND`, `fd:N`
     #[arg(long, value_name = "SOURCE")]
     pub(crate) secrets_from: Vec<keyscan::redact::SecretSource>,
+    /// Hide the secrets of a watch-list, which has their fingerprints only
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) watch_list: Vec<PathBuf>,
+    /// Write the known secrets to a watch-list, for machines that shall not have them, and end
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "secrets_from", conflicts_with_all = ["files", "command", "watch_list"])]
+    pub(crate) write_watch_list: Option<PathBuf>,
     /// Refuse known secrets that are shorter, in bytes
     #[arg(long, value_name = "N", default_value_t = 6)]
     pub(crate) min_len: usize,
@@ -35,7 +42,7 @@ pub(crate) struct RedactArgs {
     #[arg(long)]
     pub(crate) allow_common: bool,
     /// Hide known secrets only
-    #[arg(long, requires = "secrets_from")]
+    #[arg(long, requires = "known")]
     pub(crate) known_only: bool,
     /// What stands in the place of a secret
     #[arg(long, value_enum, default_value = "label")]
@@ -46,7 +53,8 @@ pub(crate) struct RedactArgs {
     /// What the text is
     #[arg(short, long, value_enum, default_value = "auto")]
     pub(crate) format: RedactFormat,
-    /// The key of tags and fingerprints: a file of 64 hex digits [default: the one of .keyscanignore, or a new one]
+    /// The key of tags, fingerprints and watch-lists: a file of 64 hex digits [default: for tags and fingerprints, the one
+    /// of .keyscanignore, or a new one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
     /// Edit the files
@@ -81,6 +89,13 @@ pub(crate) struct RedactArgs {
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+impl RedactArgs {
+    /// Whether there are sources of known secrets.
+    pub(crate) fn has_known(&self) -> bool {
+        !self.secrets_from.is_empty() || !self.watch_list.is_empty()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

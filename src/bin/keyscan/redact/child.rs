@@ -225,7 +225,7 @@ fn pass_signals(
                 SIGUSR2 => Some(Signal::USR2),
                 _ => None,
             };
-            if signal == SIGHUP && !args.secrets_from.is_empty() {
+            if signal == SIGHUP && args.has_known() {
                 reload(&args, &known);
             }
             if let Some(signal) = passed {

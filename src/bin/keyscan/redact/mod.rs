@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod child;
 mod files;
+mod known;
 #[cfg(not(unix))]
 mod portable;
 #[cfg(unix)]
@@ -18,8 +19,8 @@ use std::path::Path;
 
 use keyscan::config::find_upward;
 use keyscan::gate::Baseline;
-use keyscan::redact::{Admission, AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
-use keyscan::{Error, Key, Result, RuleSet};
+use keyscan::redact::{AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
+use keyscan::{Key, Result, RuleSet};
 
 use self::report::Report;
 use crate::args::{AtEof, MarkerStyle, RedactArgs, RedactFormat};
@@ -32,6 +33,14 @@ pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let _ = writeln!(io::stderr(), "keyscan: internal error{place}; nothing more is passed on");
     }));
+    // Neither a crash nor a debugger shall write the known secrets to a file.
+    #[cfg(target_os = "linux")]
+    if args.has_known() {
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    }
+    if let Some(path) = &args.write_watch_list {
+        return known::write_watch_list(args, path);
+    }
     let known = KnownSecrets::new();
     let redaction = match redaction(args, &known) {
         Ok(redaction) => redaction,
@@ -41,11 +50,6 @@ pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
         }
         Err(error) => return Err(error),
     };
-    // Neither a crash nor a debugger shall write the known secrets to a file.
-    #[cfg(target_os = "linux")]
-    if !args.secrets_from.is_empty() {
-        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    }
     let report = Report::open(args.report.as_deref())?;
     let job = Job { args, redaction, known, report };
     let (stats, exit) = if !args.command.is_empty() {
@@ -103,7 +107,7 @@ fn summary(stats: &RedactStats) -> String {
 fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
     let target = args.files.first().map_or(Path::new("."), |file| file.as_path());
     let (config, rules) = settings::load_own(&args.rules, target, args.known_only)?;
-    load_known(args, known)?;
+    known::load(args, known)?;
     let key = key(args, target)?;
     let style = match args.style {
         MarkerStyle::Label => Style::Label,
@@ -128,31 +132,10 @@ fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
     Ok(if args.report.is_some() { redaction.recorded(Some(key)) } else { redaction })
 }
 
-/// Loads the known secrets, in place of those that were loaded before: these stay hidden, but are retired.
-fn load_known(args: &RedactArgs, known: &KnownSecrets) -> Result<()> {
-    let mut sourced = Vec::new();
-    for source in &args.secrets_from {
-        sourced.extend(source.load()?);
-    }
-    sourced.iter().for_each(|secret| known.retire(&secret.name));
-    let admission = Admission { min_len: args.min_len, allow_common: args.allow_common };
-    let refused =
-        known.add_all(sourced.iter().map(|secret| (secret.name.as_str(), secret.value.as_slice())), admission);
-    for (name, why) in refused {
-        let source = sourced.iter().find(|secret| secret.name == name).map_or(name.as_str(), |s| s.source.as_str());
-        say(&format!("{source} {why}; it is not hidden"));
-    }
-    if !args.secrets_from.is_empty() && known.is_empty() {
-        return Err(Error::config("none of the known secrets can be hidden"));
-    }
-    Ok(())
-}
-
 /// The key of tags and fingerprints.
 fn key(args: &RedactArgs, target: &Path) -> Result<Key> {
-    if let Some(path) = &args.key {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::config(e.to_string()).with_path(path))?;
-        return text.trim().parse().map_err(|error: Error| error.with_path(path));
+    if let Some(key) = known::named_key(args)? {
+        return Ok(key);
     }
     let project =
         find_upward(target, &[crate::search::IGNORE_FILE]).map(|path| Baseline::open(&path, None)).transpose()?;

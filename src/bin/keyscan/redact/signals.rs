@@ -10,7 +10,7 @@ use keyscan::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use super::{Job, load_known, say};
+use super::{Job, known, say};
 use crate::args::RedactArgs;
 
 /// How long a filter has to end by itself.
@@ -35,7 +35,7 @@ pub(super) fn listen(job: &Job<'_>) -> Result<Arc<Asked>> {
     std::thread::spawn(move || {
         for signal in signals.forever() {
             match signal {
-                SIGHUP if !args.secrets_from.is_empty() => reload(&args, &known),
+                SIGHUP if args.has_known() => reload(&args, &known),
                 SIGUSR1 => say(&format!("{} known secrets", known.len())),
                 SIGINT => end(&shared, signal, GRACE),
                 _ => end(&shared, signal, Duration::ZERO),
@@ -59,9 +59,9 @@ fn end(asked: &Arc<Asked>, signal: i32, patience: Duration) {
 }
 
 /// Takes the known secrets as they are now. The old ones stay hidden, also where the new ones cannot be had.
-pub(super) fn reload(args: &RedactArgs, known: &KnownSecrets) {
-    match load_known(args, known) {
-        Ok(()) => say(&format!("reloaded: {} known secrets, old ones included", known.len())),
+pub(super) fn reload(args: &RedactArgs, secrets: &KnownSecrets) {
+    match known::load(args, secrets) {
+        Ok(()) => say(&format!("reloaded: {} known secrets, old ones included", secrets.len())),
         Err(error) => say(&format!("not reloaded: {error}")),
     }
 }

@@ -13,6 +13,7 @@ mod commits;
 mod diff;
 mod incoming;
 mod locate;
+pub(crate) mod probe;
 mod revision;
 mod revwalk;
 mod scan;

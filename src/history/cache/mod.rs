@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use self::folder::Folder;
 use self::format::Record;
+pub(crate) use self::format::probe;
 pub(super) use self::keep::Learned;
 pub(super) use self::recall::Recalled;
 use super::HistoryCache;

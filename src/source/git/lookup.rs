@@ -23,7 +23,7 @@ pub(crate) struct ObjectPlaces {
 }
 
 /// The objects of a repository.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lookup {
     /// The folders of objects, those it borrows from last.
     pub(crate) folders: Vec<PathBuf>,

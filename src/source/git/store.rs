@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) type ObjectNumber = u32;
 
 /// Where the objects of a repository are.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) packs: Vec<Pack>,
     /// The number of the first object of each pack.
@@ -37,12 +37,7 @@ impl Store {
         for folder in store.folders.clone() {
             store.list_loose(&folder, hash_len, &mut loose);
         }
-        let mut count = 0u32;
-        for pack in &store.packs {
-            store.firsts.push(count);
-            count = count.checked_add(pack.count()).ok_or_else(|| too_many(&places.objects))?;
-        }
-        store.first_loose = count;
+        let count = store.number_packs().ok_or_else(|| too_many(&places.objects))?;
         loose.sort();
         loose.dedup_by(|a, b| a.0 == b.0);
         loose.retain(|(id, _)| store.find(id.as_bytes()).is_none());
@@ -52,6 +47,21 @@ impl Store {
             .ok_or_else(|| too_many(&places.objects))?;
         store.loose = loose;
         Ok(store)
+    }
+
+    /// Objects of packs alone.
+    pub(crate) fn of_packs(packs: Vec<Pack>) -> Option<Store> {
+        let mut store = Store { packs, ..Store::default() };
+        store.number_packs().map(|_| store)
+    }
+
+    /// Gives the objects of packs their numbers, and answers how many there are; `None` when they are too many.
+    fn number_packs(&mut self) -> Option<ObjectNumber> {
+        for pack in &self.packs {
+            self.firsts.push(self.first_loose);
+            self.first_loose = self.first_loose.checked_add(pack.count())?;
+        }
+        Some(self.first_loose)
     }
 
     fn list_loose(&mut self, folder: &Path, hash_len: usize, loose: &mut Vec<(ObjectId, PathBuf)>) {

@@ -13,6 +13,7 @@ mod commits;
 mod diff;
 mod incoming;
 mod locate;
+mod new_objects;
 pub(crate) mod probe;
 mod revision;
 mod revwalk;

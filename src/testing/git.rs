@@ -1,6 +1,8 @@
 //! Bytes of repositories that anyone may have made: each function reads some, and panics where what it read does not hold
 //! together.
 
+use std::sync::Arc;
+
 use memmap2::{Mmap, MmapMut};
 
 use super::{DeltaCheck, differences};
@@ -85,7 +87,7 @@ pub fn pack(scanner: &Scanner, bytes: &[u8], index: &[u8]) {
         let Ok(pack) = Pack::new("pack".into(), bytes, index, hash_len) else { continue };
         let _any = pack.disagreement();
         let count = pack.count();
-        let Some(store) = Store::of_packs(vec![pack]) else { continue };
+        let Some(store) = Store::of_packs(vec![Arc::new(pack)]) else { continue };
         for max_held in [u64::MAX, 0] {
             let (_, differences) = differences(&DeltaCheck { scanner, store: &store }, 1, max_held);
             let wrong = differences.iter().find(|difference| !difference.starts_with("object "));

@@ -1,6 +1,7 @@
 //! All objects of a repository by number: those of its packs, loose ones, and those of its alternates.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::inflate::Inflater;
 use super::lookup::{self, Lookup, ObjectPlaces, entries};
@@ -14,7 +15,7 @@ pub(crate) type ObjectNumber = u32;
 /// Where the objects of a repository are.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    pub(crate) packs: Vec<Pack>,
+    pub(crate) packs: Vec<Arc<Pack>>,
     /// The number of the first object of each pack.
     firsts: Vec<ObjectNumber>,
     /// Loose objects, by id; those that are in a pack too are left out.
@@ -50,7 +51,7 @@ impl Store {
     }
 
     /// Objects of packs alone.
-    pub(crate) fn of_packs(packs: Vec<Pack>) -> Option<Store> {
+    pub(crate) fn of_packs(packs: Vec<Arc<Pack>>) -> Option<Store> {
         let mut store = Store { packs, ..Store::default() };
         store.number_packs().map(|_| store)
     }

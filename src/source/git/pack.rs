@@ -108,7 +108,7 @@ impl Pack {
     }
 
     /// Where the entry of the object at a position of the index starts, if the index places it in the pack.
-    fn offset(&self, position: u32) -> Option<u64> {
+    pub(crate) fn offset(&self, position: u32) -> Option<u64> {
         self.index.offset(&self.index_bytes, position).filter(|offset| (12..self.end()).contains(offset))
     }
 

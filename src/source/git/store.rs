@@ -121,6 +121,12 @@ impl Store {
         (number < self.first_loose).then(|| (pack, number - self.firsts[pack]))
     }
 
+    /// Where an object lies: those that were made from each other lie close together.
+    pub(crate) fn lies_at(&self, number: ObjectNumber) -> (usize, u64) {
+        let packed = self.place(number).and_then(|(pack, at)| Some((pack, self.packs[pack].offset(at)?)));
+        packed.unwrap_or((self.packs.len(), number.into()))
+    }
+
     /// The id of an object.
     pub(crate) fn id(&self, number: ObjectNumber) -> Option<ObjectId> {
         match self.place(number) {

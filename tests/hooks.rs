@@ -193,7 +193,7 @@ fn what_was_there_is_run_first_kept_and_restored() {
     }
     let status = ok(&keyscan(&repo, &["hook", "status"]));
     assert!(status.contains("pre-commit       installed") && status.contains("pre-commit.before-keyscan"), "{status}");
-    assert!(status.contains("pre-push     not installed"), "{status}");
+    assert!(status.contains("pre-push         not installed"), "{status}");
     repo.write("a", "a");
     repo.git(&["add", "a"]);
     assert!(commit(&repo, &[]).0);

@@ -1,5 +1,8 @@
 //! What the test suites need beyond the public interface. No part of it: it may change at any time.
 
+#[cfg(feature = "git")]
+pub mod git;
+
 use std::ops::Range;
 
 use crate::byteset::ByteSet;
@@ -118,12 +121,16 @@ pub fn history_differences(
 ) -> crate::error::Result<(u64, Vec<String>)> {
     let repository = Repository::discover(path, &GitEnvironment::default())?;
     let store = Store::open(&repository.objects, repository.hash_len)?;
-    let forests = walk::forests(&store, &ObjectSet::default(), threads);
-    let check = DeltaCheck { scanner, store: &store };
-    let workers =
-        walk::walk(&store, &forests, &ObjectSet::default(), &check, threads, max_held, &AtomicBool::new(false));
+    Ok(differences(&DeltaCheck { scanner, store: &store }, threads, max_held))
+}
+
+#[cfg(feature = "git")]
+fn differences(check: &DeltaCheck<'_>, threads: usize, max_held: u64) -> (u64, Vec<String>) {
+    let known = ObjectSet::default();
+    let forests = walk::forests(check.store, &known, threads);
+    let workers = walk::walk(check.store, &forests, &known, check, threads, max_held, &AtomicBool::new(false));
     let deltas = workers.iter().map(|worker| worker.deltas).sum();
-    Ok((deltas, workers.into_iter().flat_map(|worker| worker.differences).collect()))
+    (deltas, workers.into_iter().flat_map(|worker| worker.differences).collect())
 }
 
 #[cfg(feature = "git")]

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use keyscan::{Finding, HistorySettings, Located, Outcome, Progress, RuleSet, Run, Scanner, testing};
 
 use common::Random;
-use common::repo::{Repo, token};
+use common::repo::{Repo, note_places, token};
 use common::texts::Texts;
 
 fn history_with(scanner: &Scanner, path: &Path, settings: &HistorySettings) -> keyscan::Result<Outcome> {
@@ -215,6 +215,9 @@ fn every_place_of_a_repository_is_looked_at() {
         assert_eq!(removed.origin.as_ref().unwrap().ref_count, 0);
         assert!(outcome.is_complete(), "{:?}", outcome.unexamined);
     }
+    let seed = |wanted: &str| (101..).zip(&expected).find(|(_, (_, path, _))| path == wanted).map(|(seed, _)| seed);
+    let places = [("name of a file", "a name"), ("target of a symbolic link", "link"), ("reflog", ".git/logs/HEAD")];
+    note_places(repo.path(), places.into_iter().filter_map(|(place, path)| Some((place, seed(path)?))));
 }
 
 fn expected_commit(expected: &mut [(String, String, Option<String>)], commit: &str) {

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use keyscan::{HistorySettings, Outcome, Progress, Run, Scanner};
 
 use common::Random;
+use common::pack::{BLOB, COMMIT, LETTERS_RULE, Pack, TREE, append, stored};
 
 fn scan(scanner: &Scanner, path: &Path) -> Outcome {
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
@@ -28,18 +29,7 @@ fn secret(number: usize) -> String {
 }
 
 fn scanner() -> Scanner {
-    let rule = r#"
-provider = "testkey"
-name = "Test key"
-docs = "https://example.com/testkey"
-[[rule]]
-id = "testkey-letters"
-description = "a made-up key"
-severity = "low"
-kind = "distinctive"
-regex = 'TESTKEY-[a-j]{12}'
-"#;
-    Scanner::new(common::rules(rule))
+    Scanner::new(common::rules(LETTERS_RULE))
 }
 
 fn has(outcome: &Outcome, number: usize) -> bool {
@@ -53,128 +43,17 @@ fn said_of<'o>(outcome: &'o Outcome, id: &[u8; 20]) -> Vec<&'o str> {
     units.map(|unit| unit.reason.as_str()).collect()
 }
 
-/// Zlib without compression.
-fn stored(data: &[u8]) -> Vec<u8> {
-    let mut out = vec![0x78, 0x01];
-    let mut chunks = data.chunks(0xFFFF).peekable();
-    if data.is_empty() {
-        out.extend([1, 0, 0, 0xFF, 0xFF]);
+/// Writes a pack into a repository of its own.
+fn write(pack: &Pack) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["objects/pack", "refs"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
     }
-    while let Some(chunk) = chunks.next() {
-        let len = chunk.len() as u16;
-        out.push(u8::from(chunks.peek().is_none()));
-        out.extend(len.to_le_bytes());
-        out.extend((!len).to_le_bytes());
-        out.extend(chunk);
-    }
-    let (a, b) = data.iter().fold((1u32, 0u32), |(a, b), &byte| {
-        let a = (a + u32::from(byte)) % 65_521;
-        (a, (b + a) % 65_521)
-    });
-    out.extend((b << 16 | a).to_be_bytes());
-    out
-}
-
-/// A pack that is made by hand, with ids that are made up.
-#[derive(Default)]
-struct Pack {
-    entries: Vec<([u8; 20], Vec<u8>)>,
-}
-
-const COMMIT: u8 = 1;
-const TREE: u8 = 2;
-const BLOB: u8 = 3;
-const OFFSET_DELTA: u8 = 6;
-const REF_DELTA: u8 = 7;
-
-impl Pack {
-    /// The id of the entry that comes next.
-    fn next_id(&self) -> [u8; 20] {
-        let mut id = [0; 20];
-        // Spread over the fan-out, so that order by id is not that by offset.
-        let number = self.entries.len() as u32;
-        id[0] = (number as u8).wrapping_mul(151);
-        id[1..5].copy_from_slice(&number.to_be_bytes());
-        id
-    }
-
-    /// Adds an entry that claims a length, with what stands between its header and its data.
-    fn raw(&mut self, kind: u8, len: u64, middle: &[u8], stream: &[u8]) -> [u8; 20] {
-        let id = self.next_id();
-        let mut bytes = vec![kind << 4 | (len & 0x0F) as u8];
-        let mut rest = len >> 4;
-        while rest > 0 {
-            *bytes.last_mut().unwrap() |= 0x80;
-            bytes.push((rest & 0x7F) as u8);
-            rest >>= 7;
-        }
-        bytes.extend(middle);
-        bytes.extend(stream);
-        self.entries.push((id, bytes));
-        id
-    }
-
-    fn object(&mut self, kind: u8, content: &[u8]) -> [u8; 20] {
-        self.raw(kind, content.len() as u64, &[], &stored(content))
-    }
-
-    fn ref_delta(&mut self, base: &[u8], delta: &[u8]) -> [u8; 20] {
-        self.raw(REF_DELTA, delta.len() as u64, base, &stored(delta))
-    }
-
-    /// A delta against what stands so many bytes before.
-    fn offset_delta(&mut self, back: u64, delta: &[u8]) -> [u8; 20] {
-        let (mut middle, mut rest) = (vec![(back & 0x7F) as u8], back >> 7);
-        while rest > 0 {
-            rest -= 1;
-            middle.insert(0, 0x80 | (rest & 0x7F) as u8);
-            rest >>= 7;
-        }
-        self.raw(OFFSET_DELTA, delta.len() as u64, &middle, &stored(delta))
-    }
-
-    /// Writes it into a repository of its own.
-    fn write(&self) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["objects/pack", "refs"] {
-            fs::create_dir_all(folder.path().join(name)).unwrap();
-        }
-        fs::write(folder.path().join("HEAD"), "ref: refs/heads/main\n").unwrap();
-        let checksum = [7; 20];
-        let mut pack = b"PACK\0\0\0\x02".to_vec();
-        pack.extend((self.entries.len() as u32).to_be_bytes());
-        self.entries.iter().for_each(|(_, bytes)| pack.extend(bytes));
-        pack.extend(checksum);
-        let mut order: Vec<usize> = (0..self.entries.len()).collect();
-        order.sort_by_key(|entry| self.entries[*entry].0);
-        let mut index = b"\xFFtOc\0\0\0\x02".to_vec();
-        for byte in 0..=255u8 {
-            let count = self.entries.iter().filter(|(id, _)| id[0] <= byte).count() as u32;
-            index.extend(count.to_be_bytes());
-        }
-        order.iter().for_each(|entry| index.extend(self.entries[*entry].0));
-        order.iter().for_each(|_| index.extend([0; 4]));
-        let mut offsets = vec![12u32];
-        for (_, bytes) in &self.entries {
-            offsets.push(offsets[offsets.len() - 1] + bytes.len() as u32);
-        }
-        order.iter().for_each(|entry| index.extend(offsets[*entry].to_be_bytes()));
-        index.extend(checksum);
-        index.extend([0; 20]);
-        fs::write(folder.path().join("objects/pack/pack-1.pack"), pack).unwrap();
-        fs::write(folder.path().join("objects/pack/pack-1.idx"), index).unwrap();
-        folder
-    }
-}
-
-/// A delta that copies all of a base of `len` bytes, which are fewer than 64 KiB, and appends some more.
-fn append(len: usize, more: &[u8]) -> Vec<u8> {
-    let number =
-        |number: usize| vec![0x80 | (number & 0x7F) as u8, 0x80 | (number >> 7 & 0x7F) as u8, (number >> 14) as u8];
-    let mut delta = [number(len), number(len + more.len())].concat();
-    delta.extend([0x80 | 0x30, (len & 0xFF) as u8, (len >> 8) as u8, more.len() as u8]);
-    delta.extend(more);
-    delta
+    fs::write(folder.path().join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    let (pack, index) = pack.bytes();
+    fs::write(folder.path().join("objects/pack/pack-1.pack"), pack).unwrap();
+    fs::write(folder.path().join("objects/pack/pack-1.idx"), index).unwrap();
+    folder
 }
 
 #[test]
@@ -220,7 +99,7 @@ fn entries_that_lie_are_named_and_the_rest_is_scanned() {
     let below = pack.ref_delta(&first, &append(5, b"x"));
     let last = pack.object(BLOB, secret(3).as_bytes());
 
-    let folder = pack.write();
+    let folder = write(&pack);
     let outcome = scan(&scanner(), folder.path());
     assert!(has(&outcome, 1) && has(&outcome, 2) && has(&outcome, 3), "{:?}", outcome.findings);
     assert!(!outcome.is_complete());
@@ -270,7 +149,7 @@ fn long_chains_and_deep_trees_take_no_stack() {
         COMMIT,
         format!("tree {hex}\nauthor A <a@example.com> 1 +0000\ncommitter A <a@example.com> 1 +0000\n\nx\n").as_bytes(),
     );
-    let outcome = scan(&scanner(), pack.write().path());
+    let outcome = scan(&scanner(), write(&pack).path());
     assert!((0..20).all(|number| has(&outcome, number * 1000 + 999)));
     assert!(outcome.is_complete(), "{:?}", outcome.unexamined);
     assert!(
@@ -294,7 +173,7 @@ fn a_repository_made_of_too_many_paths_ends() {
         COMMIT,
         format!("tree {hex}\nauthor A <a@example.com> 1 +0000\ncommitter A <a@example.com> 1 +0000\n\nx\n").as_bytes(),
     );
-    let outcome = scan(&scanner(), pack.write().path());
+    let outcome = scan(&scanner(), write(&pack).path());
     assert!(has(&outcome, 1));
     assert!(!outcome.is_complete() && outcome.unexamined[0].reason.contains("paths"), "{:?}", outcome.unexamined);
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use keyscan::{HistorySettings, Located, Outcome, Progress, RuleSet, Run, Scanner};
 
-use common::repo::{Repo, token};
+use common::repo::{Repo, folder, note_places, token};
 
 fn run<T>(work: impl FnOnce(&Run<'_>) -> T) -> T {
     static SCANNER: OnceLock<Scanner> = OnceLock::new();
@@ -85,6 +85,7 @@ fn refs_of_every_kind_are_followed() {
         }
         assert_eq!(told(&outcome, 50).1, [format!("refs/replace/{base}")]);
     }
+    note_places(repo.path(), names.into_iter().zip(1..).chain([("refs/replace", 50)]));
 }
 
 #[test]
@@ -132,6 +133,9 @@ fn what_no_ref_reaches_is_found() {
             .unwrap()
             .any(|entry| { entry.unwrap().file_name().to_string_lossy().ends_with(".mtimes") })
     );
+    let places = ["a commit aside", "amended", "reset", "dropped from the stash", "of a removed branch", "staged once"];
+    let names = places.map(|place| format!("reached by nothing, in a cruft pack: {place}"));
+    note_places(repo.path(), names.iter().map(String::as_str).zip(1..));
 }
 
 #[test]
@@ -148,6 +152,7 @@ fn stashes_have_three_parts() {
     for (seed, path) in [(1, "both"), (2, "both"), (3, "untracked")] {
         assert_eq!(told(&outcome, seed), (path.to_owned(), vec!["refs/stash".to_owned()]));
     }
+    note_places(repo.path(), ["stash: index", "stash: working tree", "stash: untracked files"].into_iter().zip(1..));
 }
 
 #[test]
@@ -183,6 +188,18 @@ fn words_of_commits_and_tags_are_read() {
         assert_eq!(outcome.findings.iter().filter(is_there).count(), 1, "{seed} in {path}: {:?}", outcome.findings);
     }
     assert_eq!(told(&outcome, 8).1, ["refs/notes/commits"]);
+    let places = [
+        "message of a commit",
+        "name of an author",
+        "address of an author",
+        "name of a committer",
+        "address of a committer",
+        "message of a tag",
+        "name of a tagger",
+        "note",
+        "header line that git does not know",
+    ];
+    note_places(repo.path(), places.into_iter().zip(1..));
 }
 
 #[test]
@@ -203,6 +220,7 @@ fn merges_bring_what_no_parent_has() {
     let outcome = complete(&repo);
     let commit = find(&outcome, 1).unwrap().origin.as_ref().unwrap().commit.as_ref().unwrap();
     assert_eq!(commit.id, merge);
+    note_places(repo.path(), [("merge that brings what no parent has", 1)]);
 }
 
 #[test]
@@ -236,6 +254,8 @@ fn files_of_the_repository_itself_are_read() {
     }
     assert_eq!(told(&outcome, 30).0, ".git/config");
     assert!(find(&outcome, 31).is_none(), "an example of git's");
+    let names = files.map(|file| format!(".git/{file}"));
+    note_places(repo.path(), names.iter().map(String::as_str).zip(1..).chain([(".git/config", 30)]));
 }
 
 /// All forms in which git keeps objects.
@@ -287,6 +307,7 @@ fn objects_are_read_however_they_are_kept() {
         for seed in 0..4 {
             assert_eq!(told(&outcome, seed).0, "file", "{form}");
         }
+        note_places(repo.path(), [(&*format!("an older version of a file: {form}"), 1)]);
     }
 }
 
@@ -299,7 +320,7 @@ fn clones_of_every_form_are_read() {
     repo.write("new", token(2));
     repo.commit("new");
     repo.git(&["config", "uploadpack.allowFilter", "true"]);
-    let other = tempfile::tempdir().unwrap();
+    let other = folder();
     let from = format!("file://{}", repo.path().display());
     let clone = |name: &str, options: &[&str]| {
         let at = other.path().join(name);
@@ -309,13 +330,16 @@ fn clones_of_every_form_are_read() {
     for (name, options) in [("whole", &[][..]), ("bare", &["--bare"]), ("mirror", &["--mirror"])] {
         let outcome = clone(name, options);
         assert!(outcome.is_complete() && find(&outcome, 1).is_some() && find(&outcome, 2).is_some(), "{name}");
+        note_places(&other.path().join(name), [(&*format!("an older version of a file: {name} clone"), 1)]);
     }
     let borrowing = other.path().join("borrowing");
     repo.git(&["clone", "-q", "--shared", repo.path().to_str().unwrap(), borrowing.to_str().unwrap()]);
     assert!(find(&history(&borrowing, false), 1).is_some());
+    note_places(&borrowing, [("an older version of a file: borrowed objects", 1)]);
     // What is not there is said not to be there, and everything else is found.
     let partial = clone("partial", &["--filter=blob:none"]);
     assert!(find(&partial, 1).is_none() && find(&partial, 2).is_some());
+    note_places(&other.path().join("partial"), [("partial clone: what is there", 2)]);
     assert!(partial.unexamined.iter().any(|unit| unit.reason.contains("partial")), "{:?}", partial.unexamined);
     assert!(
         fs::read_dir(other.path().join("partial/.git/objects/pack"))
@@ -324,6 +348,7 @@ fn clones_of_every_form_are_read() {
     );
     let shallow = clone("shallow", &["--depth=1"]);
     assert!(find(&shallow, 1).is_none() && find(&shallow, 2).is_some());
+    note_places(&other.path().join("shallow"), [("shallow clone: what is there", 2)]);
     assert!(shallow.unexamined.iter().any(|unit| unit.reason.contains("shallow")), "{:?}", shallow.unexamined);
 }
 
@@ -332,7 +357,7 @@ fn linked_working_trees_have_heads_and_logs_of_their_own() {
     let mut repo = Repo::new(&[]);
     repo.write("a", "a");
     repo.commit("base");
-    let other = tempfile::tempdir().unwrap();
+    let other = folder();
     let tree = other.path().join("tree");
     let at = tree.to_str().unwrap();
     repo.git(&["worktree", "add", "-q", "--detach", at]);
@@ -348,6 +373,7 @@ fn linked_working_trees_have_heads_and_logs_of_their_own() {
         let logs = outcome.findings.iter().filter(|l| l.finding.secret.expose() == token(2).as_bytes());
         assert!(logs.into_iter().any(|located| located.path == ".git/worktrees/tree/logs/HEAD"));
     }
+    note_places(repo.path(), [("HEAD of a linked working tree", 1)]);
 }
 
 #[test]
@@ -368,6 +394,7 @@ fn submodules_are_looked_at_when_asked_for() {
     let outcome = history(repo.path(), true);
     assert!(outcome.is_complete(), "{:?}", outcome.unexamined);
     assert_eq!(told(&outcome, 1).0, "libs/inner/file");
+    note_places(repo.path(), [("submodule", 1), (".gitmodules", 2)]);
     // In its own folder it is a repository like any other.
     assert_eq!(told(&history(&repo.path().join("libs/inner"), false), 1).0, "file");
 }

@@ -138,6 +138,35 @@ fn every_way_to_commit_is_looked_at() {
 }
 
 #[test]
+fn a_merge_that_git_makes_by_itself_is_looked_at() {
+    let mut repo = Repo::new(&[]);
+    let lines = |first: &str, last: &str| format!("{first}\n{}{last}\n", "between\n".repeat(20));
+    repo.write("a", lines("first", "last"));
+    repo.commit("base");
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.write("a", lines("of the side", "last"));
+    repo.write("old", token(1));
+    repo.commit("side");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.write("a", lines("first", "of main"));
+    repo.commit("main");
+    ok(&keyscan(&repo, &["hook", "install", "pre-commit", "pre-merge-commit"]));
+    // What a side has is not new; what came to the index on the way is.
+    let before = "pre-merge-commit.before-keyscan";
+    script(&hook(&repo, before), &format!("#!/bin/sh\necho {} > new; git add new\n", token(2)));
+    let (done, said) = run(&repo, &["merge", "-q", "-m", "merge", "side"]);
+    assert!(!done && said.contains("this merge is blocked") && said.contains("new:1:1"), "{said}");
+    assert!(!said.contains("old:1:1"), "{said}");
+    repo.git(&["reset", "-q", "--hard"]);
+    fs::remove_file(hook(&repo, before)).unwrap();
+    let (done, said) = run(&repo, &["merge", "-q", "-m", "merge", "side"]);
+    assert!(done, "{said}");
+    assert_eq!(repo.git(&["rev-list", "--count", "--merges", "HEAD"]), "1");
+    ok(&keyscan(&repo, &["hook", "uninstall"]));
+    assert!(!hook(&repo, "pre-merge-commit").exists());
+}
+
+#[test]
 fn settings_of_the_project_hold() {
     let repo = Repo::new(&[]);
     ok(&keyscan(&repo, &["hook", "install"]));
@@ -163,8 +192,8 @@ fn what_was_there_is_run_first_kept_and_restored() {
         ok(&keyscan(&repo, &["hook", "install"]));
     }
     let status = ok(&keyscan(&repo, &["hook", "status"]));
-    assert!(status.contains("pre-commit   installed") && status.contains("pre-commit.before-keyscan"), "{status}");
-    assert!(status.contains("pre-push     not installed"), "{status}");
+    assert!(status.contains("pre-commit       installed") && status.contains("pre-commit.before-keyscan"), "{status}");
+    assert!(status.contains("pre-push         not installed"), "{status}");
     repo.write("a", "a");
     repo.git(&["add", "a"]);
     assert!(commit(&repo, &[]).0);
@@ -189,7 +218,7 @@ fn what_was_there_is_run_first_kept_and_restored() {
             .count(),
         0
     );
-    assert!(ok(&keyscan(&repo, &["hook", "status"])).contains("pre-commit   not installed"));
+    assert!(ok(&keyscan(&repo, &["hook", "status"])).contains("pre-commit       not installed"));
     // Without one before, nothing is left.
     fs::remove_file(&path).unwrap();
     ok(&keyscan(&repo, &["hook", "install", "pre-commit", "pre-push"]));
@@ -247,7 +276,7 @@ fn all_repositories_of_a_user_are_looked_at_and_their_hooks_still_run() {
         ok(&keyscan(&["hook", "install", "--global"]));
     }
     let status = ok(&keyscan(&["hook", "status"]));
-    assert!(status.contains("pre-commit   installed for all repositories"), "{status}");
+    assert!(status.contains("pre-commit       installed for all repositories"), "{status}");
     repo.write("a", "a");
     repo.git(&["add", "a"]);
     ok(&with_home(repo.command(&["commit", "-q", "-m", "x"])));

@@ -166,6 +166,61 @@ fn a_range_is_what_git_says_it_is() {
     }
 }
 
+/// Commits to two files of many lines, in which secrets come and go, as `git fast-import` reads them.
+fn long_history(commits: usize) -> String {
+    let mut random = Random(7);
+    let mut files = [0, 1].map(|file| (0..60).map(|line| format!("line {line} of {file}\n")).collect::<Vec<String>>());
+    let mut text = String::new();
+    for number in 0..commits {
+        let file = random.below(2);
+        let at = random.below(files[file].len());
+        files[file][at] = match random.below(3) {
+            0 => format!("{}\n", token(random.below(40) as u64)),
+            _ => format!("line of {number}\n"),
+        };
+        if random.one_in(9) {
+            files[file].insert(at, format!("more {number}\n"));
+        }
+        let content = files[file].concat();
+        text += &format!("commit refs/heads/main\ncommitter A <a@example.com> {} +0000\n", 1_700_000_000 + number);
+        text += &format!("data 1\nx\nM 644 inline d/f{file}\ndata {}\n{content}\n", content.len());
+    }
+    text
+}
+
+#[test]
+fn many_new_files_are_scanned_along_their_deltas_as_one_by_one() {
+    let repo = Repo::new(&[]);
+    let mut import = repo.command(&["fast-import", "--quiet"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut import.stdin.take().unwrap(), long_history(600).as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
+    let pack = || {
+        let names = fs::read_dir(repo.path().join(".git/objects/pack")).unwrap().map(|entry| entry.unwrap().path());
+        names.into_iter().find(|path| path.extension().is_some_and(|end| end == "pack")).unwrap()
+    };
+    // Loose objects are read one by one.
+    let aside = repo.path().join("aside.pack");
+    let packed = pack();
+    fs::remove_file(packed.with_extension("idx")).unwrap();
+    fs::rename(packed, &aside).unwrap();
+    let mut unpack = repo.command(&["unpack-objects", "-q"]);
+    assert!(unpack.stdin(fs::File::open(&aside).unwrap()).status().unwrap().success());
+    for from in ["main~450", "main~250"] {
+        let one_by_one = told(&range(repo.path(), &format!("{from}..main"), 2));
+        assert!(one_by_one.len() > 30, "{}", one_by_one.len());
+        for options in [&["-d"][..], &["-adf", "--depth=200", "--window=50"], &["-adf", "--depth=0"]] {
+            let packed = tempfile::tempdir().unwrap();
+            let at = packed.path().to_str().unwrap();
+            repo.git(&["clone", "-q", "--no-local", "--bare", repo.path().to_str().unwrap(), at]);
+            repo.git(&[&["-C", at, "repack", "-q"], options].concat());
+            for threads in [1, 3] {
+                let outcome = range(packed.path(), &format!("{from}..main"), threads);
+                assert_eq!(told(&outcome), one_by_one, "{from} {options:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_push_is_what_no_ref_that_is_known_reaches() {
     let mut random = Random(11);

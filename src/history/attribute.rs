@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::by_object::ByObject;
 use super::commits::Graph;
-use super::scan::Found;
 use super::trees::{Edge, Edges};
 use crate::source::git::walk::Forest;
 use crate::source::git::{ObjectNumber, ObjectSet, Store};
@@ -76,45 +75,23 @@ impl Paths {
 }
 
 impl Trees {
-    /// Finds the trees that lead to these objects or to entries of these names. Of trees that are known, all such entries
-    /// are: `edges`.
+    /// Finds the trees that lead to these objects or to entries of these names, given what was found in trees. Of trees that
+    /// are known, all such entries are: `edges`.
     pub(super) fn new(
         walked: &Walked<'_>,
-        found: &mut [Found],
+        found: Vec<Edges>,
         edges: Vec<(ObjectNumber, (u32, ObjectNumber))>,
         wanted: HashSet<ObjectNumber>,
         wanted_names: HashSet<u32>,
     ) -> Trees {
         let count = walked.store.count() as usize;
-        let holders = Holders::new(walked, found);
-        let mut met = vec![false; count];
-        let mut queue: Vec<ObjectNumber> = Vec::new();
-        let mut meet = |object: ObjectNumber, queue: &mut Vec<ObjectNumber>| {
-            if !std::mem::replace(&mut met[object as usize], true) {
-                queue.push(object);
-            }
-        };
-        wanted.iter().for_each(|object| meet(*object, &mut queue));
-        if !wanted_names.is_empty() {
-            let named = holders.added.iter().filter(|(_, (name, _))| wanted_names.contains(name));
-            named.for_each(|(child, _)| meet(child, &mut queue));
-        }
-        for &(tree, (name, child)) in &edges {
-            meet(tree, &mut queue);
-            if wanted_names.contains(&name) {
-                meet(child, &mut queue);
-            }
-        }
         let mut children = edges;
-        let mut of_child = Vec::new();
-        while let Some(child) = queue.pop() {
-            holders.of(child, &mut of_child);
-            for &(name, tree) in &of_child {
-                children.push((tree, (name, child)));
-                meet(tree, &mut queue);
-            }
+        if found.iter().any(|edges| !edges.added.is_empty()) {
+            let holders = Holders::new(walked, found);
+            holders.lead_to(&wanted, &wanted_names, &mut children);
         }
-        children.sort_unstable();
+        // Those of a cache are almost in order.
+        children.sort();
         children.dedup();
         Trees { children: ByObject::new(count, &[&children], |entry| *entry), wanted, wanted_names }
     }
@@ -143,10 +120,8 @@ struct Holders<'a> {
 }
 
 impl<'a> Holders<'a> {
-    /// Takes the edges out of `found`.
-    fn new(walked: &Walked<'a>, found: &mut [Found]) -> Holders<'a> {
+    fn new(walked: &Walked<'a>, edges: Vec<Edges>) -> Holders<'a> {
         let store = walked.store;
-        let edges: Vec<Edges> = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
         let (added, removed): (Vec<Vec<Edge>>, Vec<Vec<Edge>>) =
             edges.into_iter().map(|edges| (edges.added, edges.removed)).unzip();
         let by_child = |edges: Vec<Vec<Edge>>| {
@@ -163,6 +138,41 @@ impl<'a> Holders<'a> {
         });
         removed.sort();
         Holders { walked: *walked, added, removed }
+    }
+
+    /// Adds the entries that lead to these objects, or are of these names, to those that are known.
+    fn lead_to(
+        &self,
+        wanted: &HashSet<ObjectNumber>,
+        wanted_names: &HashSet<u32>,
+        children: &mut Vec<(ObjectNumber, (u32, ObjectNumber))>,
+    ) {
+        let mut met = vec![false; self.walked.store.count() as usize];
+        let mut queue: Vec<ObjectNumber> = Vec::new();
+        let mut meet = |object: ObjectNumber, queue: &mut Vec<ObjectNumber>| {
+            if !std::mem::replace(&mut met[object as usize], true) {
+                queue.push(object);
+            }
+        };
+        wanted.iter().for_each(|object| meet(*object, &mut queue));
+        if !wanted_names.is_empty() {
+            let named = self.added.iter().filter(|(_, (name, _))| wanted_names.contains(name));
+            named.for_each(|(child, _)| meet(child, &mut queue));
+        }
+        for &(tree, (name, child)) in &*children {
+            meet(tree, &mut queue);
+            if wanted_names.contains(&name) {
+                meet(child, &mut queue);
+            }
+        }
+        let mut of_child = Vec::new();
+        while let Some(child) = queue.pop() {
+            self.of(child, &mut of_child);
+            for &(name, tree) in &of_child {
+                children.push((tree, (name, child)));
+                meet(tree, &mut queue);
+            }
+        }
     }
 
     /// Makes `holders` the trees that hold an object, and the names under which they do.
@@ -201,6 +211,8 @@ pub(super) struct Attribution<'t> {
     seen_trees: HashSet<(ObjectNumber, Option<PathNumber>)>,
     seen: HashSet<(ObjectNumber, PathNumber)>,
     pub(super) occurrences: Vec<Occurrence>,
+    /// Trees to enter, each with its path and what the first parent has there.
+    stack: Vec<(ObjectNumber, Option<PathNumber>, Option<ObjectNumber>)>,
     /// There were more paths than are followed.
     pub(super) overflowed: bool,
 }
@@ -213,17 +225,21 @@ impl<'t> Attribution<'t> {
             seen_trees: HashSet::new(),
             seen: HashSet::new(),
             occurrences: Vec::new(),
+            stack: Vec::new(),
             overflowed: false,
         }
     }
 
     /// Notes what is new in a commit, given that its parents came before it.
     pub(super) fn commit(&mut self, graph: &Graph, place: u32) {
-        let Some(root) = graph.commits[place as usize].tree else { return };
-        let mut stack = vec![(root, None)];
-        while let Some((tree, folder)) = stack.pop() {
+        let tree = |place: u32| graph.commits[place as usize].tree;
+        let Some(root) = tree(place) else { return };
+        // What a parent has at the same path was noted there.
+        let before = graph.parents(place).first().and_then(|parent| tree(*parent));
+        self.stack.push((root, None, before));
+        while let Some((tree, folder, before)) = self.stack.pop() {
             let entries = self.trees.children.get(tree);
-            if entries.is_empty() {
+            if entries.is_empty() || before == Some(tree) {
                 continue;
             }
             self.overflowed |= self.paths.paths.len() > MAX_PATHS;
@@ -231,12 +247,18 @@ impl<'t> Attribution<'t> {
             if !self.seen_trees.insert(key) {
                 continue;
             }
+            let mut known = before.map_or(&[][..], |before| self.trees.children.get(before));
             for &(name, child) in entries {
+                known = &known[known.iter().take_while(|known| known.0 < name).count()..];
+                let mut of_name = known.iter().take_while(|known| known.0 == name);
+                if of_name.clone().any(|known| known.1 == child) {
+                    continue;
+                }
                 let path = self.paths.number(folder, name);
                 if self.trees.is_wanted(name, child) && self.seen.insert((child, path)) {
                     self.occurrences.push(Occurrence { object: child, path, commit: place });
                 }
-                stack.push((child, Some(path)));
+                self.stack.push((child, Some(path), of_name.next().map(|known| known.1)));
             }
         }
     }

@@ -77,11 +77,34 @@ pub(super) struct Bringer<'a> {
     all_occurrences: bool,
 }
 
+/// A file that was not there before, and a path of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewObject<'s> {
+    pub(super) id: ObjectId,
+    path: &'s [u8],
+}
+
+/// The secrets of objects that have any.
+pub(super) type SecretsOf = HashMap<ObjectId, Vec<SecretKey>>;
+
 /// Reads and scans. One for each thread.
-struct Reader {
+pub(super) struct Reader {
     inflater: Inflater,
     content: Vec<u8>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
+}
+
+/// What a thread has for itself, and what it has found.
+pub(super) struct Thread {
+    pub(super) reader: Reader,
+    pub(super) hits: SecretsOf,
+    pub(super) outcome: Outcome,
+}
+
+impl Thread {
+    pub(super) fn new() -> Thread {
+        Thread { reader: Reader::new(), hits: SecretsOf::new(), outcome: Outcome::default() }
+    }
 }
 
 impl Reader {
@@ -169,31 +192,31 @@ impl<'a> Bringer<'a> {
     }
 
     /// The secrets of each new object that has any.
-    fn scan_new(&self, steps: &[Step], outcome: &mut Outcome) -> HashMap<ObjectId, Vec<SecretKey>> {
-        let mut objects: Vec<(ObjectId, &[u8])> = Vec::new();
+    fn scan_new(&self, steps: &[Step], outcome: &mut Outcome) -> SecretsOf {
+        let mut objects: Vec<NewObject<'_>> = Vec::new();
         let mut known = HashSet::new();
         for change in steps.iter().flat_map(|step| &step.changes.changes) {
-            objects.extend(change.object.filter(|object| known.insert(*object)).map(|object| (object, &*change.path)));
+            let is_new = |id: &ObjectId| known.insert(*id);
+            objects.extend(change.object.filter(is_new).map(|id| NewObject { id, path: &change.path }));
         }
-        objects.sort_by_cached_key(|(object, _)| self.lookup.place(object));
-        let (next, gathered) = (AtomicUsize::new(0), Mutex::new((HashMap::new(), Outcome::default())));
+        let mut hits = SecretsOf::new();
+        let mut objects = self.scan_along_deltas(objects, &mut hits, outcome);
+        objects.sort_by_cached_key(|object| self.lookup.place(&object.id));
+        let (next, gathered) = (AtomicUsize::new(0), Mutex::new((hits, Outcome::default())));
         let work = || {
-            let (mut reader, mut hits, mut outcome) = (Reader::new(), Vec::new(), Outcome::default());
+            let mut thread = Thread::new();
             // Neighbours have bases in common.
             let mut blocks = std::iter::from_fn(|| objects.chunks(BLOCK).nth(next.fetch_add(1, Ordering::Relaxed)));
-            for (object, path) in blocks.by_ref().flatten() {
+            for object in blocks.by_ref().flatten() {
                 if self.run.interrupted.load(Ordering::Relaxed) {
-                    outcome.interrupted = true;
+                    thread.outcome.interrupted = true;
                     break;
                 }
-                let secrets = self.object(object, path, &mut reader, &mut outcome);
-                if !secrets.is_empty() {
-                    hits.push((*object, secrets));
-                }
+                self.object(object, &mut thread);
             }
             let mut gathered = gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            gathered.0.extend(hits);
-            gathered.1.merge(outcome);
+            gathered.0.extend(thread.hits);
+            gathered.1.merge(thread.outcome);
         };
         if objects.len() <= FEW || self.threads < 2 {
             work();
@@ -205,32 +228,50 @@ impl<'a> Bringer<'a> {
         hits
     }
 
-    fn object(&self, object: &ObjectId, path: &[u8], reader: &mut Reader, outcome: &mut Outcome) -> Vec<SecretKey> {
-        let why = match self.lookup.read(object, &mut reader.inflater, &mut reader.content) {
+    fn object(&self, object: &NewObject<'_>, thread: &mut Thread) {
+        let reader = &mut thread.reader;
+        let why = match self.lookup.read(&object.id, &mut reader.inflater, &mut reader.content) {
             Ok(Some(_)) => {
-                let (mut secrets, skipped) = self.secrets(&reader.content, &mut reader.scratch);
-                let len = reader.content.len() as u64;
-                outcome.stats.units += 1;
-                outcome.stats.bytes += len;
-                self.run.progress.unit(len);
-                secrets.sort_unstable();
-                secrets.dedup();
-                if skipped > 0 {
-                    let path = self.shown_path(path, &mut reader.scratch);
-                    outcome.unexamined.push(Unexamined { path, reason: skipped_places(skipped) });
-                }
-                return secrets;
+                let (secrets, skipped) = self.secrets(&reader.content, &mut reader.scratch);
+                let len = reader.content.len();
+                return self.examined(object, secrets, skipped, len, thread);
             }
-            Ok(None) => format!("its object {object} is not there"),
+            Ok(None) => format!("its object {} is not there", object.id),
             Err(error) => error.to_string(),
         };
-        let path = self.shown_path(path, &mut reader.scratch);
-        outcome.unexamined.push(Unexamined { path, reason: why });
-        Vec::new()
+        let path = self.shown_path(object.path, &mut reader.scratch);
+        thread.outcome.unexamined.push(Unexamined { path, reason: why });
+    }
+
+    /// Notes what an object of a length holds, and how many places were passed over.
+    pub(super) fn examined(
+        &self,
+        object: &NewObject<'_>,
+        mut secrets: Vec<SecretKey>,
+        skipped: u64,
+        len: usize,
+        thread: &mut Thread,
+    ) {
+        thread.outcome.stats.units += 1;
+        thread.outcome.stats.bytes += len as u64;
+        self.run.progress.unit(len as u64);
+        if skipped > 0 {
+            let path = self.shown_path(object.path, &mut thread.reader.scratch);
+            thread.outcome.unexamined.push(Unexamined { path, reason: skipped_places(skipped) });
+        }
+        secrets.sort_unstable();
+        secrets.dedup();
+        if !secrets.is_empty() {
+            thread.hits.insert(object.id, secrets);
+        }
     }
 
     fn key(&self, finding: &Finding) -> SecretKey {
-        SecretKey::new(finding.rule, self.hasher.hash_one(finding.secret.expose()))
+        self.key_of(finding.rule, finding.secret.expose())
+    }
+
+    pub(super) fn key_of(&self, rule: usize, secret: &[u8]) -> SecretKey {
+        SecretKey::new(rule, self.hasher.hash_one(secret))
     }
 
     /// The secrets of a text that are sure enough, and how many places were passed over.

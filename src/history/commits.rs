@@ -1,7 +1,7 @@
 //! Commits and tags: what they say, and who comes before whom.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use crate::source::git::{ObjectId, ObjectNumber, Store};
 
@@ -99,12 +99,32 @@ impl Signature {
     }
 }
 
+/// Where in a list the commits of numbers are.
+#[derive(Debug)]
+struct Places(Vec<u32>);
+
+impl Places {
+    /// No commit is there.
+    const NONE: u32 = u32::MAX;
+
+    fn of(commits: &[Commit]) -> Places {
+        let end = commits.iter().map(|commit| commit.number as usize + 1).max().unwrap_or(0);
+        let mut places = vec![Places::NONE; end];
+        commits.iter().zip(0..).for_each(|(commit, place)| places[commit.number as usize] = place);
+        Places(places)
+    }
+
+    fn get(&self, number: ObjectNumber) -> Option<u32> {
+        self.0.get(number as usize).copied().filter(|place| *place != Places::NONE)
+    }
+}
+
 /// All commits, parents before children, and of those that could come next the oldest first.
 #[derive(Debug)]
 pub(super) struct Graph {
     pub(super) commits: Vec<Commit>,
     /// Where in `commits` the commit of a number is.
-    places: HashMap<ObjectNumber, u32>,
+    places: Places,
     /// The parents of each, as places.
     parents: Vec<Vec<u32>>,
 }
@@ -112,15 +132,12 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn new(mut commits: Vec<Commit>) -> Graph {
         commits.sort_by_key(|commit| (commit.time, commit.number));
-        let place = |commits: &[Commit]| -> HashMap<ObjectNumber, u32> {
-            commits.iter().zip(0..).map(|(commit, place)| (commit.number, place)).collect()
-        };
-        let by_time = place(&commits);
+        let by_time = Places::of(&commits);
         let mut waits: Vec<u32> = vec![0; commits.len()];
         let mut children: Vec<Vec<u32>> = vec![Vec::new(); commits.len()];
         for (at, commit) in commits.iter().enumerate() {
-            for parent in commit.parents.iter().filter_map(|parent| by_time.get(parent)) {
-                children[*parent as usize].push(at as u32);
+            for parent in commit.parents.iter().filter_map(|parent| by_time.get(*parent)) {
+                children[parent as usize].push(at as u32);
                 waits[at] += 1;
             }
         }
@@ -138,17 +155,17 @@ impl Graph {
         }
         let mut taken: Vec<Option<Commit>> = commits.into_iter().map(Some).collect();
         let commits: Vec<Commit> = order.into_iter().filter_map(|at| taken[at as usize].take()).collect();
-        let places = place(&commits);
+        let places = Places::of(&commits);
         let parents = commits
             .iter()
-            .map(|commit| commit.parents.iter().filter_map(|parent| places.get(parent).copied()).collect())
+            .map(|commit| commit.parents.iter().filter_map(|parent| places.get(*parent)).collect())
             .collect();
         Graph { commits, places, parents }
     }
 
     /// Where the commit of this number is.
     pub(super) fn place(&self, number: ObjectNumber) -> Option<u32> {
-        self.places.get(&number).copied()
+        self.places.get(number)
     }
 
     pub(super) fn parents(&self, place: u32) -> &[u32] {

@@ -59,17 +59,68 @@ pub(super) enum Folder<'i> {
     },
 }
 
+/// The entries of a tree, by name.
+#[derive(Debug, Default)]
+struct Listing {
+    items: Vec<Item>,
+    /// All names, one after the other.
+    names: Vec<u8>,
+}
+
 /// An entry of a tree.
 #[derive(Debug, Clone)]
 struct Item {
-    name: Box<[u8]>,
+    name: Range<u32>,
     mode: EntryMode,
     id: ObjectId,
 }
 
+impl Listing {
+    /// Reads a tree, and answers whether it is whole.
+    fn read(content: &[u8], hash_len: usize) -> (Listing, bool) {
+        let (mut listing, mut end) = (Listing::default(), 0);
+        for entry in tree::entries(content, hash_len) {
+            end = entry.end;
+            if let Some(id) = ObjectId::new(entry.id) {
+                let start = listing.names.len() as u32;
+                listing.names.extend_from_slice(entry.name);
+                listing.items.push(Item { name: start..listing.names.len() as u32, mode: entry.mode, id });
+            }
+        }
+        let Listing { items, names } = &mut listing;
+        let name = |item: &Item| &names[item.name.start as usize..item.name.end as usize];
+        // Git puts folders where they would stand with a slash behind their names.
+        if !items.is_sorted_by(|a, b| name(a) <= name(b)) {
+            items.sort_by(|a, b| name(a).cmp(name(b)));
+        }
+        (listing, end == content.len())
+    }
+
+    fn name(&self, item: &Item) -> &[u8] {
+        &self.names[item.name.start as usize..item.name.end as usize]
+    }
+
+    /// The entry of this name, which stands at `near` as a rule.
+    fn find(&self, name: &[u8], near: usize) -> Option<&Item> {
+        if let Some(item) = self.items.get(near).filter(|item| self.name(item) == name) {
+            return Some(item);
+        }
+        self.items.binary_search_by(|item| self.name(item).cmp(name)).ok().map(|at| &self.items[at])
+    }
+
+    fn children(&self) -> Vec<Child<'_, 'static>> {
+        let kind = |item: &Item| match item.mode {
+            EntryMode::File => ChildKind::File(item.id),
+            EntryMode::Folder => ChildKind::Folder(Folder::Tree(item.id)),
+            EntryMode::Commit => ChildKind::Commit,
+        };
+        self.items.iter().map(|item| Child { name: self.name(item), kind: kind(item) }).collect()
+    }
+}
+
 /// Something in a folder.
-struct Child<'i> {
-    name: Vec<u8>,
+struct Child<'n, 'i> {
+    name: &'n [u8],
     kind: ChildKind<'i>,
 }
 
@@ -77,6 +128,25 @@ enum ChildKind<'i> {
     File(ObjectId),
     Folder(Folder<'i>),
     Commit,
+}
+
+impl ChildKind<'_> {
+    fn mode(&self) -> EntryMode {
+        match self {
+            ChildKind::File(_) => EntryMode::File,
+            ChildKind::Folder(_) => EntryMode::Folder,
+            ChildKind::Commit => EntryMode::Commit,
+        }
+    }
+
+    /// The object, where it is known.
+    fn id(&self) -> Option<ObjectId> {
+        match self {
+            ChildKind::File(id) => Some(*id),
+            ChildKind::Folder(folder) => folder.id(),
+            ChildKind::Commit => None,
+        }
+    }
 }
 
 /// A folder that is compared, and where it is.
@@ -93,7 +163,7 @@ pub(super) struct Differ<'a> {
     inflater: Inflater,
     content: Vec<u8>,
     /// Trees that were read, their entries by name.
-    trees: HashMap<ObjectId, Rc<[Item]>>,
+    trees: HashMap<ObjectId, Rc<Listing>>,
     remembered: usize,
     paths: usize,
     entered: HashSet<ObjectId>,
@@ -138,23 +208,34 @@ impl<'a> Differ<'a> {
             if folder.id().is_some_and(|id| before.contains(&id)) || !self.enter(&folder, &path) {
                 continue;
             }
-            let lists: Vec<Rc<[Item]>> = before.iter().map(|id| self.tree(*id)).collect();
-            let children = self.children(&folder);
+            let lists: Vec<Rc<Listing>> = before.iter().map(|id| self.tree(*id)).collect();
+            let listing;
+            let children = match &folder {
+                Folder::Tree(id) => {
+                    listing = self.tree(*id);
+                    listing.children()
+                }
+                Folder::Index { index, entries, prefix, cached } => {
+                    index_children(index, entries.clone(), *prefix, *cached)
+                }
+            };
             if notes_removed && let Some(list) = lists.first() {
                 note_removed(list, &children, &mut found.removed);
             }
-            for Child { name, kind } in children {
-                let path = [&path[..], if path.is_empty() { b"" } else { b"/" }, &name].concat();
-                let items: Vec<&Item> = lists.iter().filter_map(|list| item(list, &name)).collect();
-                let of_mode = |mode: EntryMode| items.iter().filter(move |item| item.mode == mode).map(|item| item.id);
-                let is_new_name = items.is_empty();
-                self.paths += 1;
+            self.paths += children.len();
+            for (at, Child { name, kind }) in children.into_iter().enumerate() {
+                let items = || lists.iter().filter_map(|list| list.find(name, at));
+                let is_same = |item: &Item| item.mode == kind.mode() && kind.id() == Some(item.id);
+                if items().any(is_same) {
+                    continue;
+                }
+                let of_mode = |mode: EntryMode| items().filter(move |item| item.mode == mode).map(|item| item.id);
+                let is_new_name = items().next().is_none();
+                let path = [&path[..], if path.is_empty() { b"" } else { b"/" }, name].concat();
                 match kind {
                     ChildKind::File(id) => {
-                        let before: Vec<ObjectId> = of_mode(EntryMode::File).collect();
-                        if !before.contains(&id) {
-                            found.changes.push(Change { path, object: Some(id), before, is_new_name });
-                        }
+                        let before = of_mode(EntryMode::File).collect();
+                        found.changes.push(Change { path, object: Some(id), before, is_new_name });
                     }
                     ChildKind::Folder(folder) => {
                         if is_new_name {
@@ -201,61 +282,33 @@ impl<'a> Differ<'a> {
         self.entered.insert(*id)
     }
 
-    fn children<'i>(&mut self, folder: &Folder<'i>) -> Vec<Child<'i>> {
-        match folder {
-            Folder::Tree(id) => {
-                let items = self.tree(*id);
-                let child = |item: &Item| Child {
-                    name: item.name.to_vec(),
-                    kind: match item.mode {
-                        EntryMode::File => ChildKind::File(item.id),
-                        EntryMode::Folder => ChildKind::Folder(Folder::Tree(item.id)),
-                        EntryMode::Commit => ChildKind::Commit,
-                    },
-                };
-                items.iter().map(child).collect()
-            }
-            Folder::Index { index, entries, prefix, cached } => {
-                index_children(index, entries.clone(), *prefix, *cached)
-            }
-        }
-    }
-
     /// The entries of a tree by name; none when it cannot be read, which is noted.
-    fn tree(&mut self, id: ObjectId) -> Rc<[Item]> {
-        if let Some(items) = self.trees.get(&id) {
-            return Rc::clone(items);
+    fn tree(&mut self, id: ObjectId) -> Rc<Listing> {
+        if let Some(listing) = self.trees.get(&id) {
+            return Rc::clone(listing);
         }
-        let mut content = std::mem::take(&mut self.content);
-        let mut items: Vec<Item> = Vec::new();
-        let why = match self.lookup.read(&id, &mut self.inflater, &mut content) {
+        let mut listing = Listing::default();
+        let why = match self.lookup.read(&id, &mut self.inflater, &mut self.content) {
             Ok(Some(ObjectKind::Tree)) => {
-                let mut end = 0;
-                for entry in tree::entries(&content, self.hash_len) {
-                    end = entry.end;
-                    if let Some(id) = ObjectId::new(entry.id) {
-                        items.push(Item { name: entry.name.into(), mode: entry.mode, id });
-                    }
-                }
-                (end < content.len()).then(|| "the tree is malformed; its entries were read up to there".to_owned())
+                let is_whole;
+                (listing, is_whole) = Listing::read(&self.content, self.hash_len);
+                (!is_whole).then(|| "the tree is malformed; its entries were read up to there".to_owned())
             }
             Ok(Some(_)) => Some("it is no tree, though something names it as one".to_owned()),
             Ok(None) => Some("the tree is not there".to_owned()),
             Err(error) => Some(error.to_string()),
         };
-        self.content = content;
         if let Some(why) = why {
             self.note(format!("<object {id}>").as_bytes(), &why);
         }
-        items.sort_by(|a, b| a.name.cmp(&b.name));
         if self.remembered > MAX_REMEMBERED {
             self.trees.clear();
             self.remembered = 0;
         }
-        self.remembered += items.len() + 1;
-        let items: Rc<[Item]> = items.into();
-        self.trees.insert(id, Rc::clone(&items));
-        items
+        self.remembered += listing.items.len() + 1;
+        let listing = Rc::new(listing);
+        self.trees.insert(id, Rc::clone(&listing));
+        listing
     }
 
     /// What stands at a path of a tree.
@@ -264,8 +317,7 @@ impl<'a> Differ<'a> {
         let mut tree = root;
         loop {
             let name = names.next()?;
-            let (mode, id) =
-                self.tree(tree).iter().find(|item| *item.name == *name).map(|item| (item.mode, item.id))?;
+            let (mode, id) = self.tree(tree).find(name, 0).map(|item| (item.mode, item.id))?;
             match (mode, names.peek()) {
                 (EntryMode::File, None) => return Some(id),
                 (EntryMode::Folder, Some(_)) => tree = id,
@@ -284,7 +336,7 @@ impl<'a> Differ<'a> {
             match mode {
                 EntryMode::File => files.push(id),
                 EntryMode::Folder => {
-                    stack.extend(self.tree(id).iter().map(|item| Removed { mode: item.mode, id: item.id }));
+                    stack.extend(self.tree(id).items.iter().map(|item| Removed { mode: item.mode, id: item.id }));
                 }
                 EntryMode::Commit => {}
             }
@@ -298,30 +350,26 @@ impl<'a> Differ<'a> {
     }
 }
 
-/// The entry of this name.
-fn item<'l>(list: &'l [Item], name: &[u8]) -> Option<&'l Item> {
-    list.binary_search_by(|item| (*item.name).cmp(name)).ok().map(|at| &list[at])
+/// Notes what of a list is not among these children, which are in order by name.
+fn note_removed(list: &Listing, children: &[Child<'_, '_>], removed: &mut Vec<Removed>) {
+    let mut rest = children;
+    for item in &list.items {
+        let name = list.name(item);
+        rest = &rest[rest.iter().take_while(|child| child.name < name).count()..];
+        let mut same_name = rest.iter().take_while(|child| child.name == name);
+        if !same_name.any(|child| child.kind.mode() == item.mode) {
+            removed.push(Removed { mode: item.mode, id: item.id });
+        }
+    }
 }
 
-fn note_removed(list: &[Item], children: &[Child<'_>], removed: &mut Vec<Removed>) {
-    let mode = |kind: &ChildKind<'_>| match kind {
-        ChildKind::File(_) => EntryMode::File,
-        ChildKind::Folder(_) => EntryMode::Folder,
-        ChildKind::Commit => EntryMode::Commit,
-    };
-    let there: HashSet<(&[u8], u8)> =
-        children.iter().map(|child| (child.name.as_slice(), mode(&child.kind) as u8)).collect();
-    let gone = list.iter().filter(|item| !there.contains(&(&*item.name, item.mode as u8)));
-    removed.extend(gone.map(|item| Removed { mode: item.mode, id: item.id }));
-}
-
-/// What is in a folder of an index.
+/// What is in a folder of an index, in order by name.
 fn index_children<'i>(
     index: &'i Index,
     entries: Range<usize>,
     prefix: usize,
     cached: Option<&'i CachedTree>,
-) -> Vec<Child<'i>> {
+) -> Vec<Child<'i, 'i>> {
     let mut children = Vec::new();
     let mut at = entries.start;
     while at < entries.end {
@@ -333,14 +381,14 @@ fn index_children<'i>(
                 EntryMode::Folder => ChildKind::Folder(Folder::Tree(entry.id)),
                 EntryMode::Commit => ChildKind::Commit,
             };
-            children.push(Child { name: rest.to_vec(), kind });
+            children.push(Child { name: rest, kind });
             at += 1;
             continue;
         };
         let name = &rest[..len];
         if len + 1 == rest.len() && entry.mode == EntryMode::Folder {
             // Of a sparse index: a folder that is not checked out.
-            children.push(Child { name: name.to_vec(), kind: ChildKind::Folder(Folder::Tree(entry.id)) });
+            children.push(Child { name, kind: ChildKind::Folder(Folder::Tree(entry.id)) });
             at += 1;
             continue;
         }
@@ -349,7 +397,9 @@ fn index_children<'i>(
         at += index.entries()[at..entries.end].partition_point(|entry| index.path(entry).starts_with(folder));
         let cached = cached.and_then(|cached| cached.child(name));
         let kind = ChildKind::Folder(Folder::Index { index, entries: start..at, prefix: shared, cached });
-        children.push(Child { name: name.to_vec(), kind });
+        children.push(Child { name, kind });
     }
+    // A slash behind the name of a folder counts where paths are in order.
+    children.sort_by_key(|child| child.name);
     children
 }

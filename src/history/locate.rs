@@ -21,6 +21,9 @@ use crate::source::fs::PathGlobs;
 use crate::source::git::inflate::Inflater;
 use crate::source::git::{ObjectNumber, Store};
 
+/// So many objects a thread takes at a time.
+const BLOCK: usize = 8;
+
 /// What locating needs to know.
 pub(super) struct Locator<'a> {
     pub(super) run: Run<'a>,
@@ -50,14 +53,16 @@ impl Locator<'_> {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let by_object = self.told(groups, settings)?;
-        let objects: Vec<(ObjectNumber, Vec<Told<'_>>)> = by_object.into_iter().collect();
+        let mut objects: Vec<(ObjectNumber, Vec<Told<'_>>)> = by_object.into_iter().collect();
+        // Neighbours have bases in common.
+        objects.sort_by_cached_key(|(object, _)| self.store.lies_at(*object));
         let (next, gathered) = (AtomicUsize::new(0), Mutex::new(Outcome::default()));
         std::thread::scope(|scope| {
             for _ in 0..threads.min(objects.len()) {
                 scope.spawn(|| {
                     let mut thread = Thread::new();
-                    while let Some((object, told)) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        self.object(*object, told, &mut thread);
+                    while let Some(block) = objects.chunks(BLOCK).nth(next.fetch_add(1, Ordering::Relaxed)) {
+                        block.iter().for_each(|(object, told)| self.object(*object, told, &mut thread));
                     }
                     gathered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).merge(thread.outcome);
                 });

@@ -13,6 +13,8 @@ mod commits;
 mod diff;
 mod incoming;
 mod locate;
+mod new_objects;
+pub(crate) mod probe;
 mod revision;
 mod revwalk;
 mod scan;
@@ -159,7 +161,7 @@ impl Run<'_> {
             cache.map_err(|why| outcome.notes.push(format!("the cache is not used: {why}"))).ok()
         });
         let Recalled { known, found: recalled, edges } =
-            cache.as_mut().map(|cache| cache.recall(&scan)).unwrap_or_default();
+            cache.as_mut().map(|cache| cache.recall(&scan, threads)).unwrap_or_default();
         let forests = walk::forests(&store, &known, threads);
         let mut found = walk::walk(&store, &forests, &known, &scan, threads, walk::MAX_HELD, self.interrupted);
         found.push(recalled);
@@ -168,15 +170,15 @@ impl Run<'_> {
             outcome.stats.units += found.objects;
             outcome.stats.bytes += found.bytes;
         }
-        let commits = found.iter_mut().flat_map(|found| std::mem::take(&mut found.commits)).collect();
-        let graph = Graph::new(commits);
-        let selection = Selection::new(&repository, &store, &graph, &found, settings)?;
-
         let hits = by_object(&found);
         let name_hits: HashMap<u32, Vec<SecretKey>> = gather(found.iter().flat_map(|found| found.name_hits.clone()));
         let wanted: HashSet<ObjectNumber> = hits.keys().copied().collect();
         let walked = Walked { store: &store, forests: &forests, known: &known };
-        let trees = Trees::new(&walked, &mut found, edges, wanted, name_hits.keys().copied().collect());
+        let commits = found.iter_mut().flat_map(|found| std::mem::take(&mut found.commits)).collect();
+        let in_trees = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
+        let lead = || Trees::new(&walked, in_trees, edges, wanted, name_hits.keys().copied().collect());
+        let (trees, graph) = beside(threads, lead, || Graph::new(commits));
+        let selection = Selection::new(&repository, &store, &graph, &found, settings)?;
         let names = scan.names.names();
         let is_interrupted = self.interrupted.load(Ordering::Relaxed);
         if let Some(mut cache) = cache.filter(|_| !is_interrupted) {
@@ -250,6 +252,21 @@ impl Run<'_> {
         }
         outcome
     }
+}
+
+/// Does two things at a time, where there is more than one thread.
+fn beside<A: Send, B>(threads: usize, one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    if threads < 2 {
+        return (one(), other());
+    }
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        match one.join() {
+            Ok(one) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn gather<K: std::hash::Hash + Eq, T>(pairs: impl Iterator<Item = (K, T)>) -> HashMap<K, Vec<T>> {

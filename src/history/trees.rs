@@ -111,16 +111,19 @@ impl TreeReader {
             if last <= first {
                 continue;
             }
-            let now = |start: u32| start - from + copied.to as u32;
-            let start = now(known[first].start) as usize;
-            if start < at || !self.parse(context, content, at..start, &mut entries, &mut new_name) {
-                continue;
+            let now = |start: u32| (start - from + copied.to as u32) as usize;
+            // What is not read yet up to there; an entry may go beyond, and then nothing of the copy is as it was.
+            self.parse(context, content, &mut at, now(known[first].start), &mut entries, &mut new_name);
+            if self.malformed {
+                break;
             }
-            entries.extend(known[first..last].iter().map(|entry| TreeEntry { start: now(entry.start), ..*entry }));
-            self.inherited[first..last].fill(true);
-            at = now(known[last].start) as usize;
+            if at == now(known[first].start) {
+                entries.extend(known[first..last].iter().map(|e| TreeEntry { start: now(e.start) as u32, ..*e }));
+                self.inherited[first..last].fill(true);
+                at = now(known[last].start);
+            }
         }
-        self.parse(context, content, at..content.len(), &mut entries, &mut new_name);
+        self.parse(context, content, &mut at, content.len(), &mut entries, &mut new_name);
         let gone = known.iter().zip(&self.inherited).filter(|(entry, kept)| !**kept && entry.child != ABSENT);
         self.edges.removed.extend(gone.map(|(entry, _)| Edge {
             child: entry.child,
@@ -130,50 +133,41 @@ impl TreeReader {
         (entries, !self.malformed)
     }
 
-    /// Reads the entries of a range; answers false, and reads none, when entries do not end where it ends.
+    /// Reads entries from `at` on until one starts at `end` or after; that is where `at` is then.
     fn parse(
         &mut self,
         context: &TreeContext<'_>,
         content: &[u8],
-        range: std::ops::Range<usize>,
+        at: &mut usize,
+        end: usize,
         entries: &mut Vec<TreeEntry>,
         new_name: &mut impl FnMut(&[u8], u32),
-    ) -> bool {
-        let (mut at, first) = (range.start, entries.len());
-        let mut read = Vec::new();
-        while at < range.end {
-            let Some(entry) = entry(content, at, context.hash_len).filter(|entry| entry.end <= range.end) else {
-                self.malformed |= range.end == content.len();
-                // Of a tree that is cut short, what is whole counts.
-                if range.end == content.len() {
-                    break;
-                }
-                entries.truncate(first);
-                return false;
+    ) {
+        while *at < end && !self.malformed {
+            let Some(entry) = entry(content, *at, context.hash_len) else {
+                self.malformed = true;
+                return;
             };
-            read.push((at as u32, entry.mode == EntryMode::Commit, entry.name, entry.id));
-            at = entry.end;
-        }
-        for (start, is_link, name, id) in read {
-            let name = match self.met.get(name) {
+            let number = match self.met.get(entry.name) {
                 Some(&number) => number,
                 None => {
-                    let (number, is_new) = context.names.number(name);
-                    self.met.insert(name.into(), number);
+                    let (number, is_new) = context.names.number(entry.name);
+                    self.met.insert(entry.name.into(), number);
                     if is_new {
-                        new_name(name, number);
+                        new_name(entry.name, number);
                     }
                     number
                 }
             };
-            let child = if is_link { ABSENT } else { context.store.find(id).unwrap_or(ABSENT) };
+            let is_link = entry.mode == EntryMode::Commit;
+            let child = if is_link { ABSENT } else { context.store.find(entry.id).unwrap_or(ABSENT) };
             if child != ABSENT {
-                self.edges.added.push(Edge { child, name, tree: context.tree });
+                self.edges.added.push(Edge { child, name: number, tree: context.tree });
             } else if !is_link {
-                self.missing.insert(id.into());
+                self.missing.insert(entry.id.into());
             }
-            entries.push(TreeEntry { start, child, name });
+            entries.push(TreeEntry { start: *at as u32, child, name: number });
+            *at = entry.end;
         }
-        true
     }
 }

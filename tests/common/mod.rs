@@ -1,6 +1,9 @@
 //! What the suites share: seeded randomness, rules and texts to try.
 #![allow(dead_code, reason = "no suite uses all of it")]
 
+#[cfg(feature = "git")]
+pub(crate) mod formats;
+pub(crate) mod pack;
 pub(crate) mod repo;
 pub(crate) mod texts;
 pub(crate) mod twin;

@@ -17,7 +17,7 @@ pub(crate) struct Repo {
 
 impl Repo {
     pub(crate) fn new(options: &[&str]) -> Repo {
-        let repo = Repo { folder: tempfile::tempdir().unwrap(), now: 1_700_000_000 };
+        let repo = Repo { folder: folder(), now: 1_700_000_000 };
         repo.git(&[&["init", "-q", "-b", "main"], options].concat());
         repo
     }
@@ -84,6 +84,27 @@ impl Repo {
         child.stdin.take().unwrap().write_all(content).unwrap();
         String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
     }
+}
+
+/// Names a folder in which repositories stay, for other scanners to be tried on; `tests/conformance.sh` does.
+const KEPT: &str = "KEYSCAN_CONFORMANCE";
+
+/// A folder for a repository.
+pub(crate) fn folder() -> tempfile::TempDir {
+    let Some(kept) = std::env::var_os(KEPT) else { return tempfile::tempdir().unwrap() };
+    fs::create_dir_all(&kept).unwrap();
+    let mut folder = tempfile::Builder::new().prefix("repo-").tempdir_in(kept).unwrap();
+    folder.disable_cleanup(true);
+    folder
+}
+
+/// Notes the places of a repository that stays, each with the seed of the secret that only it holds.
+pub(crate) fn note_places<'p>(repo: &Path, places: impl IntoIterator<Item = (&'p str, u64)>) {
+    let Some(kept) = std::env::var_os(KEPT) else { return };
+    let line = |(place, seed): (&str, u64)| format!("{}\t{place}\t{}\n", repo.display(), token(seed));
+    let lines: String = places.into_iter().map(line).collect();
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(Path::new(&kept).join("places.tsv")).unwrap();
+    file.write_all(lines.as_bytes()).unwrap();
 }
 
 /// A made-up token of GitHub.

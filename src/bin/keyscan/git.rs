@@ -53,6 +53,9 @@ pub(crate) fn environment(repository: &Path) -> GitEnvironment {
         index_file: path("GIT_INDEX_FILE"),
         objects: path("GIT_OBJECT_DIRECTORY"),
         alternates: alternates(&env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default()),
+        merge_heads: env::vars_os()
+            .filter_map(|(name, _)| Some(name.to_str()?.strip_prefix("GITHEAD_")?.to_owned()))
+            .collect(),
     }
 }
 

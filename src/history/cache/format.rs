@@ -112,8 +112,6 @@ impl Record {
 pub(super) fn encode(record: &Record, settings: &Digest256) -> Vec<u8> {
     let ids: usize = record.tables().map(<[u8]>::len).iter().sum();
     let mut out = Writer(Vec::with_capacity(ids + record.commits.len() * 32 + record.edges.len() * 12 + 4096));
-    out.0.extend_from_slice(MAGIC);
-    out.0.extend_from_slice(settings);
     record.tables().into_iter().chain([&*record.missing]).for_each(|table| out.bytes(table));
     out.list(&record.commits, |out, commit| {
         out.u32(commit.commit);
@@ -149,9 +147,15 @@ pub(super) fn encode(record: &Record, settings: &Digest256) -> Vec<u8> {
         out.u32(*object);
         out.u64(*skipped);
     });
-    let digest = Sha256::digest(&out.0);
-    out.0.extend_from_slice(&digest);
-    out.0
+    sealed(&out.0, settings)
+}
+
+/// The bytes of a cache, with what stands before and after them.
+fn sealed(content: &[u8], settings: &Digest256) -> Vec<u8> {
+    let mut bytes = [MAGIC, &settings[..], content].concat();
+    let digest = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&digest);
+    bytes
 }
 
 /// Reads a cache; `None` when it is damaged or was made by other settings.
@@ -191,6 +195,18 @@ pub(super) fn decode(bytes: &[u8], settings: &Digest256, hash_len: usize) -> Opt
         skipped: from.list(12, |from| Some((from.u32()?, from.u64()?)))?,
     };
     (from.0.is_empty() && record.is_whole()).then_some(record)
+}
+
+/// For the test suites: what is read of the content of a cache is the same when it is written and read again. Answers
+/// whether it can be read.
+pub(crate) fn probe(content: &[u8], hash_len: usize) -> bool {
+    let settings = [7; DIGEST_LEN];
+    let Some(record) = decode(&sealed(content, &settings), &settings, hash_len) else { return false };
+    for object in 0..record.count() as u32 {
+        assert!(record.id(object).is_some_and(|id| id.len() == hash_len));
+    }
+    assert!(decode(&encode(&record, &settings), &settings, hash_len).as_ref() == Some(&record));
+    true
 }
 
 struct Writer(Vec<u8>);

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use self::folder::Folder;
 use self::format::Record;
+pub(crate) use self::format::probe;
 pub(super) use self::keep::Learned;
 pub(super) use self::recall::Recalled;
 use super::HistoryCache;
@@ -60,7 +61,7 @@ impl Cache {
     }
 
     /// What is known of the objects of a store. Nothing where the cache is damaged or does not go with the store.
-    pub(super) fn recall(&mut self, scan: &ObjectScan<'_>) -> Recalled {
+    pub(super) fn recall(&mut self, scan: &ObjectScan<'_>, threads: usize) -> Recalled {
         let bytes = match self.folder.read(&self.name) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Recalled::default(),
@@ -70,7 +71,7 @@ impl Cache {
             }
         };
         let record = format::decode(&bytes, &self.settings, scan.hash_len);
-        match record.map(|record| (recall::recall(&record, scan), record)) {
+        match record.map(|record| (recall::recall(&record, scan, threads), record)) {
             Some((Some((recalled, numbers)), record)) => {
                 self.known = Some((record, numbers));
                 recalled

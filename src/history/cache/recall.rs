@@ -2,6 +2,7 @@
 
 use super::format::{HitRecord, NameRecord, Record};
 use crate::engine::Scratch;
+use crate::history::beside;
 use crate::history::commits::{Commit, parts};
 use crate::history::scan::{Found, Hit, ObjectScan, Part, SecretKey, SecretPlace, Tag};
 use crate::source::git::inflate::Inflater;
@@ -38,15 +39,19 @@ impl Numbers {
 }
 
 /// What a record says of the objects of a store; `None` when it does not go with them.
-pub(super) fn recall(record: &Record, scan: &ObjectScan<'_>) -> Option<(Recalled, Numbers)> {
+pub(super) fn recall(record: &Record, scan: &ObjectScan<'_>, threads: usize) -> Option<(Recalled, Numbers)> {
     let store = scan.store;
     let (mut recalled, mut numbers) = (Recalled::default(), vec![GONE; record.count()]);
     let (blobs, links) = (record.blobs.len() / record.hash_len, record.links.len() / record.hash_len);
     recalled.known = ObjectSet::new(store.count());
-    find_all(store, &record.blobs, record.hash_len, &mut numbers[..blobs], &mut recalled.known);
     let reader = &mut Reader { scan, inflater: Inflater::new(), content: Vec::new(), scratch: Scratch::new() };
     let mut of_links = ObjectSet::new(store.count());
-    find_all(store, &record.links, record.hash_len, &mut numbers[blobs..blobs + links], &mut of_links);
+    let (of_blobs, rest) = numbers.split_at_mut(blobs);
+    beside(
+        threads,
+        || find_all(store, &record.blobs, record.hash_len, of_blobs, &mut recalled.known),
+        || find_all(store, &record.links, record.hash_len, &mut rest[..links], &mut of_links),
+    );
     let is_any_gone = numbers[..blobs + links].contains(&GONE);
     for (id, number) in record.absent.chunks_exact(record.hash_len).zip(&mut numbers[blobs + links..]) {
         *number = store.find(id).unwrap_or(GONE);
@@ -117,13 +122,17 @@ fn find_all(store: &Store, ids: &[u8], hash_len: usize, numbers: &mut [ObjectNum
             if is_short {
                 at = lower_bound(ids, hash_len, wanted);
             }
-            while at < numbers.len() && id(at) < wanted {
-                at += 1;
-            }
-            if at < numbers.len() && id(at) == wanted {
-                known.insert(first + position);
-                if numbers[at] == GONE {
-                    numbers[at] = first + position;
+            while at < numbers.len() {
+                match id(at).cmp(wanted) {
+                    std::cmp::Ordering::Less => at += 1,
+                    std::cmp::Ordering::Greater => break,
+                    std::cmp::Ordering::Equal => {
+                        known.insert(first + position);
+                        if numbers[at] == GONE {
+                            numbers[at] = first + position;
+                        }
+                        break;
+                    }
                 }
             }
         }

@@ -65,13 +65,23 @@ impl Index {
     /// Reads an index; that there is none means that nothing is in it. `shared` is the folder of the files that split
     /// indices share.
     pub(crate) fn read(file: &Path, shared: &Path, hash_len: usize) -> Result<Index, String> {
-        let Some(part) = read_part(file, hash_len)? else { return Ok(Index::default()) };
-        let Part { index, link } = part;
+        let Some(bytes) = read_file(file)? else { return Ok(Index::default()) };
+        Index::of_bytes(&bytes, hash_len, |base| {
+            let name = format!("sharedindex.{base}");
+            read_file(&shared.join(&name))?.ok_or(format!("its file {name} is not there"))
+        })
+    }
+
+    /// The index of these bytes. `shared` gives those of the file that it was split from.
+    pub(crate) fn of_bytes(
+        bytes: &[u8],
+        hash_len: usize,
+        shared: impl FnOnce(&ObjectId) -> Result<Vec<u8>, String>,
+    ) -> Result<Index, String> {
+        let Part { index, link } = parse(bytes, hash_len)?;
         let index = match link {
             Some(Link { base: Some(base), deleted, replaced }) => {
-                let name = format!("sharedindex.{base}");
-                let base = read_part(&shared.join(&name), hash_len)?.ok_or(format!("its file {name} is not there"))?;
-                merged(&base.index, index, &deleted, &replaced)?
+                merged(&parse(&shared(&base)?, hash_len)?.index, index, &deleted, &replaced)?
             }
             _ => index,
         };
@@ -112,13 +122,12 @@ impl CachedTree {
 }
 
 /// Reads one file; `None` when it is not there.
-fn read_part(file: &Path, hash_len: usize) -> Result<Option<Part>, String> {
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
-    };
-    parse(&bytes, hash_len).map(Some).map_err(str::to_owned)
+fn read_file(file: &Path) -> Result<Option<Vec<u8>>, String> {
+    match fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn parse(bytes: &[u8], hash_len: usize) -> Result<Part, Malformed> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::inflate::Inflater;
 use super::pack::Pack;
@@ -23,11 +24,11 @@ pub(crate) struct ObjectPlaces {
 }
 
 /// The objects of a repository.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lookup {
     /// The folders of objects, those it borrows from last.
     pub(crate) folders: Vec<PathBuf>,
-    pub(crate) packs: Vec<Pack>,
+    pub(crate) packs: Vec<Arc<Pack>>,
     /// What could not be opened, and why.
     pub(crate) unreadable: Vec<(String, String)>,
 }
@@ -88,7 +89,7 @@ impl Lookup {
                         if let Some(why) = pack.disagreement() {
                             self.unreadable.push((pack.path.display().to_string(), why.to_owned()));
                         }
-                        self.packs.push(pack);
+                        self.packs.push(Arc::new(pack));
                     }
                     Err(why) => self.unreadable.push((name.display().to_string(), why)),
                 }
@@ -138,7 +139,7 @@ impl Lookup {
 }
 
 /// The one object of packs and folders whose id starts with these hex digits, of which there are four or more.
-pub(crate) fn find_short(packs: &[Pack], folders: &[PathBuf], hex: &str) -> Option<ObjectId> {
+pub(crate) fn find_short(packs: &[Arc<Pack>], folders: &[PathBuf], hex: &str) -> Option<ObjectId> {
     if hex.len() < 4 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

@@ -5,14 +5,14 @@
 //! Nothing in a repository is believed: sizes, offsets, depths and names are checked where they are used, and an object
 //! that cannot be read is named and passed over. Nothing is ever written, and no program of the repository runs.
 
-mod delta;
+pub(crate) mod delta;
 mod id;
 pub(crate) mod index;
 pub(crate) mod inflate;
 pub(crate) mod lookup;
-mod pack;
-mod pack_index;
-mod reftable;
+pub(crate) mod pack;
+pub(crate) mod pack_index;
+pub(crate) mod reftable;
 pub(crate) mod repository;
 mod set;
 mod store;

@@ -67,6 +67,11 @@ impl Pack {
         let path = index_path.with_extension("pack");
         let index_bytes = map(index_path).map_err(|error| error.to_string())?;
         let bytes = map(&path).map_err(|error| format!("its pack: {error}"))?;
+        Pack::new(path, bytes, index_bytes, hash_len)
+    }
+
+    /// The pack of these bytes, found at a path.
+    pub(crate) fn new(path: PathBuf, bytes: Mmap, index_bytes: Mmap, hash_len: usize) -> Result<Pack, String> {
         let index = PackIndex::open(&index_bytes, hash_len)?;
         match bytes.get(..12) {
             Some([b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..]) => {}
@@ -103,7 +108,7 @@ impl Pack {
     }
 
     /// Where the entry of the object at a position of the index starts, if the index places it in the pack.
-    fn offset(&self, position: u32) -> Option<u64> {
+    pub(crate) fn offset(&self, position: u32) -> Option<u64> {
         self.index.offset(&self.index_bytes, position).filter(|offset| (12..self.end()).contains(offset))
     }
 
@@ -177,43 +182,8 @@ impl Pack {
     /// Reads the header of the entry that starts at `offset` and ends at `end` or before.
     fn header_at(&self, offset: u64, end: u64) -> Result<EntryHeader<'_>, ObjectError> {
         let malformed = ObjectError::Corrupt("its entry is malformed");
-        let mut rest = self.bytes.get(offset as usize..end as usize).ok_or(malformed)?;
-        let mut byte = || {
-            let (&byte, after) = rest.split_first().ok_or(malformed)?;
-            rest = after;
-            Ok(byte)
-        };
-        let first = byte()?;
-        let (mut len, mut shift, mut last) = (u64::from(first & 0x0F), 4, first);
-        while last & 0x80 != 0 {
-            last = byte()?;
-            let part = u64::from(last & 0x7F);
-            len |= part.checked_shl(shift).filter(|moved| moved >> shift == part).ok_or(malformed)?;
-            shift += 7;
-        }
-        let kind = match first >> 4 & 7 {
-            1 => EntryKind::Whole(ObjectKind::Commit),
-            2 => EntryKind::Whole(ObjectKind::Tree),
-            3 => EntryKind::Whole(ObjectKind::Blob),
-            4 => EntryKind::Whole(ObjectKind::Tag),
-            6 => {
-                let mut last = byte()?;
-                let mut back = u64::from(last & 0x7F);
-                while last & 0x80 != 0 {
-                    last = byte()?;
-                    back = back.checked_add(1).and_then(|back| back.checked_mul(128)).ok_or(malformed)?;
-                    back |= u64::from(last & 0x7F);
-                }
-                EntryKind::OffsetDelta(offset.checked_sub(back).filter(|_| back > 0).ok_or(malformed)?)
-            }
-            7 => {
-                let (id, after) = rest.split_at_checked(self.hash_len).ok_or(malformed)?;
-                rest = after;
-                EntryKind::RefDelta(id)
-            }
-            _ => return Err(malformed),
-        };
-        Ok(EntryHeader { kind, len, stream: rest })
+        let entry = self.bytes.get(offset as usize..end as usize).ok_or(malformed)?;
+        entry_header(entry, offset, self.hash_len)
     }
 
     /// The slot of the base of a delta; `None` for a whole object.
@@ -281,4 +251,46 @@ impl Pack {
     pub(crate) fn offset_of(&self, id: &[u8]) -> Option<u64> {
         self.offset(self.find(id)?)
     }
+}
+
+/// Reads the header of an entry that starts at `offset` of its pack.
+pub(crate) fn entry_header(entry: &[u8], offset: u64, hash_len: usize) -> Result<EntryHeader<'_>, ObjectError> {
+    let mut rest = entry;
+    let malformed = ObjectError::Corrupt("its entry is malformed");
+    let mut byte = || {
+        let (&byte, after) = rest.split_first().ok_or(malformed)?;
+        rest = after;
+        Ok(byte)
+    };
+    let first = byte()?;
+    let (mut len, mut shift, mut last) = (u64::from(first & 0x0F), 4, first);
+    while last & 0x80 != 0 {
+        last = byte()?;
+        let part = u64::from(last & 0x7F);
+        len |= part.checked_shl(shift).filter(|moved| moved >> shift == part).ok_or(malformed)?;
+        shift += 7;
+    }
+    let kind = match first >> 4 & 7 {
+        1 => EntryKind::Whole(ObjectKind::Commit),
+        2 => EntryKind::Whole(ObjectKind::Tree),
+        3 => EntryKind::Whole(ObjectKind::Blob),
+        4 => EntryKind::Whole(ObjectKind::Tag),
+        6 => {
+            let mut last = byte()?;
+            let mut back = u64::from(last & 0x7F);
+            while last & 0x80 != 0 {
+                last = byte()?;
+                back = back.checked_add(1).and_then(|back| back.checked_mul(128)).ok_or(malformed)?;
+                back |= u64::from(last & 0x7F);
+            }
+            EntryKind::OffsetDelta(offset.checked_sub(back).filter(|_| back > 0).ok_or(malformed)?)
+        }
+        7 => {
+            let (id, after) = rest.split_at_checked(hash_len).ok_or(malformed)?;
+            rest = after;
+            EntryKind::RefDelta(id)
+        }
+        _ => return Err(malformed),
+    };
+    Ok(EntryHeader { kind, len, stream: rest })
 }

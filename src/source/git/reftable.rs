@@ -64,7 +64,7 @@ pub(crate) fn read_logs(folder: &Path, mut give: impl FnMut(&str, &[u8])) -> Vec
 }
 
 /// Gives the blocks of logs of a table.
-fn logs(bytes: &[u8], mut give: impl FnMut(&[u8])) -> Option<()> {
+pub(crate) fn logs(bytes: &[u8], mut give: impl FnMut(&[u8])) -> Option<()> {
     let Layout { header_len, end, .. } = Layout::of(bytes)?;
     let position = |index: usize| -> Option<u64> {
         bytes.get(end + header_len + 8 * index..)?.first_chunk().map(|number| u64::from_be_bytes(*number))
@@ -111,7 +111,7 @@ impl Layout {
 }
 
 /// Gives the refs of a table, by name; those without a target were deleted.
-fn table(bytes: &[u8], hash_len: usize, mut give: impl FnMut(String, Option<Target>)) -> Option<()> {
+pub(crate) fn table(bytes: &[u8], hash_len: usize, mut give: impl FnMut(String, Option<Target>)) -> Option<()> {
     let Layout { header_len, block_size, end } = Layout::of(bytes)?;
     let mut at = 0;
     while at < end {

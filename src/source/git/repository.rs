@@ -31,6 +31,9 @@ pub struct GitEnvironment {
     pub objects: Option<PathBuf>,
     /// More folders of objects (`GIT_ALTERNATE_OBJECT_DIRECTORIES`).
     pub alternates: Vec<PathBuf>,
+    /// The ids of the commits that are being merged, in hex (`GITHEAD_` and the id). While a merge goes on by itself, no file
+    /// names them.
+    pub merge_heads: Vec<String>,
 }
 
 /// A repository and what its refs point to.
@@ -55,6 +58,8 @@ pub(crate) struct Repository {
     pub(crate) objects: ObjectPlaces,
     /// The file of its index.
     pub(crate) index_file: PathBuf,
+    /// Commits that are being merged, but for those that a file names.
+    merging: Vec<ObjectId>,
     /// What could not be read, and why.
     pub(crate) unreadable: Vec<(String, String)>,
 }
@@ -93,6 +98,7 @@ impl Repository {
             hash_len: if settings.is_sha256 { 32 } else { 20 },
             objects: ObjectPlaces { objects, alternates: environment.alternates.clone() },
             index_file: environment.index_file.clone().unwrap_or_else(|| git_dir.join("index")),
+            merging: environment.merge_heads.iter().filter_map(|id| ObjectId::from_hex(id.as_bytes())).collect(),
             refs: BTreeMap::new(),
             branch: None,
             shallow: shallow.lines().filter_map(|line| ObjectId::from_hex(line.trim().as_bytes())).collect(),
@@ -129,7 +135,13 @@ impl Repository {
     /// The commits that are being merged into the one that is checked out.
     pub(crate) fn merge_heads(&self) -> Vec<ObjectId> {
         let text = fs::read_to_string(self.git_dir.join("MERGE_HEAD")).unwrap_or_default();
-        text.lines().filter_map(|line| self.id(line.trim())).collect()
+        let mut heads: Vec<ObjectId> = text.lines().filter_map(|line| self.id(line.trim())).collect();
+        for id in &self.merging {
+            if id.as_bytes().len() == self.hash_len && !heads.contains(id) {
+                heads.push(*id);
+            }
+        }
+        heads
     }
 
     /// What one ref points to, without reading all of them.

@@ -14,6 +14,18 @@ impl ObjectSet {
         ObjectSet { words: vec![0; count as usize / 64 + 1] }
     }
 
+    /// The set of all numbers below `count`.
+    pub(crate) fn full(count: ObjectNumber) -> ObjectSet {
+        ObjectSet { words: vec![u64::MAX; count as usize / 64 + 1] }
+    }
+
+    /// Takes an object out.
+    pub(crate) fn remove(&mut self, number: ObjectNumber) {
+        if let Some(word) = self.words.get_mut(number as usize / 64) {
+            *word &= !(1 << (number % 64));
+        }
+    }
+
     /// Puts an object in, and answers whether it was not there. What is beyond the numbers of the set stays out.
     pub(crate) fn insert(&mut self, number: ObjectNumber) -> bool {
         let Some(word) = self.words.get_mut(number as usize / 64) else { return false };

@@ -1,6 +1,7 @@
 //! All objects of a repository by number: those of its packs, loose ones, and those of its alternates.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::inflate::Inflater;
 use super::lookup::{self, Lookup, ObjectPlaces, entries};
@@ -12,9 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) type ObjectNumber = u32;
 
 /// Where the objects of a repository are.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Store {
-    pub(crate) packs: Vec<Pack>,
+    pub(crate) packs: Vec<Arc<Pack>>,
     /// The number of the first object of each pack.
     firsts: Vec<ObjectNumber>,
     /// Loose objects, by id; those that are in a pack too are left out.
@@ -37,12 +38,7 @@ impl Store {
         for folder in store.folders.clone() {
             store.list_loose(&folder, hash_len, &mut loose);
         }
-        let mut count = 0u32;
-        for pack in &store.packs {
-            store.firsts.push(count);
-            count = count.checked_add(pack.count()).ok_or_else(|| too_many(&places.objects))?;
-        }
-        store.first_loose = count;
+        let count = store.number_packs().ok_or_else(|| too_many(&places.objects))?;
         loose.sort();
         loose.dedup_by(|a, b| a.0 == b.0);
         loose.retain(|(id, _)| store.find(id.as_bytes()).is_none());
@@ -52,6 +48,21 @@ impl Store {
             .ok_or_else(|| too_many(&places.objects))?;
         store.loose = loose;
         Ok(store)
+    }
+
+    /// Objects of packs alone.
+    pub(crate) fn of_packs(packs: Vec<Arc<Pack>>) -> Option<Store> {
+        let mut store = Store { packs, ..Store::default() };
+        store.number_packs().map(|_| store)
+    }
+
+    /// Gives the objects of packs their numbers, and answers how many there are; `None` when they are too many.
+    fn number_packs(&mut self) -> Option<ObjectNumber> {
+        for pack in &self.packs {
+            self.firsts.push(self.first_loose);
+            self.first_loose = self.first_loose.checked_add(pack.count())?;
+        }
+        Some(self.first_loose)
     }
 
     fn list_loose(&mut self, folder: &Path, hash_len: usize, loose: &mut Vec<(ObjectId, PathBuf)>) {
@@ -108,6 +119,12 @@ impl Store {
     pub(crate) fn place(&self, number: ObjectNumber) -> Option<(usize, u32)> {
         let pack = self.firsts.partition_point(|first| *first <= number).checked_sub(1)?;
         (number < self.first_loose).then(|| (pack, number - self.firsts[pack]))
+    }
+
+    /// Where an object lies: those that were made from each other lie close together.
+    pub(crate) fn lies_at(&self, number: ObjectNumber) -> (usize, u64) {
+        let packed = self.place(number).and_then(|(pack, at)| Some((pack, self.packs[pack].offset(at)?)));
+        packed.unwrap_or((self.packs.len(), number.into()))
     }
 
     /// The id of an object.

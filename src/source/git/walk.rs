@@ -154,7 +154,7 @@ impl Forest {
 
 /// The forests of all packs of a store, without what is known.
 pub(crate) fn forests(store: &Store, known: &ObjectSet, threads: usize) -> Vec<Forest> {
-    let of = |(number, pack): (usize, &Pack)| {
+    let of = |(number, pack): (usize, &Arc<Pack>)| {
         let first = store.first(number);
         Forest::of(pack, |position| known.contains(first + position))
     };

@@ -55,6 +55,9 @@ pub(crate) enum Hook {
     /// Before a commit: what is staged
     #[value(name = "pre-commit")]
     Commit,
+    /// Before a merge that git makes by itself: what no side has
+    #[value(name = "pre-merge-commit")]
+    Merge,
     /// Before a push: what it would bring
     #[value(name = "pre-push")]
     Push,
@@ -64,12 +67,13 @@ pub(crate) enum Hook {
 }
 
 impl Hook {
-    pub(crate) const ALL: [Hook; 3] = [Hook::Commit, Hook::Push, Hook::Receive];
+    pub(crate) const ALL: [Hook; 4] = [Hook::Commit, Hook::Merge, Hook::Push, Hook::Receive];
 
     /// The name that git has for it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Hook::Commit => "pre-commit",
+            Hook::Merge => "pre-merge-commit",
             Hook::Push => "pre-push",
             Hook::Receive => "pre-receive",
         }

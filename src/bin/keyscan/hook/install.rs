@@ -148,7 +148,7 @@ pub(super) fn status(out: &mut dyn Write) -> Result<Exit> {
         } else {
             "not installed".to_owned()
         };
-        say(out, &format!("{name:<12} {state}"))?;
+        say(out, &format!("{name:<16} {state}"))?;
     }
     Ok(Exit::Clean)
 }

@@ -16,6 +16,7 @@ pub(super) fn blocked(hook: Hook, outcome: &Outcome, rules: &[Rule], new: Option
     let count = findings.len();
     let (what, brings) = match hook {
         Hook::Commit => ("commit", "it would bring"),
+        Hook::Merge => ("merge", "it would bring"),
         Hook::Push => ("push", "it would bring"),
         Hook::Receive => ("push", "it brings"),
     };
@@ -41,7 +42,7 @@ pub(super) fn blocked(hook: Hook, outcome: &Outcome, rules: &[Rule], new: Option
     let known = new.and_then(|new| new.known.first()).map(short);
     let part = known.map_or_else(|| format!("--branch {tip}"), |known| format!("--range {known}..{tip}"));
     let lines: &[String] = match hook {
-        Hook::Commit => &[
+        Hook::Commit | Hook::Merge => &[
             "Fix:    take it out, `git add` the file, commit again; if it was ever shared, revoke it.".to_owned(),
             format!("Allow:  end its line with the comment `keyscan:allow {rule}`; or accept all that is listed by"),
             "        `keyscan git --staged --write-baseline .keyscanignore`, with the file added.".to_owned(),

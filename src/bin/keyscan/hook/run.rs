@@ -17,7 +17,7 @@ use crate::git::environment;
 use crate::search::{Search, Target};
 
 pub(super) fn run(args: &HookRunArgs) -> Result<Exit> {
-    let input = if args.hook == Hook::Commit { None } else { Some(input()?) };
+    let input = if matches!(args.hook, Hook::Commit | Hook::Merge) { None } else { Some(input()?) };
     if let Some(previous) = &args.previous {
         let status = run_previous(previous, &args.args, input.as_deref())?;
         if let Some(failed) = status.filter(|status| !status.success()) {
@@ -25,7 +25,7 @@ pub(super) fn run(args: &HookRunArgs) -> Result<Exit> {
         }
     }
     let new = match args.hook {
-        Hook::Commit => None,
+        Hook::Commit | Hook::Merge => None,
         Hook::Push => Some(pushed(input.as_deref().unwrap_or_default(), &args.args)),
         Hook::Receive => Some(received(input.as_deref().unwrap_or_default())),
     };

@@ -72,7 +72,7 @@ pub(super) fn handing_on(name: &str) -> String {
 fn block(hook: Hook) -> String {
     let name = hook.name();
     let lines = match hook {
-        Hook::Commit => format!("keyscan hook run {name} -- \"$@\" || exit $?\n"),
+        Hook::Commit | Hook::Merge => format!("keyscan hook run {name} -- \"$@\" || exit $?\n"),
         Hook::Push | Hook::Receive => format!(
             "keyscan_refs=$(cat)\n\
              printf '%s\\n' \"$keyscan_refs\" | keyscan hook run {name} -- \"$@\" || exit $?\n\

@@ -1,0 +1,7 @@
+//! A commit or a tag.
+
+#![no_main]
+
+mod formats;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| formats::read("git_commit", bytes));

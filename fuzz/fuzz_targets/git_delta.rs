@@ -1,0 +1,7 @@
+//! A delta, and the trees that it makes.
+
+#![no_main]
+
+mod formats;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| formats::read("git_delta", bytes));

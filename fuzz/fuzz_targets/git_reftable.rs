@@ -1,0 +1,7 @@
+//! A table of refs.
+
+#![no_main]
+
+mod formats;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| formats::read("git_reftable", bytes));

@@ -1,0 +1,7 @@
+//! A tree.
+
+#![no_main]
+
+mod formats;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| formats::read("git_tree", bytes));

@@ -17,6 +17,8 @@ pub enum Verdict {
     StructureInvalid,
     /// A published, conventional or repetitive value.
     Placeholder,
+    /// A password, but one of those that everybody takes first.
+    Weak,
     /// Its entropy is below the least of its rule.
     LowEntropy,
     /// It looks random.
@@ -41,6 +43,7 @@ impl Verdict {
             Verdict::StructureValid => "has the structure of its format",
             Verdict::StructureInvalid => "lacks the structure of its format",
             Verdict::Placeholder => "looks like a placeholder",
+            Verdict::Weak => "is among the first passwords that anyone would try",
             Verdict::LowEntropy => "has too little entropy",
             Verdict::Random => "looks random",
             Verdict::NotRandom => "does not look random",

@@ -29,7 +29,7 @@ mod trial;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
-pub use crate::engine::{Coverage, DOUBTFUL, Scanned, Scanner, Scratch, Session, Spot, Surroundings};
+pub use crate::engine::{Coverage, DOUBTFUL, SENSITIVE, Scanned, Scanner, Scratch, Session, Spot, Surroundings};
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::escape::Escaped;
 pub use crate::explain::Explanation;

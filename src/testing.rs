@@ -9,6 +9,7 @@ use crate::byteset::ByteSet;
 use crate::engine::assign;
 use crate::engine::matcher::Attempt;
 use crate::engine::prefilter::Tier;
+use crate::engine::validate::judge::{self, features};
 use crate::engine::validate::{self, Candidate};
 use crate::engine::{Scanner, Session, Surroundings};
 use crate::finding::{Finding, Verdict};
@@ -45,6 +46,39 @@ pub fn judge_beside(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>
 pub fn assigned(text: &[u8], start: usize) -> Option<Range<usize>> {
     let (attempt, value, _) = assign::attempt(text, start, false);
     (attempt != Attempt::NoMatch).then_some(value)
+}
+
+/// The features that the judge sees of a value to which the name around `text[stem]` leads: kind and atoms, separated by
+/// tabs.
+#[must_use]
+pub fn judge_features(text: &[u8], stem: usize, value: &Range<usize>) -> Vec<String> {
+    struct Names(Vec<String>);
+    impl features::Sink for Names {
+        fn take(&mut self, kind: features::Kind, first: features::Atom<'_>, second: features::Atom<'_>) {
+            let text = |atom: features::Atom<'_>| String::from_utf8_lossy(atom.text).into_owned();
+            self.0.push(format!("{}\t{}\t{}", kind.name(), text(first), text(second)));
+        }
+    }
+    let mut names = Names(Vec::new());
+    features::features(text, stem, value, &mut names);
+    names.0
+}
+
+/// Whether the judge refutes a value without asking its weights.
+#[must_use]
+pub fn judge_vetoes(text: &[u8], stem: usize, value: Range<usize>) -> bool {
+    judge::is_words(text, &value) || validate::vetoes(text, stem, value)
+}
+
+/// What a weight of one in the judge's file is worth, in nats.
+pub const JUDGE_SCALE: f32 = judge::SCALE;
+/// What a step in the table of trigrams is worth, in bits.
+pub const SURPRISE_STEP: f32 = judge::surprise::STEP;
+
+/// The symbol of a byte in the table of trigrams.
+#[must_use]
+pub fn surprise_symbol(byte: u8) -> usize {
+    judge::surprise::symbol(byte)
 }
 
 /// What may stand right before a match of the rule, and right after it.

@@ -190,7 +190,7 @@ impl log::Log for Collecting {
 fn python_filters_missed_what_is_beside_a_message_and_log_does_not() {
     let collecting = Collecting::default();
     let logger: &dyn log::Log = &RedactLogger::new(&redaction(), collecting.clone());
-    let pairs = [("user", log::kv::Value::from("app")), ("key", "quartz-0123".into()), ("n", 7_u64.into())];
+    let pairs = [("user", log::kv::Value::from("app")), ("with", "quartz-0123".into()), ("n", 7_u64.into())];
     let metadata = log::Metadata::builder().level(log::Level::Warn).target("db").build();
     logger.log(
         &log::Record::builder()
@@ -201,5 +201,5 @@ fn python_filters_missed_what_is_beside_a_message_and_log_does_not() {
     );
     logger.log(&log::Record::builder().level(log::Level::Debug).args(format_args!("quartz-0123")).build());
     let told = collecting.0.lock().unwrap().clone();
-    assert_eq!(told, ["WARN db as [REDACTED:K]: user=app key=[REDACTED:K] n=7u"]);
+    assert_eq!(told, ["WARN db as [REDACTED:K]: user=app with=[REDACTED:K] n=7u"]);
 }

@@ -285,3 +285,19 @@ fn a_history_is_scanned_as_gitleaks_would_be_asked_to() {
     write(".gitleaksignore", &format!("{first}:app.conf:zk:2\n"));
     assert_eq!(detect(&[]), (Some(1), vec![told(&second, "Change")]));
 }
+
+/// What reads half like words, and passwords that everyone takes, are shown to who asks for them, at low severity.
+#[test]
+fn sensitive_scans_show_weak_passwords() {
+    let folder = tempfile::tempdir().unwrap();
+    let weak = ["POSTGRES_PASSWORD=", "postgres", "123\n"].concat();
+    std::fs::write(folder.path().join(".env"), weak).unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert_eq!(keyscan(&["scan", "-q", path], b"").status.code(), Some(0));
+    let output = keyscan(&["scan", "-q", "--sensitive", path], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.starts_with("low") && told.contains("first passwords"), "{told}");
+    assert_eq!(keyscan(&["scan", "-q", "--sensitive", "--min-severity", "medium", path], b"").status.code(), Some(0));
+    assert_eq!(keyscan(&["scan", "-q", "--sensitive", "--min-confidence", "0.1", path], b"").status.code(), Some(2));
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod assign;
 mod beside;
+mod digest;
 mod escaped;
 mod foreign;
 mod hinder;
@@ -41,9 +42,10 @@ pub(crate) use self::hinder::Hindered;
 use self::pass::SHORT_READ;
 pub(crate) use self::pass::{Trace, Tried};
 pub use self::rescan::{Scanned, Spot};
-pub use self::resolve::DOUBTFUL;
+pub use self::resolve::{DOUBTFUL, SENSITIVE};
 pub use self::session::{Coverage, Session, Surroundings};
 pub(crate) use self::validate::Judgement;
+pub(crate) use self::validate::judge::reasons;
 
 /// What a found anchor asks to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

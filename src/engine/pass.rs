@@ -13,7 +13,7 @@ use super::hinder::Hindered;
 use super::keyword::{Nearby, SeenRun};
 use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Buffers;
-use super::resolve::{DOUBTFUL, Match, Resolver};
+use super::resolve::{DOUBTFUL, Match, Resolver, SENSITIVE};
 use super::tail::Open;
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, FAR, Target, assign, escaped};
@@ -615,8 +615,13 @@ impl Pass {
             self.states[index].hidden_to = self.states[index].hidden_to.max(hidden_to);
         }
         // A distinctive form with a wrong checksum is still that form, and no other rule shall make more of it. An
-        // opaque value that was refuted is nothing.
-        if believed || matches!(rule.kind, Kind::Distinctive | Kind::Structural) {
+        // opaque value that was refuted is nothing; one that its name speaks for may be told to who asks for it.
+        let told = match rule.kind {
+            Kind::Distinctive | Kind::Structural => true,
+            Kind::Generic => judgement.confidence >= SENSITIVE,
+            Kind::Contextual | Kind::Identifier => believed,
+        };
+        if told {
             let Judgement { confidence, verdicts } = judgement;
             let (kind, candidates) = (rule.kind, Vec::new());
             let found = Match { rule: index, matched, secret, confidence, verdicts, kind, candidates };

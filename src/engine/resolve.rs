@@ -1,10 +1,11 @@
 //! Overlaps become one answer.
 //!
 //! Matches are taken in a total order: first by layer (believed matches of specific rules, of contextual rules,
-//! doubtful matches of either, generic ones, ids of owners), in a layer by start, the longer first, the surer first, then by rule id.
-//! A match is kept when its secret overlaps none that was kept before. In a stream the order is kept though later
-//! matches are not known yet: a match is decided as soon as nothing unknown can come before it in the order and
-//! overlap it. That is at most a few secrets' lengths after its end, because a match waits for lower layers only up to
+//! doubtful matches of either, generic ones, ids of owners, doubtful generic ones), in a layer by start, the longer first,
+//! the surer first, then by rule id. A match is kept when its secret overlaps none that was kept before. A believed id
+//! takes the place of a generic match of the same bytes: that is no secret, whatever its name. In a stream the order is
+//! kept though later matches are not known yet: a match is decided as soon as nothing unknown can come before it in the
+//! order and overlap it. That is at most a few secrets' lengths after its end, because a match waits for lower layers only up to
 //! its own end, and in its own layer only for earlier starts.
 
 use std::cmp::Reverse;
@@ -16,6 +17,10 @@ use crate::span::Span;
 
 /// Findings below this confidence are doubtful: found, but not reported unless asked for.
 pub const DOUBTFUL: f32 = 0.5;
+
+/// Findings below this confidence are hardly secrets. Those between it and [`DOUBTFUL`] are for a reader who would rather
+/// see too much: weak passwords, values that read half like words.
+pub const SENSITIVE: f32 = 0.2;
 
 /// A judged match.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +41,12 @@ impl Match {
         !matches!(self.kind, Kind::Generic | Kind::Identifier) && self.confidence >= DOUBTFUL
     }
 
+    /// Whether `self` is generic and `other` knows the same bytes as an id of an owner.
+    fn is_but_an_id(&self, other: &Match) -> bool {
+        let is_id = other.kind == Kind::Identifier && other.confidence >= DOUBTFUL;
+        is_id && self.kind == Kind::Generic && self.secret == other.secret
+    }
+
     /// Takes note of a match that lost to this one, when both are as good a name for the secret.
     fn defeat(&mut self, lost: &Match) {
         if lost.secret == self.secret && lost.is_specific() && lost.rule != self.rule {
@@ -51,6 +62,7 @@ impl Match {
     fn layer(&self) -> u8 {
         match self.kind {
             Kind::Identifier => 4,
+            Kind::Generic if self.confidence < DOUBTFUL => 5,
             Kind::Generic => 3,
             _ if self.confidence < DOUBTFUL => 2,
             Kind::Contextual => 1,
@@ -78,6 +90,10 @@ pub(super) fn kept(all: &mut [Match]) -> Vec<bool> {
             None => {
                 winners.insert(next, (secret, index));
                 kept[index] = true;
+            }
+            Some((_, winner)) if all[winner].is_but_an_id(&all[index]) => {
+                (kept[winner], kept[index]) = (false, true);
+                winners[next].1 = index;
             }
             Some((_, winner)) => {
                 let lost = all[index].clone();
@@ -162,6 +178,11 @@ impl Resolver {
             if first.span == found.secret
                 && let Some(winner) = self.ready.iter_mut().find(|ready| ready.secret == found.secret)
             {
+                if winner.is_but_an_id(&found) {
+                    *winner = found;
+                    self.kept[next].believed = false;
+                    continue;
+                }
                 winner.defeat(&found);
             }
             if let Some(lost) = &mut self.lost
@@ -244,6 +265,18 @@ mod tests {
         let contextual = found(2, Kind::Contextual, 5, 30);
         assert_eq!(resolve(&[doubtful.clone(), generic.clone()]), std::slice::from_ref(&doubtful));
         assert_eq!(resolve(&[doubtful, generic, contextual.clone()]), [contextual]);
+    }
+
+    #[test]
+    fn an_id_takes_the_place_of_the_same_bytes_and_of_no_others() {
+        let (generic, id) = (found(0, Kind::Generic, 5, 50), found(1, Kind::Identifier, 5, 50));
+        let both = [generic.clone(), id.clone()];
+        assert_eq!(resolve(&both), std::slice::from_ref(&id));
+        assert_eq!(resolve_late(&both, 7), std::slice::from_ref(&id));
+        assert_eq!(kept(&mut both.clone()), [false, true]);
+        for other in [found(1, Kind::Identifier, 5, 49), Match { confidence: 0.1, ..id }] {
+            assert_eq!(resolve(&[generic.clone(), other]), std::slice::from_ref(&generic));
+        }
     }
 
     #[test]

@@ -3,37 +3,42 @@
 /// Up to 64 words, without regard to case.
 pub(super) struct WordSet {
     words: &'static [&'static [u8]],
-    /// For each byte the words that start with it, as bits: most bytes start none, and one look says so.
+    /// For each byte the words that start with it, as bits, and those of which it is the second: most pairs of bytes
+    /// start none, and two looks say so.
     starts: [u64; 256],
+    seconds: [u64; 256],
     /// The same for those that end with it.
     ends: [u64; 256],
 }
 
 impl WordSet {
-    /// The words are given in lower case.
+    /// The words are given in lower case, and none is a single byte.
     pub(super) const fn new(words: &'static [&'static [u8]]) -> WordSet {
         assert!(words.len() <= 64, "a word is a bit");
-        let (mut starts, mut ends) = ([0; 256], [0; 256]);
+        let (mut starts, mut seconds, mut ends) = ([0; 256], [0; 256], [0; 256]);
         let mut word = 0;
         while word < words.len() {
-            let (first, last) = (words[word][0], words[word][words[word].len() - 1]);
+            let (first, second, last) = (words[word][0], words[word][1], words[word][words[word].len() - 1]);
             starts[first as usize] |= 1 << word;
             starts[first.to_ascii_uppercase() as usize] |= 1 << word;
+            seconds[second as usize] |= 1 << word;
+            seconds[second.to_ascii_uppercase() as usize] |= 1 << word;
             ends[last as usize] |= 1 << word;
             ends[last.to_ascii_uppercase() as usize] |= 1 << word;
             word += 1;
         }
-        WordSet { words, starts, ends }
+        WordSet { words, starts, seconds, ends }
     }
 
     /// Where the words stand in `text`, and which they are.
     #[inline]
     pub(super) fn places<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = (usize, &'static [u8])> + 't {
-        let candidates = text.iter().enumerate().filter(|(_, byte)| self.starts[usize::from(**byte)] != 0);
-        candidates.flat_map(move |(at, byte)| {
+        let words_at = |pair: &[u8]| self.starts[usize::from(pair[0])] & self.seconds[usize::from(pair[1])];
+        let candidates = text.windows(2).map(words_at).enumerate().filter(|(_, words)| *words != 0);
+        candidates.flat_map(move |(at, words)| {
             let there = &text[at..];
             let is_there = |word: &&[u8]| there.get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word));
-            self.chosen(self.starts[usize::from(*byte)]).filter(is_there).map(move |word| (at, word))
+            self.chosen(words).filter(is_there).map(move |word| (at, word))
         })
     }
 

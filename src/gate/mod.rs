@@ -7,6 +7,7 @@
 mod allow;
 mod baseline;
 mod date;
+mod severity;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub use self::allow::allowed_by;
 pub use self::baseline::{Baseline, BaselineEntry};
 pub use self::date::Date;
+pub use self::severity::severity;
 use crate::engine::Surroundings;
 use crate::finding::Located;
 use crate::fingerprint::Fingerprint;
@@ -108,7 +110,8 @@ impl Gate {
         // First, so that an entry counts as matched whatever else holds back its finding.
         let known = self.is_known(located, rule.id());
         let marker = || allowed_by(around, rule.id(), located.finding.decoded).filter(|_| self.comments);
-        let (decision, count) = if self.min_severity.is_some_and(|least| rule.severity() < least) {
+        let severity = severity(&located.path, &located.finding, rule);
+        let (decision, count) = if self.min_severity.is_some_and(|least| severity < least) {
             (Decision::Minor, &self.minor)
         } else if let Some(marker) = marker() {
             (Decision::Allowed(marker), &self.allowed)

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn markers_show_nothing_of_the_secret() {
-        let secret = Secret::new(b"quartz-0123");
+        let secret = Secret::new(b"hello-0123");
         let marker = |style: &Style| style.marker("test-key", Some(&secret), 11);
         assert_eq!(marker(&Style::Label), "[REDACTED:test-key]");
         assert_eq!(marker(&Style::Mask), "***********");

@@ -20,6 +20,7 @@ use std::str::FromStr;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, Located};
 use crate::fingerprint::{Fingerprint, Key};
+use crate::gate::severity;
 use crate::rule::{Rule, RulePart, Severity};
 use crate::run::Outcome;
 use crate::secret::Secret;
@@ -158,7 +159,8 @@ impl<'a> Entry<'a> {
 
     /// How much harm the finder of the secret and its parts can do.
     pub(super) fn severity(&self) -> Severity {
-        let severities = self.located.finding.secrets().map(|secret| self.rules[secret.rule].severity());
+        let Located { path, finding, .. } = self.located;
+        let severities = finding.secrets().map(|secret| severity(path, secret, &self.rules[secret.rule]));
         severities.max().unwrap_or(self.rule.severity())
     }
 

@@ -78,7 +78,8 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
     let confidence = spec.confidence.unwrap_or(match spec.kind {
         Kind::Distinctive | Kind::Structural | Kind::Identifier => 0.9,
         Kind::Contextual => 0.75,
-        Kind::Generic => 0.6,
+        // The judge of assigned values says how sure it is.
+        Kind::Generic => 1.0,
     });
     if !(0.0..=1.0).contains(&confidence) {
         return Err(refused("`confidence` is a number from 0 to 1"));

@@ -5,7 +5,9 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use keyscan::{DOUBTFUL, Encoding, Finding, Kind, Part, Position, Rule, RuleSet, Secret, Span, Verdict, testing};
+use keyscan::{
+    DOUBTFUL, Encoding, Finding, Kind, Part, Position, Rule, RuleSet, SENSITIVE, Secret, Span, Verdict, testing,
+};
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
@@ -92,8 +94,15 @@ impl Twin {
             found.candidates = same.map(|(rule, _)| *rule).collect();
             found.candidates.sort_unstable();
             found.candidates.dedup();
+            let kind = |m: &Match| self.rules[m.rule].0.kind();
+            let is_but_an_id = |m: &&mut Match| kind(m) == Kind::Generic && m.secret == found.secret;
             if kept.iter().all(|other| !to_span(&other.secret).overlaps(to_span(&found.secret))) {
                 kept.push(found);
+            } else if kind(&found) == Kind::Identifier
+                && found.confidence >= DOUBTFUL
+                && let Some(generic) = kept.iter_mut().find(is_but_an_id)
+            {
+                *generic = found;
             }
         }
         kept
@@ -279,11 +288,23 @@ impl Twin {
             let believed = confidence >= DOUBTFUL;
             if believed {
                 from = matched.end;
-            } else if !matches!(rule.kind(), Kind::Distinctive | Kind::Structural) {
+            }
+            let told = match rule.kind() {
+                Kind::Distinctive | Kind::Structural => true,
+                Kind::Generic => confidence >= SENSITIVE,
+                _ => believed,
+            };
+            if !told {
                 continue;
             }
             let layer = match rule.kind() {
-                Kind::Generic => 3,
+                Kind::Generic => {
+                    if believed {
+                        3
+                    } else {
+                        5
+                    }
+                }
                 Kind::Identifier => 4,
                 Kind::Contextual => 1,
                 Kind::Distinctive | Kind::Structural => 2 * u8::from(!believed),

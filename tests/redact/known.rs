@@ -168,12 +168,12 @@ fn what_is_retired_stays_hidden_until_it_is_forgotten() {
     let secrets = KnownSecrets::new();
     let redaction = Redaction::new(keyscan::RuleSet::new()).with_known(secrets.clone());
     let redacted = |text: &str| String::from_utf8(redaction.redact(text.as_bytes())).unwrap();
-    secrets.add("TOKEN", b"quartz-0123").unwrap();
-    secrets.retire("TOKEN");
-    secrets.add("TOKEN", b"basalt-4567").unwrap();
-    assert_eq!(redacted("quartz-0123 basalt-4567"), "[REDACTED:TOKEN] [REDACTED:TOKEN]");
+    secrets.add("SERVICE", b"quartz-0123").unwrap();
+    secrets.retire("SERVICE");
+    secrets.add("SERVICE", b"basalt-4567").unwrap();
+    assert_eq!(redacted("quartz-0123 basalt-4567"), "[REDACTED:SERVICE] [REDACTED:SERVICE]");
     secrets.forget_retired();
-    assert_eq!(redacted("quartz-0123 basalt-4567"), "quartz-0123 [REDACTED:TOKEN]");
+    assert_eq!(redacted("quartz-0123 basalt-4567"), "quartz-0123 [REDACTED:SERVICE]");
 }
 
 #[test]

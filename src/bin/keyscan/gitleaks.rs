@@ -130,6 +130,7 @@ fn common(args: &GitleaksArgs) -> Result<CommonArgs> {
         write_baseline: None,
         min_severity: None,
         min_confidence: None,
+        sensitive: false,
         show_secrets: args.show_secrets,
         no_allow: args.ignore_gitleaks_allow,
         exit_code: args.exit_code,

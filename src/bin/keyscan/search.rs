@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyscan::config::{Config, find_upward};
 use keyscan::gate::{Baseline, Date, Decision, Gate};
-use keyscan::{DOUBTFUL, Error, Key, Located, PathGlobs, Progress, Result, Run, Scanner, Surroundings, config};
+use keyscan::{
+    DOUBTFUL, Error, Key, Located, PathGlobs, Progress, Result, Run, SENSITIVE, Scanner, Surroundings, config,
+};
 
 use crate::args::CommonArgs;
 use crate::others::Others;
@@ -101,7 +103,8 @@ fn quieted_paths(config: &Config, target: &Path) -> Result<Vec<Quieted>> {
 }
 
 fn confidence(args: &CommonArgs, config: &Config) -> Result<f32> {
-    let confidence = args.min_confidence.or(config.min_confidence).unwrap_or(DOUBTFUL);
+    let asked = args.min_confidence.or(args.sensitive.then_some(SENSITIVE));
+    let confidence = asked.or(config.min_confidence).unwrap_or(DOUBTFUL);
     if (0.0..=1.0).contains(&confidence) {
         Ok(confidence)
     } else {

@@ -6,6 +6,7 @@
 //! step has a bound, so that an attempt looks at no more than [`crate::rule::MAX_ASSIGNMENT_LEN`] bytes.
 
 mod name;
+mod value;
 
 use std::ops::Range;
 
@@ -15,14 +16,17 @@ use super::matcher::Attempt;
 const MAX_SPACE: usize = 24;
 const MAX_OPERATOR: usize = 4;
 const MAX_WORD: usize = 24;
-const MAX_VALUE: usize = 400;
+const MAX_ATTRIBUTES: usize = 80;
 
 /// How far before a name the URL of a badge is looked for: its token is there for all to see.
 const MAX_URL: usize = 160;
 const BADGES: &[&[u8]] = &[b"badge", b"shields.io"];
 
-/// What ends a value that is not quoted, besides white space.
-const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
+/// Words that assign: `password is "x"`, `IDENTIFIED BY 'x'`.
+const WORDS: &[&[u8]] = &[b"is", b"to", b"by", b"with", b"as", b"IS", b"TO", b"BY"];
+
+/// How far before a name its line may start for it to lead it.
+const MAX_LEAD: usize = 96;
 
 /// The shortest value that is worth judging.
 const MIN_VALUE: usize = 4;
@@ -30,7 +34,8 @@ const MIN_VALUE: usize = 4;
 /// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
 /// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty.
 pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
-    let mut machine = Machine { text, at: start, ran_out: false, seen_to: start, name_end: start, value_from: None };
+    let mut machine =
+        Machine { text, at: start, ran_out: false, seen_to: start, name_end: start, value_from: None, in_list: false };
     let value = machine.assignment();
     let (looked_at, may_change) = (machine.seen_to - start, machine.ran_out && more);
     if value.is_none() && !may_change {
@@ -52,13 +57,9 @@ pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<
     }
 }
 
-/// Whether the value is assigned to what is called a password; an argument that follows it is not.
-pub(crate) fn names_password(text: &[u8], stem: usize, value: &Range<usize>) -> bool {
-    let name = name::around(text, stem);
-    name.end <= value.start && name::is_password(&text[name.clone()]) && {
-        let between = &text[name.end..value.start];
-        !between.contains(&b',') && !between.starts_with(b"(")
-    }
+/// The name around the stem at `text[stem]`.
+pub(crate) fn name_at(text: &[u8], stem: usize) -> Range<usize> {
+    name::around(text, stem)
 }
 
 struct Machine<'t> {
@@ -70,6 +71,8 @@ struct Machine<'t> {
     name_end: usize,
     /// The value does not start before this; `None` where it has not come yet.
     value_from: Option<usize>,
+    /// A bracket was opened before the value.
+    in_list: bool,
 }
 
 impl<'t> Machine<'t> {
@@ -89,6 +92,14 @@ impl<'t> Machine<'t> {
         self.at - start
     }
 
+    /// The byte after the next one.
+    fn peek_next(&mut self) -> Option<u8> {
+        let byte = self.text.get(self.at + 1).copied();
+        self.ran_out |= byte.is_none();
+        self.seen_to = self.seen_to.max(self.at + 2);
+        byte
+    }
+
     fn assignment(&mut self) -> Option<Range<usize>> {
         let stem = self.at;
         self.skip(MAX_NAME, is_name);
@@ -102,20 +113,40 @@ impl<'t> Machine<'t> {
             return self.argument(stem);
         }
         let spaces = self.skip(MAX_SPACE, is_space);
-        // `name "value"`: settings without an operator.
-        if !closed && spaces > 0 && self.at_quote() {
+        if spaces > 0 && self.attributes(stem) {
+            self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
             self.value_from = Some(self.at);
-            return self.value();
+            return self.value(false);
+        }
+        // `name "value"`: settings without an operator; `--name value`: an argument of a command.
+        if !closed && spaces > 0 && (self.at_quote() || self.is_flag(stem)) {
+            self.value_from = Some(self.at);
+            return self.value(false);
         }
         let mut operator = self.operator();
+        let leads = matches!(operator, b"=" | b":" | b":=" | b"=>" | b"?=" | b"::=") && leads_line(self.text, stem);
+        if operator.is_empty() || operator == b"," {
+            let back = self.at;
+            if self.value_field() {
+                self.value_from = Some(self.at);
+                return self.value(false);
+            }
+            self.at = back;
+        }
         if operator.is_empty() {
             // `name string = `, `name String := `: a type between the name and the operator.
+            let from = self.at;
             if spaces == 0 || self.skip(MAX_WORD, is_type) == 0 {
                 return None;
             }
+            let word = from..self.at;
             self.skip(MAX_SPACE, is_space);
+            if WORDS.contains(&&self.text[word]) && self.at_quote() {
+                self.value_from = Some(self.at);
+                return self.value(false);
+            }
             operator = self.operator();
-            if operator.is_empty() {
+            if !operator.contains(&b'=') {
                 return None;
             }
         } else if operator == b":" {
@@ -128,16 +159,18 @@ impl<'t> Machine<'t> {
             self.skip(MAX_SPACE, is_space);
         }
         self.value_from = Some(self.at);
-        if !self.wrapper() {
-            return None;
+        match self.wrapper() {
+            Wrapped::Value => {}
+            Wrapped::Bytes(bytes) => return Some(bytes),
+            Wrapped::LookedUp => return None,
         }
         // Behind a comma, a bare word is an argument: a name. Behind an arrow it is a member, in a comparison a variable.
         let names = operator.ends_with(b",") || operator == b"->" || operator.starts_with(b"!");
         let quoted = self.at_quote() || self.peek() == Some(b'\\');
-        if names && !quoted { None } else { self.value() }
+        if names && !quoted { None } else { self.value(leads) }
     }
 
-    /// `set_name("value")`, `string name("value")`, `name.assign("value")`.
+    /// `set_name("value")`, `string name("value")`, `name.assign("value")`, `setName(decode("value"))`.
     fn argument(&mut self, stem: usize) -> Option<Range<usize>> {
         let called = name::around(self.text, stem);
         if name::looks_up(&self.text[called.start..self.name_end]) {
@@ -145,8 +178,49 @@ impl<'t> Machine<'t> {
         }
         self.at += 1;
         self.value_from = Some(self.at);
-        self.skip(1, |byte| byte == b'@');
-        if self.at_quote() { self.value() } else { None }
+        match self.wrapper() {
+            Wrapped::Value => {}
+            Wrapped::Bytes(bytes) => return Some(bytes),
+            Wrapped::LookedUp => return None,
+        }
+        if self.at_quote() || self.peek() == Some(b'\\') { self.value(false) } else { None }
+    }
+
+    /// `"name" value="..."`, and on the next line `value: ...`: a pair of fields, of which the first holds the name.
+    fn value_field(&mut self) -> bool {
+        self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace() || byte == b',');
+        self.skip(2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
+        let from = self.at;
+        self.skip(6, |byte| byte.is_ascii_alphabetic());
+        if !self.text[from..self.at].eq_ignore_ascii_case(b"value") {
+            return false;
+        }
+        self.skip(2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
+        self.skip(MAX_SPACE, is_space);
+        let assigned = self.skip(1, |byte| matches!(byte, b'=' | b':')) > 0;
+        self.skip(MAX_SPACE, is_space);
+        assigned
+    }
+
+    /// Whether the name is a flag of a command, `--name`, or one that an image is built with, `ENV NAME`.
+    fn is_flag(&self, stem: usize) -> bool {
+        let name = name::around(self.text, stem);
+        self.text[name.start..].starts_with(b"--") || self.text[..name.start].ends_with(b"ENV ")
+    }
+
+    /// Goes behind the attributes of the element that the name is, if it is one: `<name type="text">`.
+    fn attributes(&mut self, stem: usize) -> bool {
+        if !self.text[..name::around(self.text, stem).start].ends_with(b"<") {
+            return false;
+        }
+        let back = self.at;
+        let len = self.skip(MAX_ATTRIBUTES, |byte| !matches!(byte, b'<' | b'>' | b'\n' | b'\r'));
+        if self.peek() == Some(b'>') && len > 0 && self.text[self.at - 1] != b'/' {
+            self.at += 1;
+            return true;
+        }
+        self.at = back;
+        false
     }
 
     fn at_quote(&mut self) -> bool {
@@ -168,10 +242,23 @@ impl<'t> Machine<'t> {
 
     fn operator(&mut self) -> &'t [u8] {
         let start = self.at;
-        let len = self
-            .skip(MAX_OPERATOR, |b| matches!(b, b'=' | b':' | b'>' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b','));
-        let operator = &self.text[start..start + len];
-        let assigns = operator.iter().any(|b| matches!(b, b'=' | b':' | b'>' | b','));
+        let mut assigns = false;
+        // What follows the sign that assigns is the value, which may begin with any sign.
+        while self.at - start < MAX_OPERATOR {
+            let goes_on = match self.peek() {
+                Some(b'=' | b'>') => true,
+                Some(b':' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b',') => {
+                    !self.text[start..self.at].contains(&b'=')
+                }
+                _ => false,
+            };
+            if !goes_on || (self.at > start && matches!(self.text[self.at - 1], b',' | b'>')) {
+                break;
+            }
+            assigns |= matches!(self.text[self.at], b'=' | b':' | b'>' | b',');
+            self.at += 1;
+        }
+        let operator = &self.text[start..self.at];
         // What follows a path is its next name.
         if assigns && operator != b"::" { operator } else { &[] }
     }
@@ -185,7 +272,7 @@ impl<'t> Machine<'t> {
         if self.skip(MAX_WORD, is_type) > 0 {
             self.skip(MAX_SPACE, is_space);
             let equals = self.at;
-            if self.peek() == Some(b'=') {
+            if self.peek() == Some(b'=') && self.at > back + 1 && self.text[equals - 1] == b' ' {
                 self.at = equals + 1;
                 return;
             }
@@ -194,57 +281,68 @@ impl<'t> Machine<'t> {
     }
 
     /// What may stand between the operator and the value: `b"`, `@"`, `String(`, `[]byte(`, `new X(`, `[`.
-    /// Answers whether a value may follow: what is looked up by a name is not that name.
-    fn wrapper(&mut self) -> bool {
+    /// What is looked up by a name is not that name.
+    fn wrapper(&mut self) -> Wrapped {
         let back = self.at;
+        if self.text[back..].starts_with(b"new ") {
+            self.at += 4;
+        }
         self.skip(MAX_WORD, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'@' | b'$' | b':')
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'@' | b'$' | b':' | b'!')
         });
         let called = back..self.at;
-        let opened = self.skip(2, |b| matches!(b, b'(' | b'[')) > 0;
-        if opened && name::looks_up(&self.text[called]) {
-            return false;
+        // `new byte[] {1, 2}`
+        if self.at > back && self.peek() == Some(b' ') && self.peek_next() == Some(b'{') {
+            self.at += 1;
         }
-        if !(opened && matches!(self.peek(), Some(b'"' | b'\'' | b'`'))) {
+        // `[1, 2]` is no part of a type as `[4]byte{1, 2}` is.
+        if self.text[called.clone()].starts_with(b"[") && self.peek() == Some(b',') {
+            self.at = back + 1;
+        }
+        let in_brackets = self.at > back && self.text[self.at - 1] == b'[';
+        let opened = self.skip(2, |b| matches!(b, b'(' | b'[' | b'{')) > 0 || in_brackets;
+        if opened && name::looks_up(&self.text[called.clone()]) {
+            return Wrapped::LookedUp;
+        }
+        if opened {
+            self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
+            if self.peek().is_some_and(|byte| byte.is_ascii_digit())
+                && let Some(bytes) = self.bytes()
+            {
+                return Wrapped::Bytes(bytes);
+            }
+        }
+        self.skip(2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L'));
+        self.in_list = opened && self.text[back..self.at].contains(&b'[');
+        if !opened || !matches!(self.peek(), Some(b'"' | b'\'' | b'`' | b'\\')) {
             self.at = back;
             let prefix = self.skip(2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'['));
             if prefix > 0 && !matches!(self.peek(), Some(b'"' | b'\'' | b'`')) {
                 self.at = back;
             }
         }
-        true
+        Wrapped::Value
     }
+}
 
-    fn value(&mut self) -> Option<Range<usize>> {
-        let escaped = self.skip(3, |byte| byte == b'\\') > 0;
-        let quote = match self.peek() {
-            Some(quote @ (b'"' | b'\'' | b'`')) => Some(quote),
-            _ if escaped => return None,
-            _ => None,
-        };
-        let Some(quote) = quote else { return self.bare() };
-        // Three quotes are one long one.
-        self.skip(3, |b| b == quote);
-        let start = self.at;
-        self.value_from = Some(start);
-        self.skip(MAX_VALUE, |b| b != quote && b != b'\n' && b != b'\r' && !(escaped && b == b'\\'));
-        let end = self.at;
-        (self.peek() == Some(quote) || self.peek() == Some(b'\\')).then_some(start..end)
-    }
+/// What stands behind an operator.
+enum Wrapped {
+    /// A value, perhaps.
+    Value,
+    /// A list of bytes.
+    Bytes(Range<usize>),
+    /// A call that looks something up.
+    LookedUp,
+}
 
-    fn bare(&mut self) -> Option<Range<usize>> {
-        let start = self.at;
-        let len = self.skip(MAX_VALUE, |b| b.is_ascii_graphic() && !BARE_ENDS.contains(&b));
-        // Base64 may be padded; an equals sign that goes on is another assignment.
-        let padding = self.skip(2, |b| b == b'=');
-        let next = self.peek();
-        let padded = padding == 0 || next.is_none_or(|b| !b.is_ascii_graphic() || BARE_ENDS.contains(&b));
-        // A call, an index or a template is no value; a word that goes on past the bound is a blob.
-        let plain = next.is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && len < MAX_VALUE;
-        // What a colon ends is the next name.
-        let named = self.at > start && self.text[self.at - 1] == b':';
-        (padded && plain && !named).then_some(start..self.at)
-    }
+/// Whether the name at `text[stem]` leads its line, but for a keyword or a sign that exports, lists or comments it.
+fn leads_line(text: &[u8], stem: usize) -> bool {
+    let before =
+        &text[stem.saturating_sub(MAX_LEAD)..name::around(text, stem).start.max(stem.saturating_sub(MAX_LEAD))];
+    let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
+    let whole = line.len() < before.len() || stem <= MAX_LEAD;
+    let lead = line.trim_ascii();
+    whole && lead.len() <= 8 && !lead.iter().any(|byte| b"=:(".contains(byte))
 }
 
 /// Whether a value was cut short for its readers, or is a URL: what is secret in one has a name or a frame of its own.

@@ -56,12 +56,10 @@ static ABOUT: WordSet = WordSet::new(&[
     b"region",
     b"issuer",
     b"audience",
-    b"algorithm",
     b"alg",
     b"status",
     b"spec",
     b"env",
-    b"algorithms",
     b"default",
     b"doc",
     b"docs",
@@ -72,10 +70,12 @@ static ABOUT: WordSet = WordSet::new(&[
     b"hint",
     b"placeholder",
     b"field",
+    b"keyid",
+    b"timestamp",
 ]);
 
 /// Names that hold one of these, in lower case, hold what is no credential: guards of forms, cursors of lists, keys of
-/// requests, and what only begins like a stem.
+/// requests and of handshakes, ids of keys that are fetched, and what only begins like a stem.
 static NO_CREDENTIAL: WordSet = WordSet::new(&[
     b"csrf",
     b"xsrf",
@@ -100,6 +100,10 @@ static NO_CREDENTIAL: WordSet = WordSet::new(&[
     b"public_key",
     b"public-key",
     b"authenticity",
+    b"websocket-key",
+    b"websocketkey",
+    b"recv-key",
+    b"keyserver",
     b"algorithm",
 ]);
 
@@ -113,8 +117,12 @@ pub(super) fn around(text: &[u8], stem: usize) -> Range<usize> {
 /// Whether the name around `stem`, which goes on to the end of the name, says that it holds no secret.
 pub(super) fn is_of_no_secret(text: &[u8], stem: Range<usize>) -> bool {
     let name = around(text, stem.start);
-    is_about(&text[stem]) || NO_CREDENTIAL.is_in(&text[name])
+    let before = &text[name.start.saturating_sub(PUBLIC.len())..name.start];
+    is_about(&text[stem]) || before.eq_ignore_ascii_case(PUBLIC) || NO_CREDENTIAL.is_in(&text[name])
 }
+
+/// The word before a name in words: `Public Key: ...`.
+const PUBLIC: &[u8] = b"public ";
 
 /// Whether the last word of a name says that it holds something about a secret: `token_id`, `tokenId`.
 fn is_about(name: &[u8]) -> bool {
@@ -134,24 +142,6 @@ pub(super) fn looks_up(call: &[u8]) -> bool {
     let lower = call.to_ascii_lowercase();
     let last = lower.rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or(&lower);
     LOOKUPS.iter().any(|word| last.starts_with(word)) || memchr::memmem::find(&lower, b"env").is_some()
-}
-
-/// The last words of names of passwords, in lower case.
-static PASSWORDS: WordSet =
-    WordSet::new(&[b"password", b"passwd", b"passphrase", b"passwort", b"pwd", b"pswd", b"passw", b"passwrd"]);
-/// What may follow them and changes nothing.
-const ENDINGS: &[&[u8]] =
-    &[b"", b"s", b"confirmation", b"confirm", b"again", b"repeat", b"new", b"old", b"value", b"plain", b"text"];
-
-/// Whether the last words of a name are those of a password: `db_password`, `password_1`, `passwordConfirmation`.
-pub(super) fn is_password(name: &[u8]) -> bool {
-    PASSWORDS.places(name).any(|(at, word)| {
-        let is_joint = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.');
-        let tail = &name[at + word.len()..];
-        let start = tail.iter().position(|byte| !is_joint(byte)).unwrap_or(tail.len());
-        let end = tail.iter().rposition(|byte| !is_joint(byte)).map_or(start, |last| last + 1);
-        ENDINGS.iter().any(|ending| tail[start..end].eq_ignore_ascii_case(ending))
-    })
 }
 
 /// Whether a byte can be part of a name.

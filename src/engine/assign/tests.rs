@@ -10,39 +10,103 @@ fn value(text: &str) -> Option<&str> {
 #[test]
 fn values_are_found_in_many_syntaxes() {
     for text in [
-        "token=quartz-0123",
-        "my_token_1 = \"quartz-0123\"",
-        "\"token\": \"quartz-0123\"",
-        "'token' => 'quartz-0123'",
-        "token := `quartz-0123`",
-        "token: quartz-0123\n",
-        "token ::= quartz-0123",
-        "<token>quartz-0123</token>",
-        "let token: &str = \"quartz-0123\";",
-        "var token string = \"quartz-0123\"",
-        "token = []byte(\"quartz-0123\")",
-        "token = String::from(\"quartz-0123\")",
-        "token = b'quartz-0123'",
-        "{\\\"token\\\": \\\"quartz-0123\\\"}",
-        "token = \"\"\"quartz-0123\"\"\"",
-        "--token=quartz-0123 run",
-        "(\"token\", \"quartz-0123\")",
-        "env['token'] = 'quartz-0123'",
-        "token ?= quartz-0123",
-        "<token>\n    quartz-0123\n</token>",
-        "if (token == \"quartz-0123\") {",
-        "if token != 'quartz-0123' {",
-        "token \"quartz-0123\"",
-        "std::string token(\"quartz-0123\");",
-        "setMy_token('quartz-0123')",
-        "token.assign(\"quartz-0123\", 17);",
-        "char token[25] = \"quartz-0123\";",
-        "char token[] = \"quartz-0123\";",
-        "NSString *token = @\"quartz-0123\";",
-        "{\\\\\\\"token\\\\\\\": \\\\\\\"quartz-0123\\\\\\\"}",
+        "token=hello-0123",
+        "my_token_1 = \"hello-0123\"",
+        "\"token\": \"hello-0123\"",
+        "'token' => 'hello-0123'",
+        "token := `hello-0123`",
+        "token: hello-0123\n",
+        "token ::= hello-0123",
+        "<token>hello-0123</token>",
+        "let token: &str = \"hello-0123\";",
+        "var token string = \"hello-0123\"",
+        "token = []byte(\"hello-0123\")",
+        "token = String::from(\"hello-0123\")",
+        "token = b'hello-0123'",
+        "{\\\"token\\\": \\\"hello-0123\\\"}",
+        "token = \"\"\"hello-0123\"\"\"",
+        "--token=hello-0123 run",
+        "(\"token\", \"hello-0123\")",
+        "env['token'] = 'hello-0123'",
+        "token ?= hello-0123",
+        "<token>\n    hello-0123\n</token>",
+        "if (token == \"hello-0123\") {",
+        "if token != 'hello-0123' {",
+        "token \"hello-0123\"",
+        "std::string token(\"hello-0123\");",
+        "setMy_token('hello-0123')",
+        "token.assign(\"hello-0123\", 17);",
+        "char token[25] = \"hello-0123\";",
+        "char token[] = \"hello-0123\";",
+        "NSString *token = @\"hello-0123\";",
+        "{\\\\\\\"token\\\\\\\": \\\\\\\"hello-0123\\\\\\\"}",
+        "token :::= \"hello-0123\"",
+        "token .= 'hello-0123'",
+        "token ||= 'hello-0123'",
+        "\"token\":=\"hello-0123\"",
+        "tool --token hello-0123 run",
+        "tool --token 'hello-0123' run",
+        "token is 'hello-0123'",
+        "token = new StringValue(\"hello-0123\");",
+        "token(base64.decode(\"hello-0123\"));",
+        "setProperty(\"token\", \"hello-0123\")",
+        "<add key=\"token\" value=\"hello-0123\"/>",
+        "- name: token\n  value: hello-0123\n",
+        "{\"name\": \"token\", \"value\": \"hello-0123\"}",
+        "token: 'Bearer hello-0123'",
+        "token = \"{\\\"a\\\": \\\"hello-0123\\\"}\"",
+        "{\"f\": \"token=hello-0123\\nother=true\"}",
+        "token = b64decode(b\"hello-0123\")",
+        "Server=h;token=hello-0123;Timeout=3",
+        "<token encoding=\"plain\">hello-0123</token>",
+        "ENV token hello-0123",
     ] {
-        assert_eq!(value(text), Some("quartz-0123"), "{text}");
+        assert_eq!(value(text), Some("hello-0123"), "{text}");
     }
+}
+
+/// Values of every alphabet, in every way to write them down that has no signs of its own against them.
+#[test]
+fn values_of_wide_alphabets() {
+    let values = [
+        "A,.:-\u{a8}@*\u{bf}?!",
+        "m{{h}o)p${e]nob(ody[x>-_$#y}}",
+        "Zx0=a_dl8y-7w=33",
+        "ey0hnrQ.ey\\er4zh-PC.",
+        ".IQ8Q~79R7TOWO",
+        "-8kc_jf6z9",
+        "_8kc/jf6+z9==",
+        "aB3|x7Yq",
+    ];
+    for value_there in values {
+        for (front, back) in [("token = ", "\n"), ("  token: ", ",\n"), ("export token=", ""), ("token := ", "\n")] {
+            let text = format!("{front}{value_there}{back}");
+            assert_eq!(value(&text), Some(value_there), "{text}");
+        }
+        if !value_there.contains('\\') {
+            let text = format!("token = \"{value_there}\"");
+            assert_eq!(value(&text), Some(value_there), "{text}");
+        }
+    }
+    assert_eq!(value("token = =hello_-0123"), Some("=hello_-0123"));
+}
+
+#[test]
+fn lists_are_hidden_as_one() {
+    assert_eq!(value("token = [\"hello-0123\"]"), Some("hello-0123"));
+    assert_eq!(value("\"token\":[\"hello-0123\", \"hello-4567\"],"), Some("hello-0123\", \"hello-4567"));
+    assert_eq!(value("token = [\"hello-0123\", other]"), Some("hello-0123"));
+    let bytes = "207, 189, 101, 150, 191, 144, 185, 23";
+    for (front, back) in
+        [("token: []byte{", "}"), ("token = new byte[] {", "};"), ("token = bytes([", "])"), ("token = [", "]")]
+    {
+        assert_eq!(value(&format!("{front}{bytes}{back}")), Some(bytes), "{front}");
+    }
+    assert_eq!(
+        value("token = {0x1f, 0x02, 0x9a, 0xff, 0x33, 0x41, 0x7c, 0x08}"),
+        Some("0x1f, 0x02, 0x9a, 0xff, 0x33, 0x41, 0x7c, 0x08")
+    );
+    assert_eq!(value("token = {1, 1, 1, 1, 1, 1, 1, 1}"), None);
 }
 
 #[test]
@@ -52,24 +116,29 @@ fn no_value_is_made_up() {
         "token = get_token(1)",
         "token != quartz_0123",
         "token->quartz_0123",
-        "get_token(\"quartz-0123\")",
+        "get_token(\"hello-0123\")",
         "os.environ.get(\"token\", \"\")",
-        "token = getenv(\"quartz-0123\")",
-        "token = os.environ[\"quartz-0123\"]",
-        "token[index] = \"quartz-0123\"",
+        "token = getenv(\"hello-0123\")",
+        "token = os.environ[\"hello-0123\"]",
+        "token[index] = \"hello-0123\"",
         "the token is there",
         "token = \"abc\"",
         "token = items[0]",
         "check(token, quartz0123)",
         "token::quartz0123",
-        "token_username = \"quartz-0123\"",
-        "csrf-token = \"quartz-0123\"",
-        "tokenizer = \"quartz-0123\"",
-        "nextPage_token: quartz-0123",
-        "token = \"quartz-0123...\"",
+        "token_username = \"hello-0123\"",
+        "csrf-token = \"hello-0123\"",
+        "tokenizer = \"hello-0123\"",
+        "nextPage_token: hello-0123",
+        "token = \"hello-0123...\"",
         "token = \"https://example.com/quartz\"",
-        "https://example.com/graph/badge.svg?token=quartz-0123",
+        "https://example.com/graph/badge.svg?token=hello-0123",
         "token=quartz=0123",
+        "token = Vec<u8>,",
+        "token = quartz(velvet,",
+        "token = {velvet}",
+        "an env token velvet",
+        "token algorithm: quartz0123",
     ] {
         assert_eq!(value(text), None, "{text}");
     }
@@ -77,7 +146,7 @@ fn no_value_is_made_up() {
 
 #[test]
 fn an_answer_that_more_text_could_change_is_withheld() {
-    let text = "token = \"quartz-0123\";";
+    let text = "token = \"hello-0123\";";
     let whole = attempt(text.as_bytes(), 0, false);
     for cut in 0..text.len() {
         let (cut, value, _) = attempt(&text.as_bytes()[..cut], 0, true);

@@ -299,7 +299,7 @@ fn source_like(len: usize, anchors: &[Literal]) -> Vec<u8> {
 
 /// Literals in the manner of real rules.
 fn rule_like(count: usize) -> Vec<Literal> {
-    let starts = ["sk-", "ghp_", "AKIA", "xoxb-", "SG.", "glpat-", "dop_v1_", "key-", "T3Blbk", "api", "pk_live_"];
+    let starts = ["sk-", "ghp_", "AKIA", "xoxb-", "SG.", "glpat-", "dop_v1_", "T3Blbk", "api", "pk_live_", "key-"];
     let tails = ["", "a", "test_", "prod", "Q~8", "-us1", "0", "token", "é", "==", "EAAA"];
     let mut numbers = Numbers(3);
     (0..count)

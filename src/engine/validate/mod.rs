@@ -3,18 +3,19 @@
 mod context;
 pub(crate) mod foreign;
 mod json;
+pub(crate) mod judge;
 mod naming;
-mod password;
 mod pem;
 mod placeholder;
 mod randomness;
 pub(crate) mod structure;
+mod weak;
 
 use std::ops::Range;
 
-use self::randomness::Bar;
 use super::assign;
 use super::prefilter::looks_drawn;
+use super::resolve::{DOUBTFUL, SENSITIVE};
 use crate::finding::Verdict;
 use crate::rule::{Kind, Rule, Structure, WayIn};
 
@@ -24,9 +25,11 @@ pub(crate) use self::randomness::surprise;
 const REFUTED: f32 = 0.05;
 /// The confidence of a match that a validator has proven.
 const PROVEN: f32 = 0.99;
+/// The confidence of a password that anyone would try: for those who ask for what is doubtful.
+const WEAK: f32 = 0.3;
 
-/// The shortest value that can look random.
-const MIN_DRAWN: usize = 8;
+/// The files that the judges go by: weights, trigrams, values that vendors publish.
+pub(super) const DATA: [&[u8]; 3] = [judge::WEIGHTS, judge::surprise::TRIGRAMS, placeholder::PUBLISHED.as_bytes()];
 
 /// A match that is not judged yet, in the text around it.
 pub(crate) struct Candidate<'t> {
@@ -64,13 +67,12 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
         verdicts.push(verdict);
         Judgement { confidence: REFUTED, verdicts }
     };
+    if rule.kind == Kind::Generic {
+        return judge_assigned(candidate);
+    }
     // The search for its values leaves these out.
     let is_name = |first: &[u8]| !first.first_chunk().is_some_and(looks_drawn);
     if matches!(rule.way_in, WayIn::Run { drawn: true, .. }) && is_name(&candidate.text[candidate.start..]) {
-        return refuted(verdicts, Verdict::NotRandom);
-    }
-    // The name alone speaks for so short a value, and only that of a password does.
-    if rule.kind == Kind::Generic && secret.len() < MIN_DRAWN && !names_password(candidate) {
         return refuted(verdicts, Verdict::NotRandom);
     }
     if let Some(checksum) = rule.checksum {
@@ -89,7 +91,7 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
     let structured = rule.structure.is_some();
     // Some values are text in base64, and it is the text that was chosen.
     let chosen = rule.structure == Some(Structure::BasicAuth)
-        || !structured && !matches!(rule.kind, Kind::Distinctive | Kind::Identifier);
+        || !structured && matches!(rule.kind, Kind::Structural | Kind::Contextual);
     let decoded = chosen.then(|| structure::text_in_base64(secret)).flatten();
     if placeholder::is_placeholder_of(rule, secret)
         || !structured && is_made_up(rule.kind, secret)
@@ -112,11 +114,8 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
             return refuted(verdicts, Verdict::NotAssigned);
         }
         verdicts.push(if is_beside { Verdict::Beside } else { Verdict::Context });
-    }
-    if matches!(rule.kind, Kind::Contextual | Kind::Generic) {
-        let prose =
-            decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text, Bar::Low));
-        if prose || !is_drawn(candidate) {
+        let prose = decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text));
+        if prose || !randomness::is_random(secret) {
             return refuted(verdicts, Verdict::NotRandom);
         }
         verdicts.push(Verdict::Random);
@@ -131,34 +130,70 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
 /// Whether a text looks random, where nothing else is known of it.
 #[cfg_attr(not(feature = "compat"), expect(dead_code, reason = "for expressions of other tools"))]
 pub(crate) fn is_random_text(text: &[u8]) -> bool {
-    randomness::is_random(text, Bar::Low)
+    randomness::is_random(text)
 }
 
-/// Whether a value for which only a word or a name speaks was drawn at random, and is no name or public key.
-fn is_drawn(candidate: &Candidate<'_>) -> bool {
-    let secret = &candidate.text[candidate.secret.clone()];
-    if candidate.rule.kind == Kind::Contextual {
-        return randomness::is_random(secret, Bar::Low);
+/// Judges a value for which only the name speaks to which it is assigned.
+fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
+    let Candidate { rule, text, start, ref secret } = *candidate;
+    let refuted = |verdict| Judgement { confidence: REFUTED, verdicts: vec![verdict] };
+    let value = &text[secret.clone()];
+    if rule.min_entropy > 0.0 && randomness::entropy(value) < rule.min_entropy {
+        return refuted(Verdict::LowEntropy);
     }
-    let quoted = is_quoted(candidate);
-    if names_password(candidate) && (quoted || ends_word(candidate)) && password::is_chosen(secret, quoted) {
-        return true;
+    let name = assign::name_at(text, start);
+    if naming::of_password(&text[name.start..name.end.min(secret.start)]) && weak::is_taken(value) {
+        let is_name = value.eq_ignore_ascii_case(&text[name]);
+        return if is_name {
+            refuted(Verdict::Placeholder)
+        } else {
+            Judgement { confidence: WEAK, verdicts: vec![Verdict::Weak] }
+        };
     }
-    if secret.len() < MIN_DRAWN {
-        return false;
+    // Most values are words. The model says so sooner than the lists of what stands for a secret.
+    if judge::is_words(text, secret) {
+        return refuted(Verdict::NotRandom);
     }
-    // A UUID under a telling name is an identifier more often than a secret, and `a.b` is code.
-    let named = randomness::is_uuid(secret)
-        || naming::is_member_path(secret)
-        || naming::is_path(secret)
-        || naming::is_slug(secret)
-        || naming::is_phrase(secret)
-        || naming::is_variable(secret)
-        || naming::is_constant(secret)
-        || naming::is_hash(secret)
-        || !quoted && naming::is_reference(secret)
-        || !quoted && !ends_word(candidate) && naming::is_short_name(secret);
-    !named && randomness::is_random(secret, Bar::High) && !structure::is_public_key(secret)
+    let confidence = judge::confidence(text, start, secret).min(rule.confidence);
+    if confidence < SENSITIVE {
+        return Judgement { confidence, verdicts: vec![Verdict::NotRandom] };
+    }
+    if vetoes(text, start, secret.clone()) || placeholder::is_placeholder_of(rule, value) {
+        return refuted(Verdict::Placeholder);
+    }
+    let prose = structure::text_in_base64(value).is_some_and(|text| {
+        placeholder::is_conventional_text(&text)
+            || !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text)
+    });
+    if prose {
+        return refuted(Verdict::Placeholder);
+    }
+    if context::is_in_base64(text, secret.start) {
+        return refuted(Verdict::NotAssigned);
+    }
+    // Last, because it hashes.
+    if placeholder::is_published(value) {
+        return refuted(Verdict::Placeholder);
+    }
+    let verdict = if confidence < DOUBTFUL { Verdict::NotRandom } else { Verdict::Random };
+    Judgement { confidence, verdicts: vec![verdict] }
+}
+
+/// Whether a value stands for a secret, names one, or is public by its form: whatever its name, it is none. The key of a
+/// baseline of keyscan's is public, and what a marker is named after is no value.
+pub(crate) fn vetoes(text: &[u8], stem: usize, secret: Range<usize>) -> bool {
+    let value = &text[secret.clone()];
+    let name = assign::name_at(text, stem);
+    value.eq_ignore_ascii_case(&text[name.clone()])
+        || text[..name.start].ends_with(b"keyscan ")
+        || text[..name.start].ends_with(b"[REDACTED:")
+        || naming::names_secret(value)
+        || naming::is_variable(value)
+        || naming::is_hash(value)
+        || naming::is_number(value)
+        || placeholder::is_placeholder(value)
+        || weak::is_weak(value)
+        || structure::is_public_key(value)
 }
 
 /// Whether a value of no known structure is a word or a name that stands for a secret.
@@ -166,29 +201,29 @@ fn is_made_up(kind: Kind, secret: &[u8]) -> bool {
     match kind {
         Kind::Distinctive | Kind::Identifier => naming::is_camel_case(secret),
         Kind::Structural => {
-            placeholder::is_conventional_text(secret) || naming::ends_sentence(secret) || naming::names_secret(secret)
+            placeholder::is_conventional_text(secret)
+                || naming::ends_sentence(secret)
+                || naming::names_secret(secret)
+                || is_short_word(secret)
         }
-        Kind::Contextual | Kind::Generic => naming::names_secret(secret),
+        Kind::Contextual => naming::names_secret(secret),
+        // These have a judge of their own.
+        Kind::Generic => false,
     }
 }
+
+/// Whether it is letters that read like a word, and so few that they may be one.
+fn is_short_word(secret: &[u8]) -> bool {
+    secret.len() < 10
+        && secret.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+        && judge::surprise::of(secret) < LEAST_SURPRISE
+}
+
+/// What random letters cost at least, in bits each, and words hardly ever.
+const LEAST_SURPRISE: f32 = 5.5;
 
 /// Whether the text of a value in base64 stands for a secret. A frame that asks for base64 speaks for what is in it.
 fn is_made_up_text(rule: &Rule, text: &[u8]) -> bool {
     let framed = rule.kind == Kind::Structural && rule.structure.is_none();
     if framed { placeholder::is_one_word_again(text) } else { placeholder::is_conventional_text(text) }
-}
-
-fn names_password(candidate: &Candidate<'_>) -> bool {
-    assign::names_password(candidate.text, candidate.start, &candidate.secret)
-}
-
-fn is_quoted(candidate: &Candidate<'_>) -> bool {
-    let before = candidate.secret.start.checked_sub(1).map(|at| candidate.text[at]);
-    before.is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`'))
-}
-
-/// Whether what follows a value that is not quoted ends it as it ends in a file of settings, a command or a URL.
-fn ends_word(candidate: &Candidate<'_>) -> bool {
-    let next = candidate.text.get(candidate.secret.end);
-    next.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'&' | b'<' | b'\\'))
 }

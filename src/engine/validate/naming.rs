@@ -1,6 +1,6 @@
-//! Values that are names: of a secret (`MY_SECRET_KEY`, `private-reg-token`), of a member of something, of an algorithm.
+//! Values that are names: of a secret (`MY_SECRET_KEY`, `private-reg-token`), of a variable, of something in code.
 
-use super::randomness::{self, Bar};
+use super::randomness;
 
 /// Words of which one stands in the name of a secret, in lower case.
 const SECRETS: &[&[u8]] = &[
@@ -23,6 +23,16 @@ const SECRETS: &[&[u8]] = &[
     b"token",
     b"tokens",
 ];
+
+/// With what names of passwords end, in lower case.
+const PASSWORDS: &[&[u8]] = &[b"pass", b"passphrase", b"passwd", b"password", b"passwort", b"pwd"];
+
+/// Whether a name is that of a password: `db_password`, `userPwd`.
+pub(super) fn of_password(name: &[u8]) -> bool {
+    let end = name.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
+    let ends = |word: &&&[u8]| end >= word.len() && name[end - word.len()..end].eq_ignore_ascii_case(word);
+    PASSWORDS.iter().any(|word| ends(&word))
+}
 
 /// Longer runs of letters are seldom words of a name.
 const MAX_WORD: usize = 12;
@@ -48,45 +58,6 @@ pub(super) fn names_secret(value: &[u8]) -> bool {
     words >= 2 && secrets >= 1
 }
 
-/// Whether it is a name in code that says that it holds a secret, `kSecret` or `k8s_creds`: what is assigned is what it
-/// holds.
-pub(super) fn is_reference(value: &[u8]) -> bool {
-    let is_name = value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let mut words = value
-        .split(|byte| *byte == b'_')
-        .flat_map(|part| part.chunk_by(|a, b| !(a.is_ascii_lowercase() && b.is_ascii_uppercase())));
-    is_name
-        && !value[0].is_ascii_digit()
-        && randomness::surprise(value) < 5.0
-        && words.any(|word| SECRETS.iter().any(|secret| word.eq_ignore_ascii_case(secret)))
-}
-
-/// Whether it is a name so short that code may call something so.
-pub(super) fn is_short_name(value: &[u8]) -> bool {
-    value.len() < 16
-        && value[0].is_ascii_alphabetic()
-        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
-/// Whether it is several words with spaces between them; the name of a scheme and a space may stand before a token.
-pub(super) fn is_phrase(value: &[u8]) -> bool {
-    let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let (first, second, third) = (words.next(), words.next(), words.next());
-    let schemed = first.is_some_and(|first| first.len() <= 8 && first.iter().all(u8::is_ascii_alphabetic))
-        && second.is_some_and(|second| second.len() >= 16);
-    second.is_some() && !(schemed && third.is_none())
-}
-
-/// Whether it is words and small numbers with hyphens between them: `eu-west-1`.
-pub(super) fn is_slug(value: &[u8]) -> bool {
-    let is_piece = |piece: &[u8]| {
-        let letters = piece.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-        let number = &piece[letters..];
-        !piece.is_empty() && number.len() <= 2 && number.iter().all(u8::is_ascii_digit)
-    };
-    value.contains(&b'-') && value.split(|byte| *byte == b'-').all(is_piece) && randomness::surprise(value) < 5.0
-}
-
 /// Whether it is a long name of words in mixed case, as code has them: `AssumeRoleWithIdentity`.
 pub(super) fn is_camel_case(value: &[u8]) -> bool {
     let humps = value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
@@ -103,33 +74,24 @@ pub(super) fn ends_sentence(value: &[u8]) -> bool {
     (1..12).contains(&letters) && letters < value.len() && rest.all(|byte| b".,:;!?)".contains(byte))
 }
 
-/// Whether it reads like code that names a member of something: `config.tokenSource`, `rsa::PrivateKey`, `Hash\Pbkdf2`.
-pub(super) fn is_member_path(value: &[u8]) -> bool {
-    let is_name = |part: &[u8]| {
-        part.len() < 24
-            && part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
-            && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-    };
-    if value.contains(&b'.') {
-        return value.split(|b| *b == b'.').all(is_name);
-    }
-    let is_joint = |byte: &u8| matches!(byte, b':' | b'\\');
-    let parts = || value.split(is_joint).filter(|part| !part.is_empty());
-    let joined = value.windows(2).any(|pair| pair == b"::") || value.contains(&b'\\');
-    joined && parts().count() >= 2 && parts().all(is_name) && randomness::surprise(value) < 5.3
-}
-
-/// Whether it is the name of a constant: capitals with underscores between them.
-pub(super) fn is_constant(value: &[u8]) -> bool {
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    value.contains(&b'_')
-        && value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
-        && digits * 4 < value.len()
-}
-
-/// Whether it is a hash of a password with its scheme before it: `$6$salt$hash`.
+/// Whether it is a hash of a password with its scheme before it, or the start of one: `$6$salt$hash`.
 pub(super) fn is_hash(value: &[u8]) -> bool {
-    value[0] == b'$' && value.iter().filter(|byte| **byte == b'$').count() >= 3
+    let scheme = |rest: &[u8]| rest.iter().take(12).position(|byte| *byte == b'$');
+    value.strip_prefix(b"$").and_then(scheme).is_some_and(|len| {
+        len > 0 && value[1..=len].iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+    })
+}
+
+/// Whether it is a number as code writes it, or a colour: `0x1f`, `-0x7fdf969b`, `1_000`, `#a0b1c2`.
+pub(super) fn is_number(value: &[u8]) -> bool {
+    let colour = value.strip_prefix(b"#").filter(|digits| matches!(digits.len(), 3 | 4 | 6 | 8));
+    if colour.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+        return true;
+    }
+    let value = value.strip_prefix(b"-").unwrap_or(value);
+    let hex = value.strip_prefix(b"0x").or_else(|| value.strip_prefix(b"0X"));
+    hex.is_some_and(|digits| digits.len() <= 16 && digits.iter().all(u8::is_ascii_hexdigit))
+        || value.contains(&b'_') && value.iter().all(|byte| byte.is_ascii_digit() || *byte == b'_')
 }
 
 /// Whether it is the name of a variable, with the sign that shells and templates put before it.
@@ -139,16 +101,6 @@ pub(super) fn is_variable(value: &[u8]) -> bool {
             && !name.is_empty()
             && name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
     })
-}
-
-/// Whether it is words with slashes between them: a path, a list of choices, an algorithm (`AES/CBC/PKCS5Padding`).
-pub(super) fn is_path(value: &[u8]) -> bool {
-    let is_word = |part: &[u8]| {
-        part.first().is_none_or(u8::is_ascii_alphabetic)
-            && part.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-            && (!randomness::is_random(part, Bar::High) || part.len() < 16 && randomness::surprise(part) < 4.9)
-    };
-    value.contains(&b'/') && value.split(|b| *b == b'/').all(is_word)
 }
 
 #[cfg(test)]
@@ -167,21 +119,6 @@ mod tests {
     }
 
     #[test]
-    fn short_names_and_phrases() {
-        assert!(is_short_name(b"awsS3Config") && !is_short_name(b"q7Zt0vKxP3mW9sLd") && !is_short_name(b"7up"));
-        assert!(is_phrase(b"2FA Kode") && is_phrase(b"Token of q7Zt0vKxP3mW9sLd") && is_phrase(b"a b"));
-        assert!(!is_phrase(b"Token q7Zt0vKxP3mW9sLd") && !is_phrase(b"q7Zt0vKxP3mW9sLd ") && !is_phrase(b""));
-    }
-
-    #[test]
-    fn references_and_slugs() {
-        assert!(is_reference(b"XXH3_kSecret") && is_reference(b"k8sCreds") && is_reference(b"token1_key"));
-        assert!(!is_reference(b"hunter2") && !is_reference(b"q7Zt0vKeyP3mW9sLd") && !is_reference(b"my-token"));
-        assert!(is_slug(b"eu-west-1") && !is_slug(b"sha-256") && is_slug(b"utf-8"));
-        assert!(!is_slug(b"hunter2") && !is_slug(b"xq-zjv-wkq") && !is_slug(b"Pa-55"));
-    }
-
-    #[test]
     fn names_and_words() {
         assert!(is_camel_case(b"STS.AssumeRoleWithWebIdentity") && is_camel_case(b"getUserByAccessToken"));
         assert!(!is_camel_case(b"TESTKEY-quartz-velvet") && !is_camel_case(b"xkQjvZwpQhgtBrdz"));
@@ -191,11 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn members_and_paths() {
-        assert!(is_member_path(b"rsa::pkcs1::PrivateKey") && is_member_path(b"Hash\\Pbkdf2"));
+    fn variables() {
         assert!(is_variable(b"$db_password") && !is_variable(b"$3cr3t") && !is_variable(b"$"));
-        assert!(is_member_path(b"config.tokenSource") && !is_member_path(b"config") && !is_member_path(b"a.b!c"));
-        assert!(is_path(b"AES/CBC/PKCS5Padding") && is_path(b"//host/api/v1") && !is_path(b"AES"));
-        assert!(!is_path(b"lAYYSFmLs4bTjf+lTZ1/LCHR") && !is_path(b"q7Zt0vKxP3mW9sLd/B2cN8rT5yH4jF6gA"));
     }
 }

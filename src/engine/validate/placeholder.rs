@@ -37,6 +37,8 @@ static WORDS: WordSet = WordSet::new(&[
     b"xxxxx",
     b"****",
     b"%%%%",
+    // What hides a part of a value.
+    "\u{2588}".as_bytes(),
     b"...",
 ]);
 
@@ -53,7 +55,7 @@ const MIN_SHARE: usize = 4;
 /// ... and where the form of the value and what stands before it speak for it as well, more than this one.
 const MIN_SHARE_OF_FORM: usize = 2;
 /// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
-static PUBLISHED: &str = include_str!("../../../patterns/published.txt");
+pub(super) const PUBLISHED: &str = include_str!("../../../patterns/published.txt");
 
 /// Whether `secret` is a value that its vendor publishes; white space in it (the lines of a key) does not count.
 pub(super) fn is_published(secret: &[u8]) -> bool {
@@ -63,9 +65,9 @@ pub(super) fn is_published(secret: &[u8]) -> bool {
     PUBLISHED.lines().any(|line| line.starts_with(&start))
 }
 
-/// Whether `secret` looks like a placeholder.
+/// Whether `secret`, of which no form is known, looks like a placeholder.
 pub(super) fn is_placeholder(secret: &[u8]) -> bool {
-    looks_made_up(secret, &[], MIN_SHARE)
+    holds_place(secret) || looks_made_up(secret, &[], MIN_SHARE)
 }
 
 /// Whether a match of `rule` looks like a placeholder.
@@ -85,6 +87,27 @@ fn holds_own(secret: &[u8], own: &[Text]) -> bool {
     let lower = secret.to_ascii_lowercase();
     own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
 }
+
+/// Whether a place for a value stands in it, as texts that are filled in have them: `{name}`, `{name:08}`.
+fn holds_place(secret: &[u8]) -> bool {
+    let is_place = |open: usize| {
+        let rest = &secret[open + 1..];
+        let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let form = &rest[name..];
+        let end = form.iter().take(MAX_PLACE_FORM).position(|byte| *byte == b'}');
+        let is_form =
+            |form: &[u8]| form.is_empty() || form[0] == b':' && form[1..].iter().all(u8::is_ascii_alphanumeric);
+        (3..=MAX_PLACE_NAME).contains(&name)
+            && rest[0].is_ascii_alphabetic()
+            && end.is_some_and(|end| is_form(&form[..end]))
+    };
+    memchr::memchr_iter(b'{', secret).any(is_place)
+}
+
+/// Longer ones are no names.
+const MAX_PLACE_NAME: usize = 24;
+/// How a value is written is said in fewer bytes.
+const MAX_PLACE_FORM: usize = 10;
 
 /// Whether brackets of a template stand in it, and between them what a template says; the end may be missing.
 fn holds_template(secret: &[u8]) -> bool {
@@ -147,13 +170,18 @@ pub(super) fn is_conventional_text(text: &[u8]) -> bool {
         return false;
     }
     let password = memchr::memchr(b':', text).map_or(text, |colon| &text[colon + 1..]);
-    is_conventional(password) || is_one_word_again(password) || is_placeholder(password)
+    is_conventional(password) || is_short_number(password) || is_one_word_again(password) || is_placeholder(password)
 }
 
+/// Whether it is one of the passwords of documentation and tests, with or without a number.
 fn is_conventional(password: &[u8]) -> bool {
     let lower = password.to_ascii_lowercase();
     let stem = lower.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(&lower[..0], |last| &lower[..=last]);
-    CONVENTIONAL.contains(&stem) || (stem.is_empty() && lower.len() <= 8)
+    CONVENTIONAL.contains(&stem)
+}
+
+fn is_short_number(password: &[u8]) -> bool {
+    password.len() <= 8 && password.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether it is one word, written several times.
@@ -211,6 +239,8 @@ mod tests {
             "q7{{ .Values.token | quote }}",
             "%(token)s",
             "q7${token",
+            "q7-{seed}-zt",
+            "q7{seed:08x}",
             "changeme",
         ] {
             assert!(placeholder(text), "{text}");

@@ -91,25 +91,16 @@ impl Shape {
     }
 }
 
-/// How much has to speak for a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bar {
-    /// Its form and a telling word speak for it already.
-    Low,
-    /// Only a name speaks for it.
-    High,
-}
-
 /// Whether `value`, or a part of it between punctuation, looks drawn at random.
-pub(super) fn is_random(value: &[u8], bar: Bar) -> bool {
+pub(super) fn is_random(value: &[u8]) -> bool {
     if is_uuid(value) {
         return entropy(value) >= 3.0;
     }
     let is_joint = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/');
-    is_random_part(value, bar) || value.split(is_joint).any(|part| part.len() >= 16 && is_random_part(part, bar))
+    is_random_part(value) || value.split(is_joint).any(|part| part.len() >= 16 && is_random_part(part))
 }
 
-fn is_random_part(value: &[u8], bar: Bar) -> bool {
+fn is_random_part(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"0x").unwrap_or(value);
     if value.len() < 8 {
         return false;
@@ -123,12 +114,7 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
         return value.len() >= 16 && letters >= 2 && shape.digits >= 2 && entropy(value) >= 2.8;
     }
     let surprise = surprise(value);
-    let least_changes = match bar {
-        Bar::High if value.len() >= 20 => 4,
-        Bar::High if value.len() < 12 || shape.digits == 0 || shape.signs > 0 => 3,
-        Bar::High | Bar::Low => 2,
-    };
-    let mixed = shape.changes >= least_changes;
+    let mixed = shape.changes >= 2;
     let varied = if shape.digits == 0 {
         // Without a digit it may be a name in mixed case; with twenty letters hardly any random value is.
         let both_cases = shape.lower > 0 && shape.upper > 0;
@@ -137,33 +123,24 @@ fn is_random_part(value: &[u8], bar: Bar) -> bool {
             || (letters_of_one_case && value.len() >= 20 && surprise >= 4.9)
             || (letters_of_one_case && value.len() >= 12 && surprise >= 5.2)
     } else {
-        // Short values vary more by chance, so that the bar is a little lower.
         // Of long names few bytes are digits.
         let few_digits = shape.digits * 12 < value.len();
-        let least = match (bar, value.len()) {
-            (Bar::Low, 24..) if few_digits => 4.5,
-            (Bar::Low, _) => 3.7,
-            (Bar::High, 0..=11) => 4.4,
-            (Bar::High, 32..) if shape.signs > 0 => 4.6,
-            (Bar::High, _) if shape.signs > 0 => 4.5,
-            (Bar::High, _) => 4.25,
-        };
+        let least = if value.len() >= 24 && few_digits { 4.5 } else { 3.7 };
         // Names hardly ever go to and fro between letters and digits, however little their letters surprise.
-        let restless = bar == Bar::Low && shape.switches * 4 >= value.len();
+        let restless = shape.switches * 4 >= value.len();
         mixed && shape.digits < value.len() && (restless || surprise >= least)
     };
-    let tolerance = if bar == Bar::Low { 0.3 } else { 0.0 };
-    varied && entropy(value) + tolerance >= least_entropy(value.len())
+    varied && entropy(value) >= least_entropy(value.len())
 }
 
 /// What random text of this length has at least, but for one in a hundred thousand or so.
 fn least_entropy(len: usize) -> f32 {
     match len {
-        0..=9 => 2.4,
-        10..=15 => 2.7,
-        16..=23 => 3.1,
-        24..=39 => 3.5,
-        _ => 3.8,
+        0..=9 => 2.1,
+        10..=15 => 2.4,
+        16..=23 => 2.8,
+        24..=39 => 3.2,
+        _ => 3.5,
     }
 }
 
@@ -183,7 +160,7 @@ mod tests {
 
     fn share_random(template: &str) -> usize {
         let sample = Sample::parse(template).unwrap();
-        (0..1000).filter(|&seed| is_random(&sample.fill(seed, None).text, Bar::High)).count()
+        (0..1000).filter(|&seed| is_random(&sample.fill(seed, None).text)).count()
     }
 
     #[test]
@@ -199,7 +176,7 @@ mod tests {
     #[test]
     fn letters_and_digits_in_turn_are_no_name() {
         let text = b"abc123def456ghi789jkl012mno34567";
-        assert!(is_random(text, Bar::Low) && !is_random(text, Bar::High));
+        assert!(is_random(text));
     }
 
     #[test]
@@ -224,7 +201,7 @@ mod tests {
             "apiRootCA.CAKey",
             "ObjectS3StoreServerSideEncryptionByDefault",
         ] {
-            assert!(!is_random(text.as_bytes(), Bar::Low), "{text}: {}", surprise(text.as_bytes()));
+            assert!(!is_random(text.as_bytes()), "{text}: {}", surprise(text.as_bytes()));
         }
     }
 

@@ -149,8 +149,19 @@ pub(super) fn text_in_base64(secret: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether it is base64 of a public key or a certificate (RFC 5280): a SEQUENCE that starts with an algorithm and goes on
-/// with a BIT STRING, or one that starts with what is certified.
+/// with a BIT STRING, or one that starts with what is certified; or a public key of SSH (RFC 4253).
 pub(super) fn is_public_key(secret: &[u8]) -> bool {
+    secret.split(|byte| *byte == b' ').any(is_ssh_key) || is_der_key(secret)
+}
+
+/// Whether it starts with the name of an algorithm and its length in four bytes.
+fn is_ssh_key(base64: &[u8]) -> bool {
+    let head = || BASE64_NOPAD.decode(base64.get(..16)?).ok();
+    base64.starts_with(b"AAAA")
+        && head().is_some_and(|head| [&b"ssh-"[..], b"ecdsa-", b"sk-"].iter().any(|name| head[4..].starts_with(name)))
+}
+
+fn is_der_key(secret: &[u8]) -> bool {
     const SEQUENCE: u8 = 0x30;
     const OBJECT_ID: u8 = 0x06;
     const BIT_STRING: u8 = 0x03;

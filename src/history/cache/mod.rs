@@ -12,7 +12,6 @@ mod format;
 mod keep;
 mod recall;
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -102,18 +101,11 @@ impl Cache {
 
 /// Stands for all that decides what is found in an object, but for the object.
 fn settings_digest(scanner: &Scanner, least: f32, hash_len: usize) -> Digest256 {
-    struct Hashed(Sha256);
-    impl std::fmt::Write for Hashed {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            self.0.update(text.as_bytes());
-            Ok(())
-        }
-    }
-    let mut hashed = Hashed(Sha256::new());
-    let build = env!("KEYSCAN_SOURCES");
-    // To write to it cannot fail.
-    let _ = write!(hashed, "{build} {} {hash_len} {:?}", least.to_bits(), scanner.rules());
-    hashed.0.finalize().into()
+    let mut hashed = Sha256::new();
+    hashed.update(scanner.digest());
+    hashed.update(least.to_bits().to_le_bytes());
+    hashed.update((hash_len as u64).to_le_bytes());
+    hashed.finalize().into()
 }
 
 fn canonical(path: &Path) -> PathBuf {

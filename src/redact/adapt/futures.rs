@@ -49,11 +49,11 @@ impl<E> StreamItem for Result<Bytes, E> {
 /// use keyscan::redact::{KnownSecrets, RedactStream, Redaction};
 ///
 /// let known = KnownSecrets::new();
-/// known.add("DB_PASSWORD", b"quartz-0123").expect("it is long enough");
+/// known.add("database", b"quartz-0123").expect("it is long enough");
 /// let redaction = Redaction::new(RuleSet::new()).with_known(known);
 /// let body = futures_util::stream::iter(["app:qua", "rtz-0123\n"].map(Bytes::from));
 /// let parts: Vec<Bytes> = futures_executor::block_on(RedactStream::new(&redaction, body).collect());
-/// assert_eq!(parts.concat(), b"app:[REDACTED:DB_PASSWORD]\n");
+/// assert_eq!(parts.concat(), b"app:[REDACTED:database]\n");
 /// ```
 #[derive(Debug)]
 pub struct RedactStream<S> {

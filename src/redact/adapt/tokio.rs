@@ -23,12 +23,12 @@ const CHUNK_LEN: usize = 16 * 1024;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let known = KnownSecrets::new();
-/// known.add("DB_PASSWORD", b"quartz-0123").expect("it is long enough");
+/// known.add("database", b"quartz-0123").expect("it is long enough");
 /// let redaction = Redaction::new(RuleSet::new()).with_known(known);
 /// let mut log = AsyncRedactWriter::new(&redaction, Vec::new());
 /// log.write_all(b"connected as app:quartz-0123\n").await?;
 /// log.shutdown().await?;
-/// assert_eq!(log.into_inner(), b"connected as app:[REDACTED:DB_PASSWORD]\n");
+/// assert_eq!(log.into_inner(), b"connected as app:[REDACTED:database]\n");
 /// # std::io::Result::Ok(()) })?;
 /// # std::io::Result::Ok(())
 /// ```

@@ -121,6 +121,9 @@ pub(crate) struct CommonArgs {
     /// Report only findings at least this sure, from 0 to 1 [default: 0.5]
     #[arg(long, value_name = "N")]
     pub(crate) min_confidence: Option<f32>,
+    /// Also report what is doubtful: weak passwords, and values that read half like words
+    #[arg(long, conflicts_with = "min_confidence")]
+    pub(crate) sensitive: bool,
     /// Do not mask secrets in the report
     #[arg(long)]
     pub(crate) show_secrets: bool,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use keyscan::gate::severity;
 use keyscan::{Escaped, Located, NewCommits, Outcome, Rule};
 
 use crate::args::Hook;
@@ -12,7 +13,9 @@ const MAX_PLACES: usize = 4;
 /// `new` is what a push brings.
 pub(super) fn blocked(hook: Hook, outcome: &Outcome, rules: &[Rule], new: Option<&NewCommits>) -> String {
     let mut findings: Vec<&Located> = outcome.findings.iter().collect();
-    findings.sort_by_key(|located| std::cmp::Reverse(rules[located.finding.rule].severity()));
+    findings.sort_by_key(|located| {
+        std::cmp::Reverse(severity(&located.path, &located.finding, &rules[located.finding.rule]))
+    });
     let count = findings.len();
     let (what, brings) = match hook {
         Hook::Commit => ("commit", "it would bring"),

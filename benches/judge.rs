@@ -1,0 +1,118 @@
+//! What the judge of assigned values costs: nanoseconds per candidate, and its share of a whole scan.
+//!
+//! `cargo bench --bench judge`, or `KEYSCAN_BENCH_DIR=DIR cargo bench --bench judge` for the files of a folder; by default
+//! those of this package. Asserts that planted secrets are believed and that few of the others are, before it times.
+
+use std::hint::black_box;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use keyscan::{DOUBTFUL, Kind, Rule, RuleSet, Sample, Scanner, Scratch, testing};
+
+const ROUNDS: usize = 15;
+/// As it is measured against.
+const MAX_NANOSECONDS: f64 = 300.0;
+const MAX_FILE: u64 = 1 << 20;
+
+struct Candidate {
+    file: usize,
+    stem: usize,
+    value: Range<usize>,
+}
+
+fn main() {
+    let rules = RuleSet::builtin();
+    let rule = rules.rules().iter().find(|rule| rule.kind() == Kind::Generic).expect("there is one").clone();
+    let folder = std::env::var_os("KEYSCAN_BENCH_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let mut files = vec![planted()];
+    read(&folder, &mut files);
+    let bytes: usize = files.iter().map(Vec::len).sum();
+    let candidates = candidates(&rule, &files);
+    check(&rule, &files, &candidates);
+
+    let judged = median(|| {
+        for Candidate { file, stem, value } in &candidates {
+            black_box(testing::judge(&rule, &files[*file], *stem, value.clone()));
+        }
+    });
+    let scanner = Scanner::new(rules);
+    let mut scratch = Scratch::new();
+    let scanned = median(|| {
+        for file in &files {
+            black_box(scanner.scan_with(file, &mut scratch, |finding, _| {
+                black_box(finding);
+            }));
+        }
+    });
+    let each = judged / candidates.len() as f64 * 1e9;
+    println!(
+        "{} candidates in {:.1} MB: {each:.0} ns each; {:.1} ms of a scan of {:.1} ms, {:.1} %",
+        candidates.len(),
+        bytes as f64 / 1e6,
+        judged * 1e3,
+        scanned * 1e3,
+        judged / scanned * 100.0
+    );
+    assert!(each <= MAX_NANOSECONDS, "{each:.0} ns a candidate are more than {MAX_NANOSECONDS:.0}");
+}
+
+/// Lines on which a drawn value is assigned to a telling name.
+fn planted() -> Vec<u8> {
+    let sample = Sample::parse("db_password = \"|{base62:20}|\"\n").expect("it is a template");
+    (0..PLANTED as u64).flat_map(|seed| sample.fill(seed, None).text).collect()
+}
+
+const PLANTED: usize = 1000;
+
+fn candidates(rule: &Rule, files: &[Vec<u8>]) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for (file, text) in files.iter().enumerate() {
+        let lower = text.to_ascii_lowercase();
+        let stems = testing::stems(rule);
+        let mut starts: Vec<usize> = stems.iter().flat_map(|stem| memchr::memmem::find_iter(&lower, stem)).collect();
+        starts.sort_unstable();
+        all.extend(starts.into_iter().filter_map(|stem| {
+            testing::assigned(text, stem).filter(|value| !value.is_empty()).map(|value| Candidate { file, stem, value })
+        }));
+    }
+    all
+}
+
+fn check(rule: &Rule, files: &[Vec<u8>], candidates: &[Candidate]) {
+    let believed = |candidate: &&Candidate| {
+        testing::judge(rule, &files[candidate.file], candidate.stem, candidate.value.clone()).0 >= DOUBTFUL
+    };
+    let (planted, others): (Vec<_>, Vec<_>) = candidates.iter().partition(|candidate| candidate.file == 0);
+    let found = planted.iter().copied().filter(|candidate| believed(candidate)).count();
+    assert!(found >= PLANTED * 99 / 100, "{found} of {PLANTED} planted secrets are believed");
+    let found = others.iter().copied().filter(|candidate| believed(candidate)).count();
+    assert!(found * 20 < others.len(), "{found} of {} others are believed", others.len());
+}
+
+fn read(folder: &Path, files: &mut Vec<Vec<u8>>) {
+    let mut entries: Vec<PathBuf> =
+        folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    for path in entries {
+        let Ok(data) = path.symlink_metadata() else { continue };
+        if data.is_dir() && !path.ends_with("target") && !path.ends_with(".git") {
+            read(&path, files);
+        } else if data.is_file() && data.len() <= MAX_FILE {
+            files.extend(std::fs::read(&path));
+        }
+    }
+}
+
+/// The median time of some rounds, in seconds.
+fn median(mut work: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[ROUNDS / 2]
+}

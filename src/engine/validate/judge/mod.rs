@@ -1,0 +1,109 @@
+//! Is a value that is assigned to a telling name a secret?
+//!
+//! A linear model over what can be seen of the value and of what stands before it: the words of the name, the operator,
+//! the quote; how long the value is, of what bytes, in what order, and how little it reads like a word. Its weights were
+//! learnt from the code of published packages and from generated values, and are a file that can be read:
+//! `patterns/judge.txt`. `docs/accuracy.md` says how well it does.
+//!
+//! It looks at no more than 160 bytes before the stem of a name, at the value and at one byte after it, so that it says
+//! the same of a stream as of a file.
+
+mod explain;
+pub(crate) mod features;
+mod model;
+pub(crate) mod surprise;
+
+use std::ops::Range;
+
+use self::model::Sum;
+pub(crate) use self::model::{SCALE, WEIGHTS};
+
+/// How sure a value is to be a secret, from 0 to 1: half, where the model would as soon say no.
+pub(super) fn confidence(text: &[u8], stem: usize, value: &Range<usize>) -> f32 {
+    let mut sum = Sum::new();
+    features::features(text, stem, &first_of(text, value), &mut sum);
+    (1.0 / (1.0 + (-sum.score()).exp())).min(MOST)
+}
+
+/// Whether a value is letters that read like words, with what joins words: it is no secret whatever its name, which is
+/// seen at a glance.
+pub(crate) fn is_words(text: &[u8], value: &Range<usize>) -> bool {
+    let value = &text[first_of(text, value)];
+    let is_joint =
+        |byte: u8| matches!(byte, b' ' | b'_' | b'-' | b'.' | b',' | b':' | b'=' | b'/' | b'(' | b')' | b'[' | b']');
+    value.iter().all(|byte| byte.is_ascii_alphabetic() || is_joint(*byte))
+        && surprise::of(&value[..value.len().min(features::MAX_SEEN)]) < MAX_OF_WORDS
+}
+
+/// What words cost at most, in bits a letter, and what is drawn hardly ever does: of values of eight lower-case letters
+/// one in 250.
+const MAX_OF_WORDS: f32 = 4.5;
+
+/// The first value of a list, which stands for all of them.
+fn first_of(text: &[u8], value: &Range<usize>) -> Range<usize> {
+    let quote = value.start.checked_sub(1).map(|at| text[at]).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    let end = quote.and_then(|quote| memchr::memchr(quote, &text[value.clone()]));
+    value.start..end.map_or(value.end, |end| value.start + end)
+}
+
+/// No judgement of this kind is surer.
+const MOST: f32 = 0.97;
+
+/// What weighed most for the judgement and against it, in words, with its weight in nats: at most `count`.
+pub(crate) fn reasons(text: &[u8], stem: usize, value: &Range<usize>, count: usize) -> Vec<(String, f32)> {
+    let mut reasons = model::Reasons::default();
+    features::features(text, stem, &first_of(text, value), &mut reasons);
+    explain::most(reasons.0, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::Sample;
+
+    /// The confidence in the value that a template marks, under the name that stands before it.
+    fn confidence_in(template: &str, stem: &str, seed: u64) -> f32 {
+        let filled = Sample::parse(template).unwrap().fill(seed, None);
+        let at = memchr::memmem::find(&filled.text, stem.as_bytes()).unwrap();
+        confidence(&filled.text, at, &filled.secret)
+    }
+
+    #[test]
+    fn what_is_drawn_is_a_secret_under_a_name_that_promises_one() {
+        for (template, stem) in [
+            ("db_password = \"|{base62:16}|\"\n", "pass"),
+            ("api_key: |{hex:32}|\n", "key"),
+            ("\"clientSecret\": \"|{base64url:43}|\",", "Secret"),
+            ("export GITHUB_TOKEN=|{lower-alnum:24}|\n", "TOKEN"),
+            ("<password>|{lower:8}{digits:3}|</password>", "pass"),
+        ] {
+            let found = (0..200).filter(|&seed| confidence_in(template, stem, seed) >= 0.5).count();
+            assert!(found >= 190, "{template}: {found} of 200");
+        }
+    }
+
+    #[test]
+    fn what_is_a_word_or_has_another_name_is_none() {
+        for (template, stem) in [
+            ("password: |Enter your password|\n", "pass"),
+            ("\"primaryKeyName\": \"|customer_{lower:2}|\"", "Key"),
+            ("let token = |next_token|;", "token"),
+            ("cache_key = \"|{hex:8}|\"", "key"),
+            ("author = \"|{lower:8}|\"", "auth"),
+        ] {
+            let found = (0..200).filter(|&seed| confidence_in(template, stem, seed) >= 0.5).count();
+            // Short drawn values are near the bar under any name.
+            assert!(found <= 40, "{template}: {found} of 200");
+        }
+    }
+
+    #[test]
+    fn reasons_are_words_of_the_model() {
+        let filled = Sample::parse("my_quartz_password = \"|{base62:16}|\"").unwrap().fill(7, None);
+        let reasons = reasons(&filled.text, 10, &filled.secret, 40);
+        assert!(reasons.len() >= 3 && reasons.is_sorted_by(|a, b| a.1.abs() >= b.1.abs()), "{reasons:?}");
+        assert!(reasons.iter().any(|(words, weight)| words.contains("\"password\"") && *weight > 0.0), "{reasons:?}");
+        // A word of the text that is none of the model's is not told.
+        assert!(!reasons.iter().any(|(words, _)| words.contains("quartz")), "{reasons:?}");
+    }
+}

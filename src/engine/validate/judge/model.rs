@@ -1,0 +1,169 @@
+//! The weights of `patterns/judge.txt`: one line a feature, its kind, its atoms and its weight, separated by tabs.
+
+use super::features::{Atom, Kind, Sink, hash, number};
+
+/// What a weight of one is worth, in nats of the odds.
+pub(crate) const SCALE: f32 = 16.0;
+
+const SLOT_BITS: u32 = 12;
+const SLOTS: usize = 1 << SLOT_BITS;
+/// What does not fit where its number says stands behind that, so far behind the last number as well.
+const SPARE: usize = 64;
+/// A free slot: no number is larger.
+const FREE: u32 = u32::MAX;
+
+pub(crate) const WEIGHTS: &[u8] = include_bytes!("../../../../patterns/judge.txt");
+static MODEL: Model = Model::parse(WEIGHTS);
+
+/// Weights by the numbers of their features, and what they are measured against.
+struct Model {
+    /// The upper three bytes of a number and the weight, ascending, each at the slot of its number or behind it: a search
+    /// ends at the first number that is not smaller.
+    slots: [u32; SLOTS + SPARE],
+    bias: i32,
+    /// The score from which on a value is a secret.
+    bar: i32,
+}
+
+impl Model {
+    #[allow(long_running_const_eval, reason = "some thousand lines are hashed")]
+    const fn parse(text: &[u8]) -> Model {
+        let mut model = Model { slots: [FREE; SLOTS + SPARE], bias: 0, bar: 0 };
+        let (mut at, mut count) = (0, 0);
+        while at < text.len() {
+            if text[at] == b'#' || text[at] == b'\n' {
+                while at < text.len() && text[at] != b'\n' {
+                    at += 1;
+                }
+                at += 1;
+                continue;
+            }
+            let (kind, next) = field(text, at, b'\t');
+            let (first, next) = field(text, next, b'\t');
+            let (second, next) = field(text, next, b'\t');
+            let (weight, next) = decimal(text, next);
+            at = next;
+            if kind == hash(b"=bias") {
+                model.bias = weight;
+            } else if kind == hash(b"=bar") {
+                model.bar = weight;
+            } else {
+                assert!(weight >= -128 && weight < 128, "a weight is a signed byte");
+                let number = number(kind, first, second);
+                let mut slot = (number >> (32 - SLOT_BITS)) as usize;
+                let mut entry = number & !0xff | (weight as i8 as u8) as u32;
+                while model.slots[slot] != FREE {
+                    let there = model.slots[slot];
+                    assert!(there >> 8 != entry >> 8, "two features have one number");
+                    if there > entry {
+                        model.slots[slot] = entry;
+                        entry = there;
+                    }
+                    slot += 1;
+                }
+                assert!(slot + 1 < SLOTS + SPARE, "the last slot ends every search");
+                model.slots[slot] = entry;
+                count += 1;
+                assert!(count * 4 <= SLOTS * 3, "the table is fast while a quarter of it is free");
+            }
+        }
+        model
+    }
+
+    fn weight(&self, number: u32) -> i32 {
+        let mut slot = (number >> (32 - SLOT_BITS)) as usize;
+        while self.slots[slot] >> 8 < number >> 8 {
+            slot += 1;
+        }
+        let entry = self.slots[slot];
+        if entry >> 8 == number >> 8 && entry != FREE { i32::from(entry as u8 as i8) } else { 0 }
+    }
+}
+
+/// The hash of a field that ends at `end`, and where the next one starts.
+const fn field(text: &[u8], start: usize, end: u8) -> (u32, usize) {
+    let mut at = start;
+    while text[at] != end {
+        at += 1;
+    }
+    (hash(text.split_at(at).0.split_at(start).1), at + 1)
+}
+
+const fn decimal(text: &[u8], start: usize) -> (i32, usize) {
+    let (mut at, mut value, negative) = (start, 0, text[start] == b'-');
+    if negative {
+        at += 1;
+    }
+    while text[at] != b'\n' {
+        assert!(text[at].is_ascii_digit(), "a weight is a decimal number");
+        value = value * 10 + (text[at] - b'0') as i32;
+        at += 1;
+    }
+    (if negative { -value } else { value }, at + 1)
+}
+
+/// Sums the weights of features.
+pub(super) struct Sum(i32);
+
+impl Sum {
+    pub(super) fn new() -> Sum {
+        Sum(MODEL.bias - MODEL.bar)
+    }
+
+    /// The score above the bar, in nats.
+    pub(super) fn score(&self) -> f32 {
+        self.0 as f32 / SCALE
+    }
+}
+
+impl Sink for Sum {
+    #[inline]
+    fn take(&mut self, kind: Kind, first: Atom<'_>, second: Atom<'_>) {
+        self.0 += MODEL.weight(number(kind.hash(), first.hash, second.hash));
+    }
+}
+
+/// Keeps features that weigh anything, with their weights. What has a weight is a word of the model's, so that no bytes
+/// of a text but these get out.
+#[derive(Default)]
+pub(super) struct Reasons(pub(super) Vec<(Kind, String, String, f32)>);
+
+impl Sink for Reasons {
+    fn take(&mut self, kind: Kind, first: Atom<'_>, second: Atom<'_>) {
+        let weight = MODEL.weight(number(kind.hash(), first.hash, second.hash));
+        if weight != 0 {
+            let text = |atom: Atom<'_>| String::from_utf8_lossy(atom.text).into_owned();
+            self.0.push((kind, text(first), text(second), weight as f32 / SCALE));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_file_is_as_the_trainer_wrote_it() {
+        let text = std::str::from_utf8(WEIGHTS).unwrap();
+        let (head, body) = text.split_at(text.find("\n=").unwrap() + 1);
+        let written = head.trim_end().rsplit(' ').next().unwrap();
+        assert_eq!(written, data_encoding::HEXLOWER.encode(&Sha256::digest(body.as_bytes())));
+    }
+
+    #[test]
+    fn every_line_is_a_feature_and_is_found() {
+        let (mut count, mut weights) = (0, 0);
+        for line in std::str::from_utf8(WEIGHTS).unwrap().lines().filter(|line| !line.starts_with(['#', '='])) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [kind, first, second, weight] = fields[..] else { panic!("{line:?} has four fields") };
+            let kind = Kind::named(kind).unwrap_or_else(|| panic!("{line:?} is of a known kind"));
+            let number = number(kind.hash(), hash(first.as_bytes()), hash(second.as_bytes()));
+            assert_eq!(MODEL.weight(number), weight.parse::<i32>().unwrap(), "{line:?}");
+            count += 1;
+            weights += usize::from(MODEL.weight(number ^ 0x5a5a_5a5a) != 0);
+        }
+        assert!(count > 500 && weights < count / 100, "{count} features, of which {weights} are taken for others");
+    }
+}

@@ -1,0 +1,69 @@
+//! Files as programs write them: each secret in them is found, all of it, and nothing else is.
+
+use std::ops::Range;
+use std::path::Path;
+
+use keyscan::{DOUBTFUL, Finding, RuleSet, Sample, Scanner};
+
+const SEEDS: u64 = 20;
+/// So many of the secrets may be missed: what is drawn may look like words or numbers by chance.
+const MAX_MISSED: f64 = 0.01;
+
+/// The text of a file, its templates filled in, and where they stand in it.
+fn filled(source: &str, seed: u64) -> (Vec<u8>, Vec<Range<usize>>) {
+    let (mut text, mut secrets) = (Vec::new(), Vec::new());
+    for (number, piece) in source.split('|').enumerate() {
+        if number % 2 == 0 {
+            text.extend_from_slice(piece.as_bytes());
+            continue;
+        }
+        let sample = Sample::parse(piece).unwrap_or_else(|error| panic!("{piece}: {error}"));
+        let start = text.len();
+        text.extend(sample.fill(seed * 100 + number as u64, None).text);
+        secrets.push(start..text.len());
+    }
+    (text, secrets)
+}
+
+#[test]
+fn every_secret_is_found_and_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/formats");
+    let scanner = Scanner::new(RuleSet::builtin());
+    let (mut files, mut places, mut missed, mut wrong) = (0, 0, Vec::new(), Vec::new());
+    let mut paths: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| !path.ends_with("README.md")) {
+        let source = std::fs::read_to_string(path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(source.contains('|') && source.matches('|').count().is_multiple_of(2), "{name}");
+        files += 1;
+        for seed in 0..SEEDS {
+            let (text, secrets) = filled(&source, seed);
+            let found = scanner.scan(&text);
+            let believed = found.iter().filter(|finding| finding.confidence >= DOUBTFUL).flat_map(Finding::secrets);
+            let spans: Vec<_> = believed.map(|finding| finding.span).collect();
+            let is = |secret: &Range<usize>| {
+                spans.iter().any(|span| span.start as usize <= secret.start && span.end as usize >= secret.end)
+            };
+            let line = |at: usize| {
+                let before = text[..at].iter().filter(|byte| **byte == b'\n').count();
+                source.lines().nth(before).unwrap_or("").trim().to_owned()
+            };
+            places += secrets.len();
+            missed.extend(
+                secrets.iter().filter(|secret| !is(secret)).map(|secret| format!("{name}: {}", line(secret.start))),
+            );
+            let of_none =
+                |start: usize, end: usize| secrets.iter().all(|secret| end <= secret.start || secret.end <= start);
+            let others = spans.iter().filter(|span| of_none(span.start as usize, span.end as usize));
+            wrong.extend(others.map(|span| format!("{name}: {}", line(span.start as usize))));
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{} are no secrets:\n{}", wrong.len(), wrong.join("\n"));
+    let share = missed.len() as f64 / places as f64;
+    missed.sort();
+    assert!(share <= MAX_MISSED, "{} of {places} secrets are missed:\n{}", missed.len(), missed.join("\n"));
+    assert!(files >= 35, "{files} files");
+}

@@ -77,10 +77,7 @@ struct Machine<'t> {
 
 impl<'t> Machine<'t> {
     fn peek(&mut self) -> Option<u8> {
-        let byte = self.text.get(self.at).copied();
-        self.ran_out |= byte.is_none();
-        self.seen_to = self.seen_to.max(self.at + 1);
-        byte
+        self.peek_at(0)
     }
 
     /// Skips at most `most` bytes for which `is` holds; answers how many.
@@ -92,11 +89,11 @@ impl<'t> Machine<'t> {
         self.at - start
     }
 
-    /// The byte after the next one.
-    fn peek_next(&mut self) -> Option<u8> {
-        let byte = self.text.get(self.at + 1).copied();
+    /// The byte so many bytes behind the next one.
+    fn peek_at(&mut self, ahead: usize) -> Option<u8> {
+        let byte = self.text.get(self.at + ahead).copied();
         self.ran_out |= byte.is_none();
-        self.seen_to = self.seen_to.max(self.at + 2);
+        self.seen_to = self.seen_to.max(self.at + ahead + 1);
         byte
     }
 
@@ -292,7 +289,7 @@ impl<'t> Machine<'t> {
         });
         let called = back..self.at;
         // `new byte[] {1, 2}`
-        if self.at > back && self.peek() == Some(b' ') && self.peek_next() == Some(b'{') {
+        if self.at > back && self.peek() == Some(b' ') && self.peek_at(1) == Some(b'{') {
             self.at += 1;
         }
         // `[1, 2]` is no part of a type as `[4]byte{1, 2}` is.

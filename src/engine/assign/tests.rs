@@ -138,6 +138,7 @@ fn no_value_is_made_up() {
         "token = quartz(velvet,",
         "token = {velvet}",
         "an env token velvet",
+        "token: hello-0123\u{2588}89\"",
         "token algorithm: quartz0123",
     ] {
         assert_eq!(value(text), None, "{text}");

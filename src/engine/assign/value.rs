@@ -12,6 +12,9 @@ const BARE_ENDS: &[u8] = b"\"'`,;<>(){}[]&|\\=";
 /// Names of schemes that stand before the value proper, in lower case.
 const SCHEMES: &[&[u8]] = &[b"apikey", b"basic", b"bearer", b"bot", b"digest", b"key", b"oauth", b"ssws", b"token"];
 
+/// What stands where something was taken out of a value.
+const MASK: &str = "\u{2588}";
+
 /// So many numbers, and so many different ones, are a list of bytes that may be a key.
 const MIN_BYTES: usize = 8;
 const MIN_DISTINCT: usize = 6;
@@ -126,7 +129,7 @@ impl Machine<'_> {
     /// A word up to white space or a sign that ends it.
     fn word(&mut self, start: usize) -> Option<Range<usize>> {
         // A value may begin with the sign of the assignment, when it stands apart from it.
-        if self.peek() == Some(b'=') && self.text[start - 1] == b' ' && self.peek_next().is_some_and(is_word) {
+        if self.peek() == Some(b'=') && self.text[start - 1] == b' ' && self.peek_at(1).is_some_and(is_word) {
             self.at += 1;
         }
         loop {
@@ -137,7 +140,7 @@ impl Machine<'_> {
                 // In the middle of what is no name a backslash is part of it, but for the end of a line in a text.
                 Some(b'\\')
                     if !is_name(so_far)
-                        && self.peek_next().is_some_and(|byte| is_word(byte) && !b"nrt".contains(&byte)) =>
+                        && self.peek_at(1).is_some_and(|byte| is_word(byte) && !b"nrt".contains(&byte)) =>
                 {
                     self.at += 1;
                 }
@@ -161,9 +164,13 @@ impl Machine<'_> {
         let next = self.peek();
         // A call, an index or a template is no value; a word that goes on past the bound is a blob.
         let plain = next.is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && self.at - start < MAX_VALUE;
-        // What a colon ends is the next name.
+        // What a colon ends is the next name; what a mask follows was hidden.
         let named = self.at > start && self.text[self.at - 1] == b':';
-        (plain && !named).then_some(start..self.at)
+        (plain && !named && !self.at_mask()).then_some(start..self.at)
+    }
+
+    fn at_mask(&mut self) -> bool {
+        MASK.bytes().enumerate().all(|(ahead, byte)| self.peek_at(ahead) == Some(byte))
     }
 
     /// The rest of the line, when it is one word of whatever signs and does not read like code.

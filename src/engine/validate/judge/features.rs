@@ -532,7 +532,7 @@ fn of_context(
     if lead.starts_with(b"#") || lead.starts_with(b"//") || lead.starts_with(b"*") || lead.starts_with(b"--") {
         one(Kind::Comment, Atom::new(b"line"));
     }
-    let bare_end = line.iter().rposition(|byte| byte.is_ascii_alphabetic()).map_or(0, |at| at + 1);
+    let bare_end = line.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |at| at + 1);
     let start = line[..bare_end].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |at| at + 1);
     let mut word = [0; MAX_WORD];
     let previous = &line[start.max(bare_end.saturating_sub(MAX_WORD))..bare_end];

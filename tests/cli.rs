@@ -298,6 +298,9 @@ fn sensitive_scans_show_weak_passwords() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.starts_with("low") && told.contains("first passwords"), "{told}");
+    let place = format!("{path}/.env:1");
+    let told = String::from_utf8(keyscan(&["explain", &place], b"").stdout).unwrap();
+    assert!(told.contains("generic-secret: doubtful (--sensitive reports it), confidence 0.30"), "{told}");
     assert_eq!(keyscan(&["scan", "-q", "--sensitive", "--min-severity", "medium", path], b"").status.code(), Some(0));
     assert_eq!(keyscan(&["scan", "-q", "--sensitive", "--min-confidence", "0.1", path], b"").status.code(), Some(2));
 }

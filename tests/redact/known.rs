@@ -3,7 +3,7 @@
 use keyscan::redact::{AtEnd, KnownSecrets, Redaction, Style};
 use proptest::prelude::*;
 
-use super::{MARK, assert_redacts, known_only, pushed, redaction};
+use super::{MARK, assert_redacts, known_only, marked, pushed, redaction};
 
 #[test]
 fn the_vectors() {
@@ -195,22 +195,7 @@ fn naive(known: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
         let starts = text.windows(needle.len()).enumerate().filter(|(_, window)| window == needle);
         hidden.extend(starts.map(|(at, _)| (at, at + needle.len())));
     }
-    hidden.sort_unstable();
-    let mut joined: Vec<(usize, usize)> = Vec::new();
-    for (start, end) in hidden {
-        match joined.last_mut() {
-            Some(last) if start < last.1 => last.1 = last.1.max(end),
-            _ => joined.push((start, end)),
-        }
-    }
-    let (mut out, mut at) = (Vec::new(), 0);
-    for (start, end) in joined {
-        out.extend_from_slice(&text[at..start]);
-        out.extend_from_slice(MARK.as_bytes());
-        at = end;
-    }
-    out.extend_from_slice(&text[at..]);
-    out
+    marked(text, hidden)
 }
 
 proptest! {

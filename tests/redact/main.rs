@@ -48,6 +48,21 @@ fn pushed<'t>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'t [u8]>)
     out
 }
 
+/// The text with a mark in the place of what these spans cover; those that overlap are one.
+fn marked(text: &[u8], mut spans: Vec<(usize, usize)>) -> Vec<u8> {
+    spans.sort_unstable();
+    let (mut out, mut at) = (Vec::new(), 0);
+    for (start, end) in spans {
+        if start >= at {
+            out.extend_from_slice(&text[at..start]);
+            out.extend_from_slice(MARK.as_bytes());
+        }
+        at = at.max(end);
+    }
+    out.extend_from_slice(&text[at..]);
+    out
+}
+
 /// Asserts that the text comes out as expected however it is cut: whole, in every two pieces, byte by byte.
 #[track_caller]
 fn assert_redacts(redaction: &Redaction, text: &[u8], expected: &[u8]) {

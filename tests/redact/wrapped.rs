@@ -4,7 +4,7 @@ use keyscan::redact::AtEnd;
 use proptest::prelude::*;
 
 use super::common::Random;
-use super::{MARK, assert_redacts, known_only, pushed};
+use super::{MARK, assert_redacts, known_only, marked, pushed};
 
 const SECRET: &str = "topsecretvalue42-quartz-0123456789";
 
@@ -99,18 +99,7 @@ fn naive(known: &[String], text: &[u8]) -> Vec<u8> {
             hidden.push((start, rest[needle.len() - 1].1 + 1));
         }
     }
-    hidden.sort_unstable();
-    let (mut out, mut at, mut hidden_to) = (Vec::new(), 0, 0);
-    for (start, end) in hidden {
-        if start >= hidden_to {
-            out.extend_from_slice(&text[at..start]);
-            out.extend_from_slice(MARK.as_bytes());
-        }
-        hidden_to = hidden_to.max(end);
-        at = hidden_to;
-    }
-    out.extend_from_slice(&text[at..]);
-    out
+    marked(text, hidden)
 }
 
 proptest! {

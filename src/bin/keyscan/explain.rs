@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use keyscan::{DOUBTFUL, Error, Kind, Result, Scanner};
+use keyscan::{DOUBTFUL, Error, Kind, Result, SENSITIVE, Scanner};
 
 use crate::args::ExplainArgs;
 use crate::exit::Exit;
@@ -25,6 +25,9 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
         let verdict = match explanation.confidence {
             Some(confidence) if rule.kind() == Kind::Identifier => format!("identifier, confidence {confidence:.2}"),
             Some(confidence) if confidence >= DOUBTFUL => format!("secret, confidence {confidence:.2}"),
+            Some(confidence) if confidence >= SENSITIVE => {
+                format!("doubtful (--sensitive reports it), confidence {confidence:.2}")
+            }
             Some(confidence) => format!("no secret, confidence {confidence:.2}"),
             None => "no match".to_owned(),
         };

@@ -6,6 +6,7 @@ mod explain;
 mod git;
 mod gitleaks;
 mod hook;
+mod lint_key;
 mod others;
 mod progress;
 mod redact;
@@ -14,6 +15,8 @@ mod scan;
 mod search;
 mod settings;
 mod time;
+mod trace;
+mod value;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -50,6 +53,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
         Command::Redact(args) => redact::run(args),
+        Command::Trace(args) => trace::run(args, out),
+        Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

@@ -5,6 +5,7 @@ mod gitleaks;
 mod hook;
 mod redact;
 mod rules;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunAr
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reveal};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
+use self::trace::{LINT_EXAMPLES, TRACE_EXAMPLES};
+pub(crate) use self::trace::{LintKeyArgs, SecretArgs, TraceArgs};
 
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
@@ -53,6 +56,12 @@ pub(crate) enum Command {
     /// Scan standard input as `gitleaks stdin` does
     #[command(hide = true)]
     Stdin(GitleaksArgs),
+    /// Find every place of one secret, and who asks for it by name
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArgs),
+    /// Say whether a text can be the key that it is taken for, without sending it anywhere
+    #[command(after_help = LINT_EXAMPLES)]
+    LintKey(LintKeyArgs),
     /// List, show, check and try rules
     #[command(subcommand)]
     Rules(RulesCommand),

@@ -30,6 +30,8 @@ pub mod testing;
 #[cfg(feature = "trace")]
 pub mod trace;
 mod trial;
+#[cfg(feature = "verify")]
+pub mod verify;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;

@@ -34,18 +34,18 @@ fn repository() -> Repo {
     let git = Repo::new(&[]);
     let key = key();
     git.write("app.py", "import os\nkey = os.environ[\"STRIPE_SECRET_KEY\"]\n");
-    git.write("old.py", &format!("stripe.api_key = \"{key}\"\n"));
+    git.write("old.py", format!("stripe.api_key = \"{key}\"\n"));
     let encoded = data_encoding::BASE64.encode(key.as_bytes());
-    git.write("k8s/secret.yaml", &format!("apiVersion: v1\nkind: Secret\ndata:\n  key: {encoded}\n"));
+    git.write("k8s/secret.yaml", format!("apiVersion: v1\nkind: Secret\ndata:\n  key: {encoded}\n"));
     git.write(".gitignore", ".env\nhome\n");
     git.git(&["add", "."]);
     git.git(&["commit", "-qm", &format!("first, with {key} in it")]);
     git.git(&["rm", "-q", "old.py"]);
     git.git(&["commit", "-qm", "gone"]);
-    git.write(".env", &format!("STRIPE_SECRET_KEY={key}\n"));
-    git.write("notes.md", &format!("x\ntoken {key}\n"));
+    git.write(".env", format!("STRIPE_SECRET_KEY={key}\n"));
+    git.write("notes.md", format!("x\ntoken {key}\n"));
     git.git(&["add", "notes.md"]);
-    git.write("home/.bash_history", &format!("curl -u {key}: https://api.stripe.com\n"));
+    git.write("home/.bash_history", format!("curl -u {key}: https://api.stripe.com\n"));
     git
 }
 
@@ -94,7 +94,7 @@ fn every_place_is_told_and_the_secret_is_not() {
 #[test]
 fn each_format_and_source_tells_the_same_places() {
     let git = repository();
-    git.write("home/key", &format!("{}\n", key()));
+    git.write("home/key", format!("{}\n", key()));
     for format in ["markdown", "html"] {
         let out = keyscan(git.path(), &["trace", "-f", format, "--from", "file:home/key"], "");
         let page = text(&out.stdout);

@@ -17,6 +17,8 @@ mod settings;
 mod time;
 mod trace;
 mod value;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Hook(command) => hook::run(command, out),
         Command::Redact(args) => redact::run(args),
         Command::Trace(args) => trace::run(args, out),
+        #[cfg(feature = "verify")]
+        Command::Verify(args) => verify::run(args, out),
         Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),

@@ -6,6 +6,8 @@ mod hook;
 mod redact;
 mod rules;
 mod trace;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::path::PathBuf;
 
@@ -21,6 +23,10 @@ pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reve
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
 use self::trace::{LINT_EXAMPLES, TRACE_EXAMPLES};
 pub(crate) use self::trace::{LintKeyArgs, SecretArgs, TraceArgs};
+#[cfg(feature = "verify")]
+use self::verify::VERIFY_EXAMPLES;
+#[cfg(feature = "verify")]
+pub(crate) use self::verify::VerifyArgs;
 
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
@@ -59,6 +65,10 @@ pub(crate) enum Command {
     /// Find every place of one secret, and who asks for it by name
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
+    /// Ask providers whether secrets are alive; the only command that sends a secret anywhere
+    #[cfg(feature = "verify")]
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Say whether a text can be the key that it is taken for, without sending it anywhere
     #[command(after_help = LINT_EXAMPLES)]
     LintKey(LintKeyArgs),

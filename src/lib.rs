@@ -16,6 +16,8 @@ pub mod gate;
 #[cfg(feature = "git")]
 mod history;
 #[cfg(feature = "trace")]
+pub mod ledger;
+#[cfg(feature = "trace")]
 mod lint;
 pub mod redact;
 #[cfg(feature = "report")]

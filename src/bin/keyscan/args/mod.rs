@@ -4,6 +4,7 @@ mod git;
 mod gitleaks;
 mod hook;
 mod redact;
+mod rotate;
 mod rules;
 mod trace;
 #[cfg(feature = "verify")]
@@ -20,6 +21,8 @@ use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reveal};
+use self::rotate::ROTATE_EXAMPLES;
+pub(crate) use self::rotate::{CheckArgs, LedgerArgs, ProcedureArgs, ProveArgs, RecordArgs, RotateCommand, StatusArgs};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
 use self::trace::{LINT_EXAMPLES, TRACE_EXAMPLES};
 pub(crate) use self::trace::{LintKeyArgs, SecretArgs, TraceArgs};
@@ -69,6 +72,9 @@ pub(crate) enum Command {
     #[cfg(feature = "verify")]
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Carry a rotation through: what to do, what was done, what is due, and the proof that the old key is dead
+    #[command(subcommand, after_help = ROTATE_EXAMPLES)]
+    Rotate(RotateCommand),
     /// Say whether a text can be the key that it is taken for, without sending it anywhere
     #[command(after_help = LINT_EXAMPLES)]
     LintKey(LintKeyArgs),

@@ -5,6 +5,7 @@ mod exit;
 mod explain;
 mod git;
 mod gitleaks;
+mod guard;
 mod hook;
 mod others;
 mod progress;
@@ -49,6 +50,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
+        Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),

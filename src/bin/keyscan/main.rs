@@ -1,10 +1,12 @@
 //! The command line of keyscan: arguments to settings to library calls to an exit status.
 
 mod args;
+mod audit;
 mod exit;
 mod explain;
 mod git;
 mod gitleaks;
+mod guard;
 mod hook;
 mod lint_key;
 mod others;
@@ -55,6 +57,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
+        Command::Audit(command) => audit::run(command, out),
+        Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
         Command::Trace(args) => trace::run(args, out),
         #[cfg(feature = "verify")]

@@ -1,7 +1,9 @@
 //! The arguments: what can be said, and nothing else.
 
+mod audit;
 mod git;
 mod gitleaks;
+mod guard;
 mod hook;
 mod redact;
 mod rotate;
@@ -14,9 +16,12 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) use self::audit::{AuditAgentsArgs, AuditCommand, AuditFormat};
 use self::git::GIT_EXAMPLES;
 pub(crate) use self::git::{CacheArgs, GitArgs};
 pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, ProtectArgs};
+use self::guard::GUARD_EXAMPLES;
+pub(crate) use self::guard::{GuardCommand, HookArgs, McpArgs, Scope, WhatArgs};
 use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
@@ -53,6 +58,12 @@ pub(crate) enum Command {
     /// Hide secrets in a stream, in files, or in the output of a command
     #[command(after_help = REDACT_EXAMPLES)]
     Redact(RedactArgs),
+    /// Stand between a coding agent and what it reads, writes and runs
+    #[command(subcommand, after_help = GUARD_EXAMPLES)]
+    Guard(GuardCommand),
+    /// Look through what was kept, and mend it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Scan as `gitleaks detect` does
     #[command(hide = true)]
     Detect(DetectArgs),
@@ -187,7 +198,7 @@ pub(crate) struct OutputArgs {
     pub(crate) progress: When,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RuleArgs {
     /// Configuration file, of keyscan or another tool [default: the nearest keyscan.toml or .keyscan.toml, going up from
     /// the target, and the files of other tools there]

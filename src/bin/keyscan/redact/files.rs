@@ -78,13 +78,13 @@ impl From<io::Error> for Failure {
 }
 
 /// A new file beside another one; it goes away unless it replaces it.
-struct Copy {
+pub(crate) struct Copy {
     path: PathBuf,
-    file: File,
+    pub(crate) file: File,
 }
 
 impl Copy {
-    fn beside(path: &Path) -> io::Result<Copy> {
+    pub(crate) fn beside(path: &Path) -> io::Result<Copy> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -101,7 +101,7 @@ impl Copy {
         }
     }
 
-    fn replace(mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn replace(mut self, path: &Path) -> io::Result<()> {
         fs::rename(&self.path, path)?;
         self.path = PathBuf::new();
         Ok(())
@@ -118,10 +118,10 @@ impl Drop for Copy {
 
 /// Only the superuser can give files away; for others the owner is the same already.
 #[cfg(unix)]
-fn keep_owner(file: &File, metadata: &fs::Metadata) {
+pub(crate) fn keep_owner(file: &File, metadata: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt, fchown};
     let _ = fchown(file, Some(metadata.uid()), Some(metadata.gid()));
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &File, _: &fs::Metadata) {}
+pub(crate) fn keep_owner(_: &File, _: &fs::Metadata) {}

@@ -18,6 +18,8 @@ mod history;
 pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "rotate")]
+pub mod rotate;
 mod rule;
 mod run;
 mod secret;

@@ -32,6 +32,8 @@ use crate::rule::{Rule, RuleSet};
 pub use self::adapt::*;
 pub use self::known::{Admission, KnownSecrets, Refused};
 pub use self::redactor::Redactor;
+#[cfg(feature = "rotate")]
+pub(crate) use self::source::dotenv;
 pub use self::source::{SecretSource, Sourced};
 pub use self::stats::{Record, RedactStats};
 pub use self::style::Style;

@@ -6,6 +6,7 @@ mod explain;
 mod git;
 mod gitleaks;
 mod hook;
+mod lint_key;
 mod others;
 mod progress;
 mod redact;
@@ -14,6 +15,10 @@ mod scan;
 mod search;
 mod settings;
 mod time;
+mod trace;
+mod value;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -50,6 +55,10 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
         Command::Redact(args) => redact::run(args),
+        Command::Trace(args) => trace::run(args, out),
+        #[cfg(feature = "verify")]
+        Command::Verify(args) => verify::run(args, out),
+        Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

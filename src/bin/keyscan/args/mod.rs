@@ -5,6 +5,9 @@ mod gitleaks;
 mod hook;
 mod redact;
 mod rules;
+mod trace;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::path::PathBuf;
 
@@ -18,6 +21,12 @@ pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunAr
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reveal};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
+use self::trace::{LINT_EXAMPLES, TRACE_EXAMPLES};
+pub(crate) use self::trace::{LintKeyArgs, SecretArgs, TraceArgs};
+#[cfg(feature = "verify")]
+use self::verify::VERIFY_EXAMPLES;
+#[cfg(feature = "verify")]
+pub(crate) use self::verify::VerifyArgs;
 
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
@@ -53,6 +62,16 @@ pub(crate) enum Command {
     /// Scan standard input as `gitleaks stdin` does
     #[command(hide = true)]
     Stdin(GitleaksArgs),
+    /// Find every place of one secret, and who asks for it by name
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArgs),
+    /// Ask providers whether secrets are alive; the only command that sends a secret anywhere
+    #[cfg(feature = "verify")]
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Say whether a text can be the key that it is taken for, without sending it anywhere
+    #[command(after_help = LINT_EXAMPLES)]
+    LintKey(LintKeyArgs),
     /// List, show, check and try rules
     #[command(subcommand)]
     Rules(RulesCommand),

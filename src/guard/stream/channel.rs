@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::document;
 use super::logprobs::{Entry, Tracker};
-use super::pool::{Pool, Pooled};
 use super::{StreamError, sse};
-use crate::redact::RedactStats;
+use crate::guard::pool::{Pool, Pooled};
+use crate::redact::{Record, RedactStats};
 
 /// Where in a message a channel belongs: a block, a choice, an item, and a part of it.
 pub(super) type Group = (u64, Option<u64>);
@@ -26,6 +26,8 @@ pub(super) struct Envelope {
     pub(super) tail: Vec<u8>,
     /// Whether events are numbered, in a member before the tail.
     pub(super) is_numbered: bool,
+    /// The text stands there as it is, without quotes.
+    pub(super) is_bare: bool,
 }
 
 /// What can be shown of a channel.
@@ -116,15 +118,24 @@ pub(super) struct Channels {
     pool: Pool,
     open: BTreeMap<String, Channel>,
     limit: usize,
-    /// What redactors did that were given back.
+    /// What redactors did of channels that have ended.
     stats: RedactStats,
+    /// What was hidden in these.
+    records: Vec<Record>,
     /// The number of the last event, where events are numbered.
     pub(super) sequence: Option<u64>,
 }
 
 impl Channels {
     pub(super) fn new(pool: Pool, limit: usize) -> Channels {
-        Channels { pool, open: BTreeMap::new(), limit, stats: RedactStats::default(), sequence: None }
+        Channels {
+            pool,
+            open: BTreeMap::new(),
+            limit,
+            stats: RedactStats::default(),
+            records: Vec::new(),
+            sequence: None,
+        }
     }
 
     /// The channel of this name, which is opened where there is none.
@@ -153,6 +164,7 @@ impl Channels {
     fn close(&mut self, mut channel: Channel) -> (Shown, Envelope) {
         let shown = channel.finish();
         self.stats.merge(&channel.redactor.take_stats());
+        self.records.extend(channel.redactor.take_records());
         (shown, channel.envelope)
     }
 
@@ -173,6 +185,19 @@ impl Channels {
         }
     }
 
+    /// What was hidden since the last call.
+    pub(super) fn take_records(&mut self) -> Vec<Record> {
+        let mut records = std::mem::take(&mut self.records);
+        self.open.values_mut().for_each(|channel| records.extend(channel.redactor.take_records()));
+        records
+    }
+
+    /// How often rules gave up so far.
+    pub(super) fn skipped_attempts(&self) -> u64 {
+        let open = self.open.values().map(|channel| channel.redactor.stats().skipped_attempts);
+        self.stats.skipped_attempts + open.sum::<u64>()
+    }
+
     pub(super) fn held_len(&self) -> usize {
         self.open.values().map(Channel::held_len).sum()
     }
@@ -185,13 +210,13 @@ impl Channels {
 }
 
 impl Envelope {
-    /// An event that is nothing but its text.
-    pub(super) fn plain(name: Option<&[u8]>) -> Envelope {
-        Envelope { name: name.map(<[u8]>::to_vec), ..Envelope::default() }
+    /// An event that is nothing but its text, or a string.
+    pub(super) fn plain(name: Option<&[u8]>, is_string: bool) -> Envelope {
+        Envelope { name: name.map(<[u8]>::to_vec), is_bare: !is_string, ..Envelope::default() }
     }
 
     fn around(&self, shown: &Shown, sequence: Option<u64>) -> Vec<u8> {
-        if self.head.is_empty() {
+        if self.is_bare {
             return shown.text.clone();
         }
         let mut data = self.head.clone();

@@ -109,11 +109,6 @@ impl<'b> Document<'b> {
         (self.kind(node) == Kind::Number).then(|| raw.parse().ok())?
     }
 
-    /// All nodes in order; a container before what is in it, and a name before its value.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = Node> + use<> {
-        (0..self.tokens.len() as u32).map(Node)
-    }
-
     /// The node behind this one and all that is in it.
     pub(super) fn after(&self, node: Node) -> Node {
         Node(self.token(node).next)

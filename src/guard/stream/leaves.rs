@@ -2,8 +2,8 @@
 
 use super::document::{self, Document, Edits, Kind, Node, decoded};
 use super::logprobs::{self, Tracker};
-use super::pool::{Pool, Pooled};
-use crate::redact::RedactStats;
+use crate::guard::pool::{Pool, Pooled};
+use crate::redact::{Record, RedactStats};
 
 /// Members whose strings are texts: that one stands there says nothing of what is in it.
 const TEXTS: [&[u8]; 17] = [
@@ -57,6 +57,11 @@ impl Leaves {
 
     pub(super) fn stats(&self) -> &RedactStats {
         self.redactor.stats()
+    }
+
+    /// What was hidden since the last call.
+    pub(super) fn take_records(&mut self) -> Vec<Record> {
+        self.redactor.take_records()
     }
 
     /// A text; `None` when nothing in it is hidden.

@@ -5,7 +5,6 @@ mod dialect;
 mod document;
 mod leaves;
 mod logprobs;
-mod pool;
 mod sse;
 mod turn;
 
@@ -14,10 +13,13 @@ use std::fmt;
 use self::channel::{Channels, Envelope};
 use self::document::{Document, Edits};
 use self::leaves::{Claims, Leaves};
-use self::pool::{Pool, Pooled};
 use self::sse::{Event, Field, Splitter};
 use self::turn::Turn;
-use crate::redact::{RedactStats, Redaction, TextFormat};
+use super::audit::{AuditEntry, Reason};
+use super::policy::{Action, DirectionPolicy, Policy};
+use super::pool::{Pool, Pooled};
+use super::{Direction, Guard};
+use crate::redact::{Record, RedactStats, Redaction, Redactor, TextFormat};
 
 /// What a stream of bytes is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,7 @@ impl Default for StreamLimits {
 }
 
 /// Why a stream is not carried on. Nothing comes out of it any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamError {
     /// An event, or a line of documents, is longer than so many bytes.
@@ -80,6 +82,8 @@ pub enum StreamError {
     DocumentTooLong(usize),
     /// More texts than this are open at one time.
     TooManyChannels(usize),
+    /// The policy withholds it.
+    Blocked(Reason),
 }
 
 impl fmt::Display for StreamError {
@@ -88,6 +92,7 @@ impl fmt::Display for StreamError {
             StreamError::EventTooLong(limit) => write!(f, "an event is longer than {limit} bytes"),
             StreamError::DocumentTooLong(limit) => write!(f, "the document is larger than {limit} bytes"),
             StreamError::TooManyChannels(limit) => write!(f, "more than {limit} texts are open at one time"),
+            StreamError::Blocked(reason) => reason.fmt(f),
         }
     }
 }
@@ -133,8 +138,14 @@ pub struct StreamGuard {
     is_raw: bool,
     /// How the lines of the last event ended.
     line_end: &'static [u8],
+    guard: Guard,
+    direction: Direction,
+    findings: Vec<AuditEntry>,
     failed: Option<StreamError>,
 }
+
+/// Findings that wait to be taken; of more, only what they count is known.
+const MAX_FINDINGS: usize = 1024;
 
 impl fmt::Debug for StreamGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,10 +154,11 @@ impl fmt::Debug for StreamGuard {
 }
 
 impl StreamGuard {
-    /// Starts a stream. Documents stay documents, whatever the format of the redaction.
+    /// Starts a stream in which everything is hidden that this redaction hides; documents stay documents, whatever its
+    /// format. For many streams, [`Streams`] is faster.
     #[must_use]
     pub fn new(redaction: &Redaction, framing: Framing) -> StreamGuard {
-        StreamGuard::of(&Streams::new(redaction), framing)
+        Streams::hiding(redaction).start(framing)
     }
 
     fn of(streams: &Streams, framing: Framing) -> StreamGuard {
@@ -160,6 +172,9 @@ impl StreamGuard {
             leaves: Leaves::new(&streams.pool),
             is_raw: false,
             line_end: b"\n",
+            guard: streams.guard.clone(),
+            direction: streams.direction,
+            findings: Vec::new(),
             failed: None,
         }
     }
@@ -198,28 +213,51 @@ impl StreamGuard {
         stats
     }
 
+    /// The secrets that were hidden since the last call: the first thousand of them, without their places.
+    pub fn take_findings(&mut self) -> Vec<AuditEntry> {
+        std::mem::take(&mut self.findings)
+    }
+
+    /// Runs a step, of which nothing comes out when it fails.
     fn guarded(
         &mut self,
         run: impl FnOnce(&mut StreamGuard, &mut Vec<u8>) -> Result<(), StreamError>,
         out: &mut Vec<u8>,
     ) -> Result<(), StreamError> {
-        let result = self.failed.map_or_else(|| run(self, out), Err);
-        if let Err(error) = result {
-            self.failed = Some(error);
+        let result = self.failed.clone().map_or_else(|| run(self, out), Err);
+        if let Err(error) = &result {
+            self.failed = Some(error.clone());
             self.held = Vec::new();
             self.splitter = Splitter::default();
         }
         result
     }
 
+    /// Shows what a step made, if the policy allows what was found in it.
+    fn show(&mut self, made: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let mut records = self.channels.take_records();
+        records.extend(self.leaves.take_records());
+        records.extend(self.redactor.as_mut().map(|redactor| redactor.take_records()).unwrap_or_default());
+        let entry = |record: Record| AuditEntry { span: None, ..self.guard.entry(self.direction, record) };
+        let entries: Vec<AuditEntry> = records.into_iter().map(entry).collect();
+        let blocked: Vec<&AuditEntry> = entries.iter().filter(|entry| entry.action == Action::Block).collect();
+        if !blocked.is_empty() {
+            return Err(StreamError::Blocked(Reason::secrets(self.direction, blocked)));
+        }
+        let room = MAX_FINDINGS.saturating_sub(self.findings.len());
+        self.findings.extend(entries.into_iter().take(room));
+        let text = self.redactor.as_ref().map_or(0, |redactor| redactor.stats().skipped_attempts);
+        let skipped = text + self.channels.skipped_attempts() + self.leaves.stats().skipped_attempts;
+        if skipped > 0 && self.guard.on_incomplete(self.direction) == Action::Block {
+            return Err(StreamError::Blocked(Reason::unexamined(self.direction)));
+        }
+        out.extend_from_slice(made);
+        Ok(())
+    }
+
     fn take(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
         match self.framing {
-            Framing::Text => {
-                if let Some(redactor) = &mut self.redactor {
-                    redactor.push(bytes, out);
-                }
-                Ok(())
-            }
+            Framing::Text => self.text(|redactor, made| redactor.push(bytes, made), out),
             Framing::Json => {
                 if self.held.len() + bytes.len() > self.limits.document_len {
                     return Err(StreamError::DocumentTooLong(self.limits.document_len));
@@ -234,36 +272,45 @@ impl StreamGuard {
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), StreamError> {
         match self.framing {
-            Framing::Text => {
-                if let Some(redactor) = &mut self.redactor {
-                    redactor.finish(out);
-                }
-            }
+            Framing::Text => self.text(Redactor::finish, out),
             Framing::Json => {
                 let document = std::mem::take(&mut self.held);
-                out.extend(self.document(&document));
+                let made = self.document(&document);
+                self.show(&made, out)
             }
             Framing::Lines => {
                 let line = std::mem::take(&mut self.held);
                 self.line(&line, out)?;
-                self.flush_lines(out);
+                let made = self.rest(!line.is_empty() && !line.ends_with(b"\n"));
+                self.show(&lines_of(&made), out)
             }
             Framing::Events => {
                 let rest = self.splitter.rest();
                 if !rest.is_empty() {
                     self.event(&rest, out)?;
                 }
-                let (mut before, line_end) = (Vec::new(), self.line_end);
-                self.channels.flush(|_, _| true, line_end, &mut before);
-                if !before.is_empty() && !rest.is_empty() {
-                    // What no blank line ended is an event of its own.
-                    out.extend_from_slice(line_end);
-                    out.extend_from_slice(line_end);
-                }
-                out.extend(before);
+                let made = self.rest(!rest.is_empty());
+                self.show(&made, out)
             }
         }
-        Ok(())
+    }
+
+    fn text(&mut self, run: impl FnOnce(&mut Redactor, &mut Vec<u8>), out: &mut Vec<u8>) -> Result<(), StreamError> {
+        let mut made = Vec::new();
+        if let Some(redactor) = &mut self.redactor {
+            run(redactor, &mut made);
+        }
+        self.show(&made, out)
+    }
+
+    /// What channels hold at the end of the stream; behind something that no blank line ended, with one before it.
+    fn rest(&mut self, is_open: bool) -> Vec<u8> {
+        let (mut rest, line_end) = (Vec::new(), self.line_end);
+        self.channels.flush(|_, _| true, line_end, &mut rest);
+        if is_open && !rest.is_empty() {
+            rest.splice(0..0, [line_end, line_end].concat());
+        }
+        rest
     }
 
     fn events(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
@@ -284,7 +331,7 @@ impl StreamGuard {
     /// One event with its end.
     fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
         let event = Event::parse(bytes);
-        let mut edits = Edits::default();
+        let (mut edits, mut made) = (Edits::default(), Vec::new());
         for line in event.lines.iter().filter(|line| matches!(line.field, Field::Event | Field::Other)) {
             if let Some(shown) = self.leaves.redacted(&bytes[line.value.clone()]) {
                 edits.replace(line.value.clone(), shown.into_iter().filter(|byte| !b"\r\n".contains(byte)).collect());
@@ -292,32 +339,24 @@ impl StreamGuard {
         }
         if let Some(data) = event.data() {
             self.line_end = event.line_end();
-            if let Some(edited) = self.data(&data, event.name(), out)? {
+            if let Some(edited) = self.data(&data, event.name(), &mut made)? {
                 event.replace_data(&edited, &mut edits);
             }
         }
-        if edits.is_empty() {
-            out.extend_from_slice(bytes);
-        } else {
-            out.extend(edits.apply(bytes));
-        }
-        Ok(())
+        made.extend(edits.apply(bytes));
+        self.show(&made, out)
     }
 
-    /// The data of an event; `None` when it stays as it is. What has to come before the event goes to `out`.
-    fn data(&mut self, data: &[u8], name: Option<&[u8]>, out: &mut Vec<u8>) -> Result<Option<Vec<u8>>, StreamError> {
+    /// The data of an event; `None` when it stays as it is. What has to come before the event goes to `before`.
+    fn data(&mut self, data: &[u8], name: Option<&[u8]>, before: &mut Vec<u8>) -> Result<Option<Vec<u8>>, StreamError> {
         if data.trim_ascii() == b"[DONE]" {
-            self.channels.flush(|_, _| true, self.line_end, out);
+            self.channels.flush(|_, _| true, self.line_end, before);
             return Ok(None);
         }
         let is_document = matches!(data.trim_ascii_start().first(), Some(b'{' | b'['));
         let doc = if self.is_raw { None } else { Document::parse(data) };
         match doc {
-            Some(doc) if is_document => {
-                let (edited, before) = self.turn(&doc, name)?;
-                out.extend(before);
-                Ok(edited)
-            }
+            Some(doc) if is_document => self.turn(&doc, name, before),
             // Something is wrong with it, and whoever reads it will make as little of it.
             None if is_document && !self.is_raw => Ok(self.leaves.redacted(data)),
             // Tokens as they are, or each as a string.
@@ -326,20 +365,24 @@ impl StreamGuard {
                 self.is_raw |= string.is_none();
                 let channel = format!("data {}", String::from_utf8_lossy(name.unwrap_or_default()));
                 let text = string.as_ref().map_or_else(|| data.to_vec(), |doc| doc.text(doc.root()));
-                let shown =
-                    self.channels.channel(&channel, (0, None), || Envelope::plain(name))?.push(&text, Vec::new());
+                let envelope = || Envelope::plain(name, string.is_some());
+                let shown = self.channels.channel(&channel, (0, None), envelope)?.push(&text, Vec::new());
                 let quote = |text: Vec<u8>| if string.is_some() { document::quoted(&text) } else { text };
                 Ok((shown.text != text).then(|| quote(shown.text)))
             }
         }
     }
 
-    /// A document of a stream: what becomes of it when it is edited, and events that come before it.
-    fn turn(&mut self, doc: &Document<'_>, name: Option<&[u8]>) -> Result<(Option<Vec<u8>>, Vec<u8>), StreamError> {
-        let name = name.map(<[u8]>::to_vec);
+    /// A document of a stream: what becomes of it when it is edited.
+    fn turn(
+        &mut self,
+        doc: &Document<'_>,
+        name: Option<&[u8]>,
+        before: &mut Vec<u8>,
+    ) -> Result<Option<Vec<u8>>, StreamError> {
         let mut turn = Turn {
             doc,
-            name: name.as_deref(),
+            name,
             line_end: self.line_end,
             channels: &mut self.channels,
             edits: Edits::default(),
@@ -347,9 +390,10 @@ impl StreamGuard {
             before: Vec::new(),
         };
         dialect::see_to(&mut turn)?;
-        let Turn { mut edits, claims, before, .. } = turn;
+        let Turn { mut edits, claims, before: made, .. } = turn;
+        before.extend(made);
         self.leaves.edit(doc, &claims, &mut edits);
-        Ok(((!edits.is_empty()).then(|| edits.apply(doc.bytes())), before))
+        Ok((!edits.is_empty()).then(|| edits.apply(doc.bytes())))
     }
 
     /// A whole document. What is none is text.
@@ -382,46 +426,50 @@ impl StreamGuard {
 
     /// A line of documents, with its end.
     fn line(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
-        match Document::parse(line) {
-            Some(doc) => {
-                let (edited, before) = self.turn(&doc, None)?;
-                out.extend(lines_of(&before));
-                out.extend(edited.unwrap_or_else(|| line.to_vec()));
-            }
-            None => out.extend(self.leaves.redacted(line).unwrap_or_else(|| line.to_vec())),
-        }
-        Ok(())
-    }
-
-    fn flush_lines(&mut self, out: &mut Vec<u8>) {
         let mut before = Vec::new();
-        self.channels.flush(|_, _| true, b"\n", &mut before);
-        if !before.is_empty() && !out.is_empty() && !out.ends_with(b"\n") {
-            out.push(b'\n');
-        }
-        out.extend(lines_of(&before));
+        let edited = match Document::parse(line) {
+            Some(doc) => self.turn(&doc, None, &mut before)?,
+            None => self.leaves.redacted(line),
+        };
+        let mut made = lines_of(&before);
+        made.extend(edited.unwrap_or_else(|| line.to_vec()));
+        self.show(&made, out)
     }
 }
 
-/// The data of events, one a line.
+/// The data of events, one a line; behind a line that has no end, with one before it.
 fn lines_of(events: &[u8]) -> Vec<u8> {
     let lines = events.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
-    lines.flat_map(|line| line.iter().copied().chain([b'\n'])).collect()
+    let open = events.first().filter(|byte| **byte == b'\n').copied();
+    open.into_iter().chain(lines.flat_map(|line| line.iter().copied().chain([b'\n']))).collect()
 }
 
-/// What many streams share: how to redact, limits, and redactors that wait for the next stream. Cheap to clone.
+/// What many streams share: what is done with secrets, limits, and redactors that wait for the next stream. Cheap to
+/// clone.
 #[derive(Debug, Clone)]
 pub struct Streams {
+    guard: Guard,
+    direction: Direction,
     pool: Pool,
     limits: StreamLimits,
 }
 
 impl Streams {
-    /// Streams that are redacted like this. Documents stay documents, whatever the format of the redaction.
+    /// Streams that go this way. What the policy of the guard hides or only reports is hidden; what it blocks ends the
+    /// stream.
     #[must_use]
-    pub fn new(redaction: &Redaction) -> Streams {
-        let redaction = redaction.clone().with_format(TextFormat::Json);
-        Streams { pool: Pool::new(redaction), limits: StreamLimits::default() }
+    pub fn new(guard: &Guard, direction: Direction) -> Streams {
+        // Documents stay documents.
+        let redaction = guard.redaction(direction).clone().with_format(TextFormat::Json);
+        Streams { guard: guard.clone(), direction, pool: Pool::new(redaction), limits: StreamLimits::default() }
+    }
+
+    /// Streams in which everything is hidden that this redaction hides.
+    #[must_use]
+    pub fn hiding(redaction: &Redaction) -> Streams {
+        let hide = Some(Action::Redact);
+        let policy = DirectionPolicy { action: hide, incomplete: Some(Action::Report), ..DirectionPolicy::default() };
+        Streams::new(&Guard::with_policy(redaction, &Policy::uniform(&policy)), Direction::ToUser)
     }
 
     /// With other limits.

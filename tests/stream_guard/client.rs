@@ -45,6 +45,11 @@ impl Client {
         client
     }
 
+    /// The text that comes first.
+    pub(crate) fn first(&self) -> &str {
+        if self.text.is_empty() { self.texts.first().map_or("", String::as_str) } else { &self.text }
+    }
+
     /// What was said several times was said alike.
     pub(crate) fn assert_consistent(&self) {
         for text in &self.texts {
@@ -93,7 +98,9 @@ impl Client {
         match (event["type"].as_str(), delta["type"].as_str()) {
             (_, Some("thinking_delta")) => self.other(0).push_str(delta["thinking"].as_str().expect("it has one")),
             (_, Some("text_delta")) => self.text.push_str(delta["text"].as_str().expect("it has one")),
-            (_, Some("input_json_delta")) => self.arguments.push_str(delta["partial_json"].as_str().expect("it has one")),
+            (_, Some("input_json_delta")) => {
+                self.arguments.push_str(delta["partial_json"].as_str().expect("it has one"))
+            }
             (Some("message_stop"), _) => self.ended = true,
             _ => {}
         }
@@ -103,7 +110,11 @@ impl Client {
         for choice in event["choices"].as_array().expect("it has choices") {
             let delta = &choice["delta"];
             let text = delta["content"].as_str().unwrap_or_default();
-            if choice["index"] == 0 { self.text.push_str(text) } else { self.other(0).push_str(text) }
+            if choice["index"] == 0 {
+                self.text.push_str(text)
+            } else {
+                self.other(0).push_str(text)
+            }
             for call in delta["tool_calls"].as_array().into_iter().flatten() {
                 assert_eq!(call["index"], 0);
                 self.arguments.push_str(call["function"]["arguments"].as_str().expect("it has some"));

@@ -15,8 +15,8 @@ use keyscan::redact::{Admission, KnownSecrets, Redaction, TextFormat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use common::Random;
 use client::{Client, joined};
+use common::Random;
 use server::{Dialect, stream};
 
 const KNOWN: &str = "quartz-0123\"basalt\\end";
@@ -111,7 +111,8 @@ fn arguments_of_tools_stay_documents_wherever_they_are_cut() {
 #[test]
 fn streams_without_secrets_stay_as_they_are_event_by_event() {
     let streams = Streams::hiding(&redaction());
-    let words = ["It ", "is ", "fine", ", \u{e4}\n", "```\nlet a = 1;\n```", " { \"a\": 1 }", "\u{1f600} api", " key", "."];
+    // A word at the end of a token may go on, and become anything.
+    let words = ["It ", "is ", "fine, ", "\u{e4}\n", "let a = 1;\n", "{ \"a\": 1 }\n", "\u{1f600} api ", "key!\n"];
     for dialect in Dialect::ALL {
         for line_end in ["\n", "\r\n"] {
             let bytes = stream(dialect, &words, ": a comment\nid: 17\nretry: 3000\n").replace('\n', line_end);
@@ -142,9 +143,15 @@ fn what_is_held_when_a_text_ends_comes_before_the_event_that_ends_it() {
         assert_eq!(client.text, whole(&format!("It starts with {start}")), "{dialect:?}: {}", show(&out));
         client.assert_consistent();
         // A stream that breaks off says what it held, too.
-        let half = &bytes.as_bytes()[..bytes.find(start).unwrap() + bytes[bytes.find(start).unwrap()..].find('\n').unwrap()];
+        let half =
+            &bytes.as_bytes()[..bytes.find(start).unwrap() + bytes[bytes.find(start).unwrap()..].find('\n').unwrap()];
         let out = guarded(&streams, dialect.framing(), [half]);
-        assert_eq!(Client::read(dialect, &out).text, format!("It starts with {start}"), "{dialect:?}: {}", show(&out));
+        assert_eq!(
+            Client::read(dialect, &out).first(),
+            format!("It starts with {start}"),
+            "{dialect:?}: {}",
+            show(&out)
+        );
     }
 }
 
@@ -216,7 +223,7 @@ fn logprobs_tell_nothing_that_is_hidden_and_all_that_is_not() {
         assert!(!client.logprobs.iter().any(|token| secret[4..].contains(token.as_str()) && token.len() > 1));
         assert!(client.logprobs.len() < 12, "{:?}", client.logprobs);
         client.assert_consistent();
-        let clean = server::with_logprobs(dialect, &["It", " is", " fine"]);
+        let clean = server::with_logprobs(dialect, &["It ", "is ", "fine\n"]);
         assert_eq!(show(&guarded(&streams, dialect.framing(), [clean.as_bytes()])), clean);
     }
 }
@@ -227,7 +234,8 @@ fn events_that_nobody_knows_are_looked_at_string_by_string() {
     let secret = token(5);
     let event = json!({"type": "some.new.event", "n": 12, "a": [{"b": secret, "c": "\u{e4}"}], secret.clone(): true,
         "password": "Xk29-qmZt-81", "signature": "abcd"});
-    let bytes = format!(": {secret}\nid: {secret}\nevent: x\ndata: {event}\n\ndata: not json {secret}\n\n: ok\n\n");
+    let bytes =
+        format!(": {secret}\nid: {secret}\nevent: x\ndata: {event}\n\ndata: not json {secret} now \n\n: ok\n\n");
     for cut in 0..bytes.len() {
         let out = guarded(&streams, Framing::Events, [&bytes.as_bytes()[..cut], &bytes.as_bytes()[cut..]]);
         assert_hidden(&out, &secret);
@@ -256,7 +264,9 @@ fn opaque_bytes_are_not_touched() {
 fn data_over_several_lines_is_one_text() {
     let streams = Streams::hiding(&redaction());
     let secret = token(6);
-    let bytes = format!("event: x\r\ndata: {{\"choices\": [{{\"index\": 0,\r\ndata:  \"delta\": {{\"content\": \"{secret}\"}}}}]}}\r\nid: 4\r\n\r\n");
+    let bytes = format!(
+        "event: x\r\ndata: {{\"choices\": [{{\"index\": 0,\r\ndata:  \"delta\": {{\"content\": \"{secret}\"}}}}]}}\r\nid: 4\r\n\r\n"
+    );
     let out = show(&guarded(&streams, Framing::Events, [bytes.as_bytes()]));
     assert!(!out.contains(&secret[4..]), "{out}");
     assert!(out.contains("\r\ndata:  \"delta\": {\"content\": ") && out.contains("\r\nid: 4\r\n\r\n"), "{out}");
@@ -267,12 +277,14 @@ fn tokens_without_documents_are_one_text() {
     let streams = Streams::hiding(&redaction());
     let secret = token(7);
     for quoted in [false, true] {
-        let event = |token: &str| if quoted { format!("data: {}\n\n", json!(token)) } else { format!("data: {token}\n\n") };
+        let event =
+            |token: &str| if quoted { format!("data: {}\n\n", json!(token)) } else { format!("data: {token}\n\n") };
         let bytes: String = secret.split_inclusive(|_| true).map(event).collect();
         let bytes = format!("{}{bytes}{}data: [DONE]\n\n", event("so:"), event("!"));
         let out = guarded(&streams, Framing::Events, [bytes.as_bytes()]);
         assert_hidden(&out, &secret);
-        let data = show(&out).lines().filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).collect::<Vec<_>>();
+        let data =
+            show(&out).lines().filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).collect::<Vec<_>>();
         let text = |data: &String| if quoted { serde_json::from_str(data).unwrap_or_default() } else { data.clone() };
         let all: String = data.iter().filter(|data| *data != "[DONE]").map(text).collect();
         assert_eq!(all, "so:[REDACTED:github-pat]!");
@@ -344,7 +356,8 @@ fn a_policy_may_end_a_stream_before_anything_is_shown() {
     let mut guard = hiding.start(Framing::Events);
     guard.push(bytes.as_bytes(), &mut out).unwrap();
     let findings = guard.take_findings();
-    assert_eq!(findings.iter().map(|entry| entry.rule.as_str()).collect::<Vec<_>>(), ["github-pat"]);
+    // In the thought and in the text.
+    assert_eq!(findings.iter().map(|entry| entry.rule.as_str()).collect::<Vec<_>>(), ["github-pat"; 2]);
     assert!(guard.take_findings().is_empty());
 }
 

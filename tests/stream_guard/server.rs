@@ -113,7 +113,8 @@ pub(crate) fn stream(dialect: Dialect, tokens: &[&str], lines: &str) -> String {
                     "choices": [{"text": text, "index": 0, "logprobs": null, "finish_reason": finish}]})
             };
             // The last token comes with the reason to finish.
-            let last = tokens.len().saturating_sub(1);
+            let tokens = if tokens.is_empty() { &[""] } else { tokens };
+            let last = tokens.len() - 1;
             events.extend(tokens.iter().enumerate().map(|(n, token)| chunk(token, (n == last).then_some("stop"))));
         }
         Dialect::Responses => {
@@ -147,9 +148,7 @@ pub(crate) fn stream(dialect: Dialect, tokens: &[&str], lines: &str) -> String {
             events.push(chunk(json!([{"text": ""}]), Some("STOP")));
         }
         Dialect::Ollama => {
-            let line = |token: &str, done: bool| {
-                json!({"model": "m", "message": {"role": "assistant", "content": token}, "done": done})
-            };
+            let line = |token: &str, done: bool| json!({"model": "m", "message": {"role": "assistant", "content": token}, "done": done});
             events.extend(tokens.iter().map(|token| line(token, false)));
             events.push(line("", true));
         }
@@ -204,9 +203,7 @@ pub(crate) fn with_tool(dialect: Dialect, pieces: &[&str]) -> String {
             events.push(json!({"type": "message_stop"}));
         }
         Dialect::Chat => {
-            let chunk = |delta: Value, finish: Option<&str>| {
-                json!({"id": "chatcmpl-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
-            };
+            let chunk = |delta: Value, finish: Option<&str>| json!({"id": "chatcmpl-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
             let call = json!({"index": 0, "id": "call_1", "type": "function",
                 "function": {"name": "run", "arguments": ""}});
             events.push(chunk(json!({"role": "assistant", "content": null, "tool_calls": [call]}), None));

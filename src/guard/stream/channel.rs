@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document;
-use super::logprobs::{Entry, Tracker};
+use super::logprobs::{Entry, Passed, Tracker, behind};
 use super::{StreamError, sse};
 use crate::guard::pool::{Pool, Pooled};
 use crate::redact::{Record, RedactStats};
@@ -42,6 +42,9 @@ pub(super) struct Channel {
     redactor: Pooled,
     /// The end of what came out of it: a character that is not complete.
     torn: Vec<u8>,
+    /// What was hidden, and is not told yet.
+    records: Vec<Record>,
+    /// For those that have logprobs.
     tracker: Option<Tracker>,
     group: Group,
     envelope: Envelope,
@@ -72,21 +75,26 @@ impl Channel {
         let from = out.len();
         out.append(&mut self.torn);
         self.redactor.push(text, out);
-        self.torn = out.split_off(out.len().max(from) - torn_len(&out[from..]));
-        let is_idle = self.held_len() == 0;
-        if let Some(tracker) = &mut self.tracker {
-            tracker.take(text, entries, &out[from..], is_idle);
-        }
+        self.torn = out.split_off(out.len() - torn_len(&out[from..]));
+        self.track(text, entries, &out[from..]);
     }
 
     /// Ends the text.
     fn finish(&mut self) -> Shown {
         let mut out = std::mem::take(&mut self.torn);
         self.redactor.finish(&mut out);
-        if let Some(tracker) = &mut self.tracker {
-            tracker.take(b"", Vec::new(), &out, true);
-        }
+        self.track(b"", Vec::new(), &out);
         Shown { text: out, entries: self.released() }
+    }
+
+    fn track(&mut self, text: &[u8], entries: Vec<Entry>, out: &[u8]) {
+        let records = self.redactor.take_records();
+        let (held, torn) = (self.held_len(), self.torn.len());
+        if let Some(tracker) = &mut self.tracker {
+            let behind = behind(&records, self.redactor.stats().bytes_out);
+            tracker.take(text, entries, Passed { out, behind: behind.map(|len| len.saturating_sub(torn)), held });
+        }
+        self.records.extend(records);
     }
 
     fn released(&mut self) -> Vec<Vec<u8>> {
@@ -150,7 +158,8 @@ impl Channels {
                 return Err(StreamError::TooManyChannels(self.limit));
             }
             let redactor = self.pool.take();
-            let channel = Channel { redactor, torn: Vec::new(), tracker: None, group, envelope: envelope() };
+            let channel =
+                Channel { redactor, torn: Vec::new(), records: Vec::new(), tracker: None, group, envelope: envelope() };
             self.open.insert(name.to_owned(), channel);
         }
         self.open.get_mut(name).ok_or(StreamError::TooManyChannels(self.limit))
@@ -164,7 +173,7 @@ impl Channels {
     fn close(&mut self, mut channel: Channel) -> (Shown, Envelope) {
         let shown = channel.finish();
         self.stats.merge(&channel.redactor.take_stats());
-        self.records.extend(channel.redactor.take_records());
+        self.records.extend(channel.records);
         (shown, channel.envelope)
     }
 
@@ -188,7 +197,7 @@ impl Channels {
     /// What was hidden since the last call.
     pub(super) fn take_records(&mut self) -> Vec<Record> {
         let mut records = std::mem::take(&mut self.records);
-        self.open.values_mut().for_each(|channel| records.extend(channel.redactor.take_records()));
+        self.open.values_mut().for_each(|channel| records.append(&mut channel.records));
         records
     }
 

@@ -1,7 +1,7 @@
 //! All strings of a document, each a text of its own: so texts that say again what channels said come out alike.
 
 use super::document::{self, Document, Edits, Kind, Node, decoded};
-use super::logprobs::{self, Tracker};
+use super::logprobs::{self, Passed, Tracker, behind};
 use crate::guard::pool::{Pool, Pooled};
 use crate::redact::{Record, RedactStats};
 
@@ -48,24 +48,37 @@ impl Claims {
 /// Redacts the strings of documents.
 pub(super) struct Leaves {
     redactor: Pooled,
+    /// What was done, but for what was tried.
+    stats: RedactStats,
+    records: Vec<Record>,
 }
 
 impl Leaves {
     pub(super) fn new(pool: &Pool) -> Leaves {
-        Leaves { redactor: pool.take() }
+        Leaves { redactor: pool.take(), stats: RedactStats::default(), records: Vec::new() }
     }
 
     pub(super) fn stats(&self) -> &RedactStats {
-        self.redactor.stats()
+        &self.stats
     }
 
     /// What was hidden since the last call.
     pub(super) fn take_records(&mut self) -> Vec<Record> {
-        self.redactor.take_records()
+        std::mem::take(&mut self.records)
     }
 
     /// A text; `None` when nothing in it is hidden.
     pub(super) fn redacted(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        let shown = self.tried(text);
+        self.stats.merge(&self.redactor.take_stats());
+        self.records.extend(self.redactor.take_records());
+        shown
+    }
+
+    /// The same, for something of which nobody is told.
+    fn tried(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        self.redactor.take_stats();
+        self.redactor.take_records();
         let mut out = Vec::with_capacity(text.len());
         self.redactor.push_more(text, &mut out);
         self.redactor.finish(&mut out);
@@ -151,7 +164,7 @@ impl Leaves {
         }
         // Of completions as they were first: lists of tokens side by side.
         if let Some(text) = text(&["text"]).filter(|_| doc.get(logprobs, "tokens").is_some()) {
-            if self.redacted(&doc.text(text)).is_some() {
+            if self.tried(&doc.text(text)).is_some() {
                 edits.replace(doc.outer(logprobs), b"null".to_vec());
                 covered.push(logprobs);
             }
@@ -161,21 +174,25 @@ impl Leaves {
 
     /// The entries that tell nothing that is hidden; `None` when nothing is.
     fn kept(&mut self, text: &[u8], doc: &Document<'_>, array: Node) -> Option<Vec<Vec<u8>>> {
-        self.redacted(text)?;
+        self.tried(text)?;
         let (mut tracker, mut out) = (Tracker::new(false), Vec::new());
         let entries = logprobs::entries(doc, array);
         if !entries.iter().flat_map(|entry| &entry.text).eq(text) {
             return Some(Vec::new());
         }
-        for entry in entries {
+        self.redactor.take_stats();
+        self.redactor.take_records();
+        for entry in entries.into_iter().map(Some).chain([None]) {
             out.clear();
-            self.redactor.push(&entry.text, &mut out);
-            let (text, is_idle) = (entry.text.clone(), self.redactor.held_len() == 0);
-            tracker.take(&text, vec![entry], &out, is_idle);
+            let text = entry.as_ref().map(|entry| entry.text.clone()).unwrap_or_default();
+            match &entry {
+                Some(_) => self.redactor.push(&text, &mut out),
+                None => self.redactor.finish(&mut out),
+            }
+            let behind = behind(&self.redactor.take_records(), self.redactor.stats().bytes_out);
+            let passed = Passed { out: &out, behind, held: self.redactor.held_len() };
+            tracker.take(&text, entry.into_iter().collect(), passed);
         }
-        out.clear();
-        self.redactor.finish(&mut out);
-        tracker.take(b"", Vec::new(), &out, true);
         Some(tracker.released())
     }
 }

@@ -22,6 +22,8 @@ pub mod report;
 mod rule;
 mod run;
 mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod source;
 mod span;
 #[doc(hidden)]

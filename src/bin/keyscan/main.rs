@@ -12,6 +12,8 @@ mod redact;
 mod rules;
 mod scan;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod settings;
 mod time;
 
@@ -50,6 +52,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
         Command::Redact(args) => redact::run(args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

@@ -5,6 +5,8 @@ mod gitleaks;
 mod hook;
 mod redact;
 mod rules;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::path::PathBuf;
 
@@ -16,8 +18,12 @@ pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, P
 use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
-pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reveal};
+pub(crate) use self::redact::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat, Reveal};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
+#[cfg(feature = "serve")]
+use self::serve::SERVE_EXAMPLES;
+#[cfg(feature = "serve")]
+pub(crate) use self::serve::ServeArgs;
 
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
@@ -41,6 +47,10 @@ pub(crate) enum Command {
     /// Hide secrets in a stream, in files, or in the output of a command
     #[command(after_help = REDACT_EXAMPLES)]
     Redact(RedactArgs),
+    /// Answer programs of this machine over HTTP, and stand between them and the models they talk to
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
     /// Scan as `gitleaks detect` does
     #[command(hide = true)]
     Detect(DetectArgs),

@@ -150,7 +150,9 @@ impl Server {
         let permits = Arc::new(Semaphore::new(most));
         let (stopping, stopped) = watch::channel(false);
         let settings = Arc::new(self.settings);
-        let names = Arc::new(Names(settings.hosts.clone()));
+        // No browser reaches a socket in the file system.
+        let is_reached = matches!(self.listener, Listener::Tcp(_));
+        let names = is_reached.then(|| Arc::new(Names(settings.hosts.clone())));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = async {
@@ -169,7 +171,7 @@ impl Server {
             let counted = Counted::new(sidecar);
             let connection = Connection {
                 router: router.clone(),
-                names: Arc::clone(&names),
+                names: names.clone(),
                 settings: Arc::clone(&settings),
                 stopped: stopped.clone(),
             };
@@ -256,7 +258,7 @@ impl Drop for Counted {
 
 struct Connection {
     router: Router,
-    names: Arc<Names>,
+    names: Option<Arc<Names>>,
     settings: Arc<ServerSettings>,
     stopped: watch::Receiver<bool>,
 }
@@ -265,12 +267,13 @@ impl Connection {
     async fn run(mut self, stream: Box<dyn Stream>) {
         let (router, names) = (self.router.clone(), self.names);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (mut router, names) = (router.clone(), Arc::clone(&names));
+            let mut router = router.clone();
+            let checked = names.as_ref().map_or(Ok(()), |names| names.check(request.uri(), request.headers()));
             async move {
-                if let Err(refusal) = names.check(request.uri(), request.headers()) {
-                    return Ok::<Response<Body>, std::convert::Infallible>(refusal.into_response());
+                match checked {
+                    Ok(()) => router.call(request.map(Body::new)).await,
+                    Err(refusal) => Ok::<Response<Body>, std::convert::Infallible>(refusal.into_response()),
                 }
-                router.call(request.map(Body::new)).await
             }
         });
         let stream = Patient { inner: stream, unread: self.settings.unread, alarm: None };

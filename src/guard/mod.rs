@@ -23,6 +23,7 @@
 
 mod audit;
 mod document;
+pub mod hook;
 mod leaves;
 mod policy;
 mod pool;

@@ -5,6 +5,7 @@ mod exit;
 mod explain;
 mod git;
 mod gitleaks;
+mod guard;
 mod hook;
 mod others;
 mod progress;
@@ -51,6 +52,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
+        Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),

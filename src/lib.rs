@@ -16,6 +16,8 @@ pub mod gate;
 pub mod guard;
 #[cfg(feature = "git")]
 mod history;
+#[cfg(feature = "trace")]
+mod lint;
 pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
@@ -28,7 +30,11 @@ mod source;
 mod span;
 #[doc(hidden)]
 pub mod testing;
+#[cfg(feature = "trace")]
+pub mod trace;
 mod trial;
+#[cfg(feature = "verify")]
+pub mod verify;
 
 pub use crate::byteset::ByteSet;
 pub use crate::checksum::Checksum;
@@ -40,6 +46,8 @@ pub use crate::finding::{CommitInfo, Encoding, Finding, Located, Origin, Part, V
 pub use crate::fingerprint::{Fingerprint, Key};
 #[cfg(feature = "git")]
 pub use crate::history::{HistoryCache, HistorySettings, NewCommits};
+#[cfg(feature = "trace")]
+pub use crate::lint::KeyLint;
 pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, Severity, Structure, Verify};
 pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;

@@ -36,6 +36,8 @@ pub use self::incoming::NewCommits;
 use self::locate::Locator;
 use self::scan::{Found, Hit, ObjectScan, Part, SecretKey, by_object};
 use self::select::Selection;
+#[cfg(feature = "trace")]
+pub(crate) use self::telling::masked;
 use self::trees::Names;
 use crate::error::Result;
 use crate::run::{Outcome, Run, Unexamined, skipped_places};

@@ -22,7 +22,7 @@ pub(super) fn commit_info(scanner: &Scanner, id: String, content: &[u8], scratch
 }
 
 /// A text with the secrets in it masked.
-pub(super) fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
+pub(crate) fn masked(scanner: &Scanner, text: &str, scratch: &mut Scratch) -> String {
     let mut found = Vec::new();
     let _coverage = scanner.scan_with(text.as_bytes(), scratch, |finding, _| {
         for Finding { span, secret, .. } in finding.secrets() {

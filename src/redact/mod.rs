@@ -32,6 +32,8 @@ use crate::rule::{Rule, RuleSet};
 
 #[cfg(any(feature = "futures", feature = "log", feature = "tokio", feature = "tracing"))]
 pub use self::adapt::*;
+#[cfg(feature = "trace")]
+pub(crate) use self::known::forms_of;
 pub use self::known::{Admission, KnownSecrets, Refused};
 pub use self::redactor::Redactor;
 pub use self::source::{SecretSource, Sourced};

@@ -16,6 +16,8 @@ mod sample;
 mod schema;
 mod text;
 
+#[cfg(feature = "trace")]
+pub(crate) use self::check::parse as parse_regex;
 pub(crate) use self::check::{MAX_DISTANCE, alphabet};
 #[cfg(feature = "compat")]
 pub(crate) use self::foreign::ForeignSpec;

@@ -5,6 +5,7 @@
 pub(crate) mod formats;
 pub(crate) mod pack;
 pub(crate) mod repo;
+pub(crate) mod server;
 pub(crate) mod texts;
 pub(crate) mod twin;
 

@@ -7,6 +7,7 @@ mod git;
 mod gitleaks;
 mod guard;
 mod hook;
+mod lint_key;
 mod others;
 mod progress;
 mod redact;
@@ -17,6 +18,10 @@ mod search;
 mod serve;
 mod settings;
 mod time;
+mod trace;
+mod value;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -56,6 +61,10 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Redact(args) => redact::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
+        Command::Trace(args) => trace::run(args, out),
+        #[cfg(feature = "verify")]
+        Command::Verify(args) => verify::run(args, out),
+        Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Completions { shell } => {

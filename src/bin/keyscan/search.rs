@@ -20,7 +20,7 @@ pub(crate) const IGNORE_FILE: &str = ".keyscanignore";
 const MARGIN: usize = 1024;
 
 /// Set by Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// What is scanned.
 pub(crate) struct Target<'a> {
@@ -135,12 +135,18 @@ fn open_baselines(args: &CommonArgs, config: &Config, target: &Path, others: &mu
     Ok(baselines)
 }
 
+/// The key of the project's fingerprints, where there is one.
+pub(crate) fn project_key(target: &Path) -> Result<Option<Key>> {
+    let Some(path) = find_upward(target, &[IGNORE_FILE]) else { return Ok(None) };
+    Ok(Baseline::open(&path, None)?.key().cloned())
+}
+
 pub(crate) fn today() -> Date {
     Date::from_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// The first Ctrl-C ends the scan with what was found so far, the second ends the process.
-fn listen_for_interrupt() {
+pub(crate) fn listen_for_interrupt() {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);

@@ -11,6 +11,14 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
     })
 }
 
+/// `2026-01-31T10:20:30Z`
+#[cfg(feature = "verify")]
+pub(crate) fn format(seconds: u64) -> String {
+    let day = keyscan::gate::Date::from_unix_seconds(seconds);
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{day}T{hours:02}:{minutes:02}:{:02}Z", seconds % 60)
+}
+
 fn parse_at(text: &str, now: i64) -> Option<i64> {
     if let Some(seconds) = text.strip_prefix('@') {
         return seconds.parse().ok();

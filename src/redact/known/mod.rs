@@ -189,6 +189,13 @@ impl KnownSecrets {
     }
 }
 
+/// All forms in which a secret is met, and those of the parts of it that are secrets themselves; each once.
+#[cfg(feature = "trace")]
+pub(crate) fn forms_of(secret: &[u8]) -> Vec<zeroize::Zeroizing<Vec<u8>>> {
+    let value = Value::new(&Arc::from(""), &Secret::new(secret));
+    (0..value.forms.len()).map(|index| zeroize::Zeroizing::new(value.forms.get(index).to_vec())).collect()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

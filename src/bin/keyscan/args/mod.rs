@@ -8,6 +8,9 @@ mod redact;
 mod rules;
 #[cfg(feature = "serve")]
 mod serve;
+mod trace;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::path::PathBuf;
 
@@ -27,6 +30,12 @@ pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
 use self::serve::SERVE_EXAMPLES;
 #[cfg(feature = "serve")]
 pub(crate) use self::serve::ServeArgs;
+use self::trace::{LINT_EXAMPLES, TRACE_EXAMPLES};
+pub(crate) use self::trace::{LintKeyArgs, SecretArgs, TraceArgs};
+#[cfg(feature = "verify")]
+use self::verify::VERIFY_EXAMPLES;
+#[cfg(feature = "verify")]
+pub(crate) use self::verify::VerifyArgs;
 
 /// Finds leaked API keys and other secrets.
 #[derive(Debug, Parser)]
@@ -69,6 +78,16 @@ pub(crate) enum Command {
     /// Scan standard input as `gitleaks stdin` does
     #[command(hide = true)]
     Stdin(GitleaksArgs),
+    /// Find every place of one secret, and who asks for it by name
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArgs),
+    /// Ask providers whether secrets are alive; the only command that sends a secret anywhere
+    #[cfg(feature = "verify")]
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Say whether a text can be the key that it is taken for, without sending it anywhere
+    #[command(after_help = LINT_EXAMPLES)]
+    LintKey(LintKeyArgs),
     /// List, show, check and try rules
     #[command(subcommand)]
     Rules(RulesCommand),

@@ -13,6 +13,7 @@ mod explain;
 mod finding;
 mod fingerprint;
 pub mod gate;
+pub mod guard;
 #[cfg(feature = "git")]
 mod history;
 #[cfg(feature = "trace")]
@@ -25,6 +26,8 @@ pub mod rotate;
 mod rule;
 mod run;
 mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod source;
 mod span;
 #[doc(hidden)]

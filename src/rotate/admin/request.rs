@@ -38,6 +38,12 @@ impl fmt::Debug for AdminRequest<'_> {
 }
 
 impl AdminResponse {
+    /// `{"error": ...}`.
+    #[must_use]
+    pub fn refused(status: u16, error: &'static str) -> AdminResponse {
+        AdminResponse::json(status, &serde_json::json!({ "error": error }))
+    }
+
     pub(super) fn json(status: u16, body: &impl Serialize) -> AdminResponse {
         let headers = [
             ("content-type", "application/json"),
@@ -63,7 +69,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: u16, error: &'static str) -> Problem {
-        Problem { response: AdminResponse::json(status, &serde_json::json!({ "error": error })) }
+        Problem { response: AdminResponse::refused(status, error) }
     }
 
     /// With more to say.

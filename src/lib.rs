@@ -23,9 +23,13 @@ mod lint;
 pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "rotate")]
+pub mod rotate;
 mod rule;
 mod run;
 mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod source;
 mod span;
 #[doc(hidden)]

@@ -116,8 +116,7 @@ fn a_secret_in_arguments_is_hidden_however_it_is_escaped() {
     let half = format!("{}\\u{:04X}{}", &token[..9], u32::from(token.as_bytes()[9]), &token[10..]);
     for secret in [&escaped, &half] {
         let arguments = format!("{{\"a\\/b\": \"\\u00e4\\\\ {secret} \\/\\ud83d\\ude00\\ud83d \\\"\", \"n\": 1.50}}");
-        let expected =
-            format!("{{\"a\\/b\": \"\\u00e4\\\\ [REDACTED:github-pat] \\/\\ud83d\\ude00\\ud83d \\\"\", \"n\": 1.50}}");
+        let expected = "{\"a\\/b\": \"\\u00e4\\\\ [REDACTED:github-pat] \\/\\ud83d\\ude00\\ud83d \\\"\", \"n\": 1.50}";
         for dialect in Dialect::ALL.into_iter().filter(|dialect| dialect.has_tools()) {
             for cut in 0..=arguments.len() {
                 let bytes = server::with_tool(dialect, &[&arguments[..cut], &arguments[cut..]]);

@@ -26,6 +26,7 @@ mod document;
 pub mod hook;
 mod leaves;
 mod policy;
+mod restore;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -39,6 +40,7 @@ use crate::span::Span;
 pub use self::audit::{AuditEntry, Exposure, Reason};
 pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind, json_string};
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
+pub use self::restore::restore_json;
 
 /// What is done with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod redactor;
 mod source;
 mod stats;
 mod style;
+mod vault;
 mod watch;
 mod write;
 
@@ -37,6 +38,7 @@ pub use self::redactor::Redactor;
 pub use self::source::{SecretSource, Sourced};
 pub use self::stats::{Cause, Record, RedactStats};
 pub use self::style::Style;
+pub use self::vault::Vault;
 pub use self::watch::{Unwatched, WatchList};
 pub use self::write::{RedactReader, RedactWriter};
 

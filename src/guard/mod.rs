@@ -45,7 +45,7 @@ pub use self::audit::{AuditEntry, Exposure, Reason};
 pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind, json_string};
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
 pub use self::stream::{Framing, StreamError, StreamGuard, StreamLimits, Streams};
-#[cfg(feature = "tower")]
+#[cfg(feature = "serve")]
 pub(crate) use self::tower::Handling;
 #[cfg(feature = "tower")]
 pub use self::tower::{BodyError, GuardLayer, Guarded, GuardedBody};

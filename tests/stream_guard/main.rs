@@ -6,6 +6,8 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod server;
+#[cfg(feature = "serve")]
+mod tower;
 
 use keyscan::RuleSet;
 use keyscan::guard::{

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use keyscan::guard::{Action, Direction, DirectionPolicy, Guard, GuardLayer, Policy, Streams};
@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::{redaction, token};
 
-fn ask(router: &Router, path: &str) -> (StatusCode, axum::http::HeaderMap, Result<Vec<u8>, ()>) {
+fn ask(router: &Router, path: &str) -> (StatusCode, HeaderMap, Result<Vec<u8>, ()>) {
     let request = Request::get(path).header("accept-encoding", "gzip").body(Body::empty()).unwrap();
     let mut router = router.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -17,10 +17,14 @@ pub mod guard;
 #[cfg(feature = "git")]
 mod history;
 #[cfg(feature = "trace")]
+pub mod ledger;
+#[cfg(feature = "trace")]
 mod lint;
 pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "rotate")]
+pub mod rotate;
 mod rule;
 mod run;
 mod secret;

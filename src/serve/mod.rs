@@ -4,6 +4,8 @@
 //! A [`Sidecar`] holds what is looked for; [`router`] is its interface, to which routers of others may be merged;
 //! [`Server`] listens and keeps within its limits.
 
+#[cfg(feature = "rotate")]
+mod admin;
 mod answer;
 mod api;
 mod body;
@@ -24,6 +26,8 @@ use crate::guard::{Direction, Guard, Policy, StreamLimits, Streams};
 use crate::redact::Redaction;
 use crate::rule::RuleSet;
 
+#[cfg(feature = "rotate")]
+pub use self::admin::admin_router;
 pub use self::listen::{Listen, Server, ServerSettings};
 pub use self::proxy::{Proxy, ProxySettings};
 

@@ -9,9 +9,12 @@ mod gitleaks;
 mod guard;
 mod hook;
 mod lint_key;
+#[cfg(all(feature = "rotate", feature = "serve"))]
+mod live;
 mod others;
 mod progress;
 mod redact;
+mod rotate;
 mod rules;
 mod scan;
 mod search;
@@ -66,6 +69,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Trace(args) => trace::run(args, out),
         #[cfg(feature = "verify")]
         Command::Verify(args) => verify::run(args, out),
+        Command::Rotate(command) => rotate::run(command, out),
         Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),

@@ -9,10 +9,12 @@ use keyscan::{Error, Result};
 
 use crate::args::{HidingArgs, ServeArgs};
 use crate::exit::Exit;
+#[cfg(feature = "rotate")]
+use crate::live::{self, Endpoint};
 use crate::redact::{self, Hiding, known, say};
 
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit> {
-    redact::keep_quiet(args.hiding.has_known());
+    redact::keep_quiet(args.hiding.has_known() || args.has_live());
     let known = KnownSecrets::new();
     let Hiding { config, rules, redaction, key } = redact::hiding(&args.hiding, Path::new("."), &known)?;
     let limits = Limits {
@@ -22,9 +24,20 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit> {
         ..Limits::default()
     };
     raise_file_limit(args.max_connections);
+    #[cfg(feature = "rotate")]
+    let live = live::start(args, &redaction, &known)?;
     let sidecar = Sidecar::new(rules, &redaction.recorded(Some(key)), &config.guard, limits);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
-    let exit = runtime.block_on(serve(args, &sidecar, &known));
+    let exit = runtime.block_on(async {
+        #[cfg(feature = "rotate")]
+        let endpoint = Endpoint::start(args, live.as_ref(), &sidecar).await?;
+        let exit = serve(args, &sidecar, &known).await;
+        #[cfg(feature = "rotate")]
+        if let Some(endpoint) = endpoint {
+            endpoint.stop().await;
+        }
+        exit
+    });
     // What still looks into something is not waited for.
     runtime.shutdown_background();
     exit

@@ -1,8 +1,12 @@
 //! The arguments of `keyscan serve`.
 
+#[cfg(feature = "rotate")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+#[cfg(feature = "rotate")]
+use clap::ValueHint;
 use keyscan::serve::Listen;
 
 use super::{HidingArgs, parse_size};
@@ -15,6 +19,9 @@ Examples:
                                                 and these values, however they are quoted or encoded
   keyscan serve --proxy https://api.anthropic.com
                                                 then: ANTHROPIC_BASE_URL=http://127.0.0.1:7487
+
+  keyscan serve --secrets secrets.toml --admin-token-file /run/secrets/admin-token
+                                                and these are rotated at 127.0.0.1:9090, without a restart
 
   curl -s http://127.0.0.1:7487/v1/redact -H 'content-type: application/json' -d '{\"text\": \"...\"}'
   tail -f app.log | curl -sNT - -X POST http://127.0.0.1:7487/v1/redact
@@ -57,11 +64,33 @@ pub(crate) struct ServeArgs {
     /// How long answers on their way may take when it is told to stop, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "30")]
     pub(crate) drain: Duration,
+    /// Keep the secrets that this file names up to date, and hide them
+    #[cfg(feature = "rotate")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Let these secrets be rotated by who has a token of this file: one a line
+    #[cfg(feature = "rotate")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "secrets")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// Where the endpoint for that listens: an address of this machine, or unix:PATH
+    #[cfg(feature = "rotate")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090", requires = "admin_token_file")]
+    pub(crate) admin_listen: Listen,
     #[command(flatten)]
     pub(crate) hiding: HidingArgs,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+impl ServeArgs {
+    /// Whether there are secrets that are kept up to date.
+    pub(crate) fn has_live(&self) -> bool {
+        #[cfg(feature = "rotate")]
+        return self.secrets.is_some();
+        #[cfg(not(feature = "rotate"))]
+        false
+    }
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -47,7 +47,7 @@ pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
 pub use self::restore::restore_json;
 pub use self::stream::{Framing, StreamError, StreamGuard, StreamLimits, Streams};
-#[cfg(feature = "tower")]
+#[cfg(feature = "serve")]
 pub(crate) use self::tower::Handling;
 #[cfg(feature = "tower")]
 pub use self::tower::{BodyError, GuardLayer, Guarded, GuardedBody};

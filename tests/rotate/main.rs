@@ -8,6 +8,8 @@ mod aws;
 mod command;
 mod failures;
 mod kubernetes;
+#[cfg(feature = "reqwest")]
+mod middleware;
 mod retry;
 mod states;
 mod token;

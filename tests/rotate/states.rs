@@ -203,6 +203,33 @@ fn an_old_version_is_kept_for_a_while() {
 }
 
 #[test]
+fn a_version_that_comes_back_stays_hidden() {
+    let clock = ManualClock::new(START);
+    let known = KnownSecrets::new();
+    let settings = RotateSettings { retire_ttl: Some(Duration::from_secs(1000)), ..quick() };
+    let builder = RotatingSecret::builder("A_KEY", PushSource).settings(settings).clock(Arc::new(clock.clone()));
+    let secret = builder.hide_in(&known).start().unwrap();
+    let set = |number: u32| secret.set(Secret::new(format!("quartz-{number:04}").as_bytes())).unwrap();
+    let redaction = Redaction::new(rules()).with_known(known.clone());
+    let is_hidden =
+        |number: u32| !redaction.redact(format!("it was quartz-{number:04}").as_bytes()).ends_with(b"quartz-0001");
+    // Back at once, and back after it was out of use.
+    set(1);
+    set(2);
+    set(1);
+    set(3);
+    set(4);
+    clock.advance(Duration::from_secs(990));
+    set(1);
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(1500));
+        std::thread::sleep(Duration::from_millis(40));
+        assert!(is_hidden(1), "it is in use");
+    }
+    until("the others are forgotten", || known.len() == 1);
+}
+
+#[test]
 fn a_value_is_hidden_before_anyone_can_read_it() {
     let known = KnownSecrets::new();
     let redaction = Redaction::new(rules()).with_known(known.clone());
@@ -350,4 +377,21 @@ fn nothing_shows_a_value() {
     assert_eq!(format!("{secret:?}"), "RotatingSecret(A_KEY, ok)");
     assert!(lease.fingerprint().to_string().starts_with("k3:"));
     assert_eq!(lease.fingerprint().to_string().len(), 19);
+}
+
+#[test]
+fn types_cross_threads() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>(_: T) {}
+    shared::<RotatingSecret>();
+    shared::<keyscan::rotate::Lease>();
+    shared::<keyscan::rotate::Watch>();
+    shared::<keyscan::rotate::TokenManager>();
+    shared::<keyscan::rotate::Secrets>();
+    shared::<keyscan::rotate::AuditLog>();
+    shared::<keyscan::rotate::admin::Admin>();
+    let secret = RotatingSecret::builder("A_KEY", PushSource).settings(quick()).start().unwrap();
+    sent(secret.refresh_async());
+    let mut watch = secret.watch();
+    sent(watch.changed());
 }

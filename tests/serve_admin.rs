@@ -184,6 +184,17 @@ fn what_is_rotated_is_hidden_at_once() {
     let key = TagKey::load_or_create(&process.folder.path().join("tag-key")).unwrap();
     let report = AuditLog::check(log.as_bytes(), Some(&key)).unwrap();
     assert!(report.problems.is_empty() && report.entries >= 7, "{report}");
+    let check = |head: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyscan"));
+        command.args(["rotate", "audit", "audit", "--key", "tag-key", "--head", head]);
+        let output = command.current_dir(process.folder.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let head = report.head.unwrap();
+    assert_eq!(check(&head).0, Some(0), "{}", check(&head).1);
+    assert_eq!(check(&"0".repeat(64)).0, Some(1));
+    fs::write(process.folder.path().join("audit"), log.replacen("rotated", "unmoved", 1)).unwrap();
+    assert!(check(&head).0 == Some(1) && check(&head).1.contains("was changed"), "{}", check(&head).1);
 }
 
 #[test]

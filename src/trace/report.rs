@@ -235,7 +235,7 @@ fn is_now(place: &Place) -> bool {
     !place.spots.is_empty() || place.history.as_ref().is_some_and(stands)
 }
 
-fn line_of(place: &Place) -> String {
+pub(super) fn line_of(place: &Place) -> String {
     let mut line = match place.spots.first() {
         Some(spot) => format!("`{}:{}`", Escaped(&place.path), spot.line),
         None => match &place.history {

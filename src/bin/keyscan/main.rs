@@ -1,6 +1,7 @@
 //! The command line of keyscan: arguments to settings to library calls to an exit status.
 
 mod args;
+mod audit;
 mod exit;
 mod explain;
 mod git;
@@ -13,6 +14,7 @@ mod live;
 mod others;
 mod progress;
 mod redact;
+mod rotate;
 mod rules;
 mod scan;
 mod search;
@@ -59,6 +61,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
+        Command::Audit(command) => audit::run(command, out),
         Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
         #[cfg(feature = "serve")]
@@ -66,6 +69,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Trace(args) => trace::run(args, out),
         #[cfg(feature = "verify")]
         Command::Verify(args) => verify::run(args, out),
+        Command::Rotate(command) => rotate::run(command, out),
         Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),

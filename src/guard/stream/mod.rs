@@ -3,6 +3,7 @@
 mod channel;
 mod dialect;
 mod document;
+mod escapes;
 mod leaves;
 mod logprobs;
 mod sse;
@@ -101,7 +102,7 @@ impl std::error::Error for StreamError {}
 
 /// Redacts the stream of a model, piece by piece.
 ///
-/// Of server-sent events the texts that go on from event to event (deltas of Anthropic Messages, of OpenAI chat
+/// Of server-sent events the texts that go on from event to event (deltas of Anthropic Messages, of `OpenAI` chat
 /// completions and Responses, of Gemini, and what looks alike) are redacted as the texts that they make when they are
 /// put together: a secret is hidden however it is cut, and what is held back of a text comes with its next delta, or
 /// with one more before the text ends. All other strings are redacted one by one. Events in which nothing is hidden or
@@ -366,7 +367,7 @@ impl StreamGuard {
                 let channel = format!("data {}", String::from_utf8_lossy(name.unwrap_or_default()));
                 let text = string.as_ref().map_or_else(|| data.to_vec(), |doc| doc.text(doc.root()));
                 let envelope = || Envelope::plain(name, string.is_some());
-                let shown = self.channels.channel(&channel, (0, None), envelope)?.push(&text, Vec::new());
+                let shown = self.channels.channel(&channel, (0, None), false, envelope)?.push(&text, Vec::new());
                 let quote = |text: Vec<u8>| if string.is_some() { document::quoted(&text) } else { text };
                 Ok((shown.text != text).then(|| quote(shown.text)))
             }

@@ -1,10 +1,12 @@
 //! The arguments: what can be said, and nothing else.
 
+mod audit;
 mod git;
 mod gitleaks;
 mod guard;
 mod hook;
 mod redact;
+mod rotate;
 mod rules;
 #[cfg(feature = "serve")]
 mod serve;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) use self::audit::{AuditAgentsArgs, AuditCommand, AuditFormat};
 use self::git::GIT_EXAMPLES;
 pub(crate) use self::git::{CacheArgs, GitArgs};
 pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, ProtectArgs};
@@ -25,6 +28,10 @@ use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat, Reveal};
+#[cfg(feature = "rotate")]
+pub(crate) use self::rotate::AuditArgs;
+use self::rotate::ROTATE_EXAMPLES;
+pub(crate) use self::rotate::{CheckArgs, LedgerArgs, ProcedureArgs, ProveArgs, RecordArgs, RotateCommand, StatusArgs};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
 #[cfg(feature = "serve")]
 use self::serve::SERVE_EXAMPLES;
@@ -66,6 +73,9 @@ pub(crate) enum Command {
     /// Stand between a coding agent and what it reads, writes and runs
     #[command(subcommand, after_help = GUARD_EXAMPLES)]
     Guard(GuardCommand),
+    /// Look through what was kept, and mend it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Scan as `gitleaks detect` does
     #[command(hide = true)]
     Detect(DetectArgs),
@@ -85,6 +95,9 @@ pub(crate) enum Command {
     #[cfg(feature = "verify")]
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Carry a rotation through: what to do, what was done, what is due, and the proof that the old key is dead
+    #[command(subcommand, after_help = ROTATE_EXAMPLES)]
+    Rotate(RotateCommand),
     /// Say whether a text can be the key that it is taken for, without sending it anywhere
     #[command(after_help = LINT_EXAMPLES)]
     LintKey(LintKeyArgs),

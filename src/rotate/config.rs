@@ -145,7 +145,8 @@ impl SecretsConfig {
     pub fn parse(text: &str, folder: PathBuf) -> Result<SecretsConfig> {
         // The message of the parser has its place; what stands there may be a value that somebody wrote here by mistake.
         let parsed = toml::from_str::<SecretsConfig>(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line =
+                error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
             let message = error.message().split(['`', '"', '\'']).next().unwrap_or_default().trim();
             Error::new(ErrorKind::Syntax, format!("line {line}: {message}"))
         })?;

@@ -11,7 +11,7 @@ use keyscan::rotate::{
 };
 
 use crate::server::Server;
-use crate::{Scripted, plain, quick, until};
+use crate::{Scripted, plain, quick, skipped, until};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -66,9 +66,9 @@ fn a_file_without_permission_is_told_as_that() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     fs::write(&path, "quartz-0001").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
-        eprintln!("skipped: this user may read every file");
+        skipped("this user may read every file");
         return;
     }
     let error = RotatingSecret::builder("A_KEY", FileSource::new(&path)).start().unwrap_err();

@@ -98,3 +98,9 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub(crate) fn plain(status: u16, body: &str) -> (u16, String, String) {
     (status, String::new(), body.to_owned())
 }
+
+/// Says that a test cannot be made here.
+pub(crate) fn skipped(why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}

@@ -33,7 +33,7 @@ fn a_rejected_request_is_sent_again_with_a_newer_key() {
 #[test]
 fn a_dead_key_is_an_error_with_a_reason() {
     let server = Server::new(|_| plain(401, "no"));
-    let secret = RotatingSecret::builder("A_KEY", Scripted::of("quartz-0001")).settings(quick()).start().unwrap();
+    let secret = RotatingSecret::builder("A_KEY", Scripted::of("quartz-0001")).settings(quick()).start().unwrap(); // keyscan:allow generic-secret
     let middleware = ReloadOn401::bearer(secret).retry(Retry::at_once());
     let error = block_on(async {
         let client = ClientBuilder::new(reqwest::Client::new()).with(middleware).build();

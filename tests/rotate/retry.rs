@@ -202,7 +202,7 @@ fn a_key_that_is_new_is_tried_again_while_its_provider_may_not_know_it() {
     secret.set(Secret::new(b"quartz-0002")).unwrap();
     secret.drop_previous();
     let started = Instant::now();
-    let call = |key: &[u8]| Ok(if key == b"quartz-0002" && started.elapsed().as_secs() >= 2 { 200 } else { 401 });
+    let call = |key: &[u8]| Ok(if key == b"quartz-0002" && started.elapsed().as_secs() >= 2 { 200 } else { 401 }); // keyscan:allow generic-secret
     let result: Result<u16, RetryError<String>> =
         with_reload_on_401(&secret, &Retry::default(), |lease| call(lease.expose()), is_401);
     assert_eq!(result.unwrap(), 200);

@@ -88,7 +88,7 @@ fn secrets_of_aws_are_read_and_followed() {
     let Some(moto) = Moto::start() else { return };
     moto.with_client(
         "c.create_secret(Name='app/plain', SecretString='quartz-0001')\n\
-         c.create_secret(Name='app/json', SecretString='{\"db\": {\"password\": \"quartz-0002\"}}')\n\ // keyscan:allow generic-secret
+         c.create_secret(Name='app/json', SecretString='{\"db\": {\"password\": \"quartz-0002\"}}')  # keyscan:allow generic-secret\n\
          c.create_secret(Name='app/binary', SecretBinary=b'quartz-0003')",
     );
     let start = |source| RotatingSecret::builder("A_KEY", source).settings(quick()).start();

@@ -178,7 +178,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When no rotation took it out.
-    pub fn prove(&mut self, old: Fingerprint, proof: Proof) -> Result<()> {
+    pub fn prove(&mut self, old: Fingerprint, proof: &Proof) -> Result<()> {
         let of_value = self.rotations.iter_mut().filter(|rotation| rotation.old == old);
         let mut count = 0;
         for rotation in of_value {
@@ -225,7 +225,7 @@ mod tests {
         let (one, two) = (secret("hT7q-Zw3Rk9v.Lm2Xc8Np4Bd"), secret("Vb5y-Qs1Jf6g.Tr0Wn7Ek3Hu"));
         assert_eq!(ledger.record(new("A_KEY", &one, Some(&two))).unwrap(), None);
         let proof = Proof { at: day("2026-01-03"), by: "GET https://t.example/me 401".to_owned() };
-        ledger.prove(ledger.of_value(&one).unwrap().old, proof).unwrap();
+        ledger.prove(ledger.of_value(&one).unwrap().old, &proof).unwrap();
         ledger.write().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("Zw3Rk9v") && !text.contains("Qs1Jf6g"), "{text}");

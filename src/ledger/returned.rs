@@ -132,7 +132,7 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let redaction = Redaction::new(RuleSet::new()).with_known(known).at_end(AtEnd::Show).recorded(None);
-        let gathered: Mutex<(Vec<(String, u64, String)>, Vec<Unexamined>)> = Mutex::default();
+        let gathered: Mutex<Watched> = Mutex::default();
         let walk = WalkSettings { no_ignore: true, threads: settings.threads, ..WalkSettings::default() };
         fs::walk(&settings.paths, &walk, interrupted, || {
             let (redaction, gathered) = (&redaction, &gathered);
@@ -162,6 +162,9 @@ impl Ledger {
         Ok(unexamined)
     }
 }
+
+/// What was seen in files: path, line and label; and what was not examined.
+type Watched = (Vec<(String, u64, String)>, Vec<Unexamined>);
 
 /// The labels of what is hidden in a file, and the lines.
 fn lines(redaction: &Redaction, path: &Path, interrupted: &AtomicBool) -> std::io::Result<Vec<(String, u64)>> {

@@ -15,6 +15,9 @@ use crate::{Scripted, plain, quick, skipped, until};
 
 const WAIT: Duration = Duration::from_secs(5);
 
+/// What is bad about a file, how it becomes so, and how that is called.
+type Bad<'a> = (&'a str, Box<dyn Fn() + 'a>, FailureClass);
+
 #[test]
 fn a_file_that_goes_bad_takes_nothing_from_readers() {
     let folder = tempfile::tempdir().unwrap();
@@ -24,7 +27,7 @@ fn a_file_that_goes_bad_takes_nothing_from_readers() {
     let settings = RotateSettings { watch: false, ..quick() };
     let secret = RotatingSecret::builder("A_KEY", FileSource::new(&path)).settings(settings).start().unwrap();
     assert_eq!(secret.get().unwrap().expose(), b"quartz-0001");
-    let mut bad: Vec<(&str, Box<dyn Fn()>, FailureClass)> = vec![
+    let mut bad: Vec<Bad<'_>> = vec![
         ("empty", Box::new(|| fs::write(&path, "").unwrap()), FailureClass::Empty),
         ("blank", Box::new(|| fs::write(&path, " \n\t\r\n").unwrap()), FailureClass::Empty),
         ("large", Box::new(|| fs::write(&path, "q".repeat(65 * 1024)).unwrap()), FailureClass::TooLarge),

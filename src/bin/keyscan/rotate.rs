@@ -139,7 +139,7 @@ fn prove(args: &ProveArgs, out: &mut dyn Write) -> Result<Exit> {
             }
         },
     };
-    ledger.prove(fingerprint, Proof { at: today(), by: by.clone() })?;
+    ledger.prove(fingerprint, &Proof { at: today(), by: by.clone() })?;
     ledger.write()?;
     writeln!(out, "{name}: the old value is dead: {by}; written to {}", path.display()).map_err(broken)?;
     Ok(Exit::Clean)

@@ -2,20 +2,21 @@
 //! not meant is refused, and nothing that the process says is a value.
 #![cfg(unix)]
 
+#[path = "common/mount.rs"]
+mod mount;
 #[path = "common/server.rs"]
 mod server;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use keyscan::rotate::{AuditLog, TagKey};
 
+use mount::mount;
 use server::{Asked, Server};
 
 const TOKEN: &str = "an-admin-token-of-this-test";
@@ -26,20 +27,6 @@ struct Process {
     public: String,
     admin: String,
     errors: mpsc::Receiver<String>,
-}
-
-/// A new version of a mounted secret, as the kubelet makes it.
-fn mount(folder: &Path, version: u32, value: &str) {
-    let name = format!("..2026.{version:04}");
-    fs::create_dir_all(folder.join(&name)).unwrap();
-    fs::write(folder.join(&name).join("key"), value).unwrap();
-    let before = fs::read_link(folder.join("..data")).ok();
-    symlink(&name, folder.join("..data_tmp")).unwrap();
-    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
-    match before {
-        Some(before) => fs::remove_dir_all(folder.join(before)).unwrap(),
-        None => symlink("..data/key", folder.join("key")).unwrap(),
-    }
 }
 
 impl Process {

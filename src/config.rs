@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::guard::Policy;
 use crate::rule::Severity;
+pub use crate::rule::names_rule;
 
 /// The names under which the file is looked for, in this order.
 pub const NAMES: [&str; 2] = ["keyscan.toml", ".keyscan.toml"];
@@ -28,6 +30,8 @@ pub struct Config {
     pub min_confidence: Option<f32>,
     /// Whether files of other tools that lie beside what is scanned are read. They are unless this says no.
     pub other_tools: Option<bool>,
+    /// What a guard does with secrets on their way to models, users and tools.
+    pub guard: Policy,
     /// The baseline; relative to the configuration file.
     pub baseline: Option<PathBuf>,
     /// Settings for a part of the tree.
@@ -86,12 +90,6 @@ impl Config {
 pub fn find_upward(target: &Path, names: &[&str]) -> Option<PathBuf> {
     let target = std::path::absolute(target).ok()?;
     target.ancestors().flat_map(|folder| names.iter().map(|name| folder.join(name))).find(|file| file.is_file())
-}
-
-/// Whether a pattern of a rule list names the rule: its id, or its beginning and a star.
-#[must_use]
-pub fn names_rule(pattern: &str, id: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod explain;
 mod finding;
 mod fingerprint;
 pub mod gate;
+pub mod guard;
 #[cfg(feature = "git")]
 mod history;
 #[cfg(feature = "trace")]

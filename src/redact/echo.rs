@@ -165,8 +165,8 @@ impl Echo {
             }
             stats.skipped_attempts += std::mem::take(&mut inner.stats.skipped_attempts);
             let shown = self.shown;
-            records
-                .extend(inner.take_records().into_iter().map(|record| Record { at: shown.min(record.at), ..record }));
+            let made = |record: Record| Record { at: shown.min(record.at), span: None, ..record };
+            records.extend(inner.take_records().into_iter().map(made));
         }
     }
 

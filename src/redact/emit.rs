@@ -43,6 +43,7 @@ impl Redactor {
                     self.absorb(1);
                 } else {
                     self.done = to.min(hidden_to);
+                    self.extend_record();
                     self.sequences_to(self.done, out);
                 }
             } else if first > self.done {
@@ -102,13 +103,16 @@ impl Redactor {
         let Redactor { scratch, redaction, .. } = self;
         let (scanner, least) = (&redaction.scanner, redaction.min_confidence);
         let (rule, found) = scratch.found_before(scanner, hindered, by, marker.as_bytes(), least)?;
+        if !redaction.wants(rule) {
+            return None;
+        }
         // What goes on into the marker is found there; what stood before this did not wait.
         let span = Span { start: found.start.max(start), end: found.end };
         if found.end > by || span.end <= span.start {
             return None;
         }
         let secret = Secret::new(&scratch.text_from(span.start)[..span.len() as usize]);
-        Some(Interval { span, hidden: Hidden::Finding(rule, secret), is_wide: false })
+        Some(Interval { span, hidden: Hidden::Finding(rule, least, secret), is_wide: false })
     }
 
     /// Hides the first intervals behind the marker that was written last.
@@ -156,16 +160,13 @@ impl Redactor {
 
     /// Writes a marker; in a document, where it is a part of a string or stands for another value.
     fn write_marker(&mut self, hidden: &Hidden, len: u64, in_string: Option<bool>, out: &mut Vec<u8>) {
-        let label = hidden.label(&self.redaction.scanner);
-        if self.redaction.recorded {
-            let secret_and_key = hidden.secret().zip(self.redaction.key.as_ref());
-            let fingerprint = secret_and_key.map(|(secret, key)| Fingerprint::new(key, label, secret));
-            self.records.push(Record { label: label.to_owned(), at: self.written, fingerprint });
-        }
-        self.stats.count(label);
+        self.stats.count(hidden.label(&self.redaction.scanner));
         let (start, mut marker) = (self.written, self.marker(hidden, len));
         if marker.is_empty() && self.may_join() {
             marker = self.safe(style::NEUTRAL);
+        }
+        if self.redaction.recorded {
+            self.record(hidden, len, &marker);
         }
         self.shown_last = marker.bytes().last();
         let place = match in_string {
@@ -178,6 +179,29 @@ impl Redactor {
             Some(in_string) => self.write(&json::quoted(&marker, !in_string), out),
         }
         self.marks.push(Mark { start, end: self.written, place });
+    }
+
+    /// Where in the input an offset of the text stands, at which something starts or ends of which less is not out.
+    fn place(&self, offset: u64) -> u64 {
+        let inner = self.sequences.iter().take_while(|sequence| sequence.at < offset);
+        offset + self.sequences_len + inner.map(|sequence| sequence.len).sum::<u64>()
+    }
+
+    fn record(&mut self, hidden: &Hidden, len: u64, marker: &str) {
+        let label = hidden.label(&self.redaction.scanner);
+        let secret_and_key = hidden.secret().zip(self.redaction.key.as_ref());
+        let fingerprint = secret_and_key.map(|(secret, key)| Fingerprint::new(key, label, secret));
+        let span = Some(Span { start: self.place(self.done), end: self.place(self.done + len) });
+        let (label, cause, marker) = (label.to_owned(), hidden.cause(), marker.to_owned());
+        self.records.push(Record { label, cause, marker, at: self.written, span, fingerprint });
+    }
+
+    /// What the marker that was written last stands for goes on to here.
+    fn extend_record(&mut self) {
+        let end = self.place(self.done);
+        if let Some(span) = self.records.iter_mut().rev().find_map(|record| record.span.as_mut()) {
+            span.end = span.end.max(end);
+        }
     }
 
     /// The marker of what has so many bytes.
@@ -220,7 +244,7 @@ impl Redactor {
     pub(super) fn copy(&mut self, to: u64, out: &mut Vec<u8>) {
         while self.done < to {
             self.sequences_to(self.done, out);
-            let next = self.sequences.front().map_or(to, |(at, _)| to.min(*at));
+            let next = self.sequences.front().map_or(to, |sequence| to.min(sequence.at));
             let len = (next - self.done) as usize;
             let text = &self.scratch.text_from(self.done)[..len];
             out.extend_from_slice(text);
@@ -232,9 +256,10 @@ impl Redactor {
 
     /// Writes the escape sequences that stood before the byte at this offset.
     pub(super) fn sequences_to(&mut self, to: u64, out: &mut Vec<u8>) {
-        while self.sequences.front().is_some_and(|(at, _)| *at <= to) {
-            let Some((_, bytes)) = self.sequences.pop_front() else { return };
-            self.write(&bytes, out);
+        while self.sequences.front().is_some_and(|sequence| sequence.at <= to) {
+            let Some(sequence) = self.sequences.pop_front() else { return };
+            self.sequences_len += sequence.len;
+            self.write(&sequence.bytes, out);
         }
     }
 

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::Redaction;
 use super::block::BlockKind;
 use super::known::Hit;
+use super::stats::Cause;
 use crate::engine::Scanner;
 use crate::finding::Finding;
 use crate::secret::Secret;
@@ -15,7 +17,8 @@ use crate::span::Span;
 pub(super) enum Hidden {
     Block(BlockKind),
     Known(Arc<str>, Arc<Secret>),
-    Finding(usize, Secret),
+    /// What a rule found, and how sure it is.
+    Finding(usize, f32, Secret),
     /// The value of a member that is named like a secret.
     Member,
     /// What a finding has overlapped.
@@ -28,7 +31,7 @@ impl Hidden {
         match self {
             Hidden::Block(kind) => kind.rule_id(),
             Hidden::Known(name, _) => name,
-            Hidden::Finding(rule, _) => scanner.rules()[*rule].id(),
+            Hidden::Finding(rule, ..) => scanner.rules()[*rule].id(),
             Hidden::Member => "secret-member",
             Hidden::Lost => "secret",
         }
@@ -38,8 +41,20 @@ impl Hidden {
     pub(super) fn secret(&self) -> Option<&Secret> {
         match self {
             Hidden::Known(_, secret) => Some(&**secret),
-            Hidden::Finding(_, secret) => Some(secret),
+            Hidden::Finding(.., secret) => Some(secret),
             Hidden::Block(_) | Hidden::Member | Hidden::Lost => None,
+        }
+    }
+
+    /// Why it is hidden.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            // Only what is a key stands in such a block.
+            Hidden::Block(_) => Cause::Rule(1.0),
+            Hidden::Known(..) => Cause::Known,
+            Hidden::Finding(_, confidence, _) => Cause::Rule(*confidence),
+            Hidden::Member => Cause::Member,
+            Hidden::Lost => Cause::Overlap,
         }
     }
 
@@ -64,16 +79,17 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// Of a finding that is sure enough.
-    pub(super) fn of(finding: Finding, min_confidence: f32) -> Option<Interval> {
+    /// Of a finding that is sure enough, of a rule that is wanted.
+    pub(super) fn of(finding: Finding, redaction: &Redaction) -> Option<Interval> {
+        let is_hidden = finding.confidence >= redaction.min_confidence && redaction.wants(finding.rule);
         let is_wide = finding.decoded.is_some();
-        let hidden = Hidden::Finding(finding.rule, finding.secret);
-        (finding.confidence >= min_confidence).then_some(Interval { span: finding.span, hidden, is_wide })
+        let hidden = Hidden::Finding(finding.rule, finding.confidence, finding.secret);
+        is_hidden.then_some(Interval { span: finding.span, hidden, is_wide })
     }
 
     /// Of intervals that overlap, the least is what they are named after.
     pub(super) fn order(&self) -> (u8, u64, Reverse<u64>, usize) {
-        let rule = if let Hidden::Finding(rule, _) = self.hidden { rule } else { 0 };
+        let rule = if let Hidden::Finding(rule, ..) = self.hidden { rule } else { 0 };
         (self.hidden.rank(), self.span.start, Reverse(self.span.end), rule)
     }
 }

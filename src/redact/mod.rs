@@ -23,6 +23,8 @@ mod style;
 mod watch;
 mod write;
 
+use std::sync::Arc;
+
 use self::block::BlockKind;
 use crate::engine::{DOUBTFUL, Scanner};
 use crate::fingerprint::Key;
@@ -35,7 +37,7 @@ pub(crate) use self::known::forms_of;
 pub use self::known::{Admission, KnownSecrets, Refused};
 pub use self::redactor::Redactor;
 pub use self::source::{SecretSource, Sourced};
-pub use self::stats::{Record, RedactStats};
+pub use self::stats::{Cause, Record, RedactStats};
 pub use self::style::Style;
 pub use self::watch::{Unwatched, WatchList};
 pub use self::write::{RedactReader, RedactWriter};
@@ -71,6 +73,10 @@ pub struct Redaction {
     scanner: Scanner,
     /// Which blocks are hidden: those of the rules that are wanted.
     blocks: Vec<BlockKind>,
+    /// Their rules.
+    block_rules: Arc<[Rule]>,
+    /// Whether what each rule of the scanner finds is hidden; `None` when all is.
+    wanted: Option<Arc<[bool]>>,
     known: KnownSecrets,
     style: Style,
     at_end: AtEnd,
@@ -87,10 +93,13 @@ impl Redaction {
     pub fn new(mut rules: RuleSet) -> Redaction {
         let blocks = BlockKind::ALL.into_iter().filter(|kind| rules.get(kind.rule_id()).is_some()).collect();
         // Blocks are told by their first lines, not by a regex that would hold all of a block back.
+        let block_rules = rules.rules().iter().filter(|rule| is_block_rule(rule)).cloned().collect();
         rules.retain(|rule| !is_block_rule(rule));
         Redaction {
             scanner: Scanner::new(rules),
             blocks,
+            block_rules,
+            wanted: None,
             known: KnownSecrets::new(),
             style: Style::default(),
             at_end: AtEnd::default(),
@@ -142,6 +151,44 @@ impl Redaction {
         self.recorded = true;
         self.key = key;
         self
+    }
+
+    /// Hides only what these of its rules find; which of several rules finds a secret stays as it is with all of them.
+    #[must_use]
+    pub fn with_wanted(mut self, wanted: impl Fn(&Rule) -> bool) -> Redaction {
+        self.blocks.retain(|kind| self.block_rules.iter().any(|rule| rule.id() == kind.rule_id() && wanted(rule)));
+        self.wanted = Some(self.scanner.rules().iter().map(wanted).collect());
+        self
+    }
+
+    /// The rule of this id, by which records are labelled.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        let rules = self.scanner.rules();
+        let found = rules.binary_search_by(|rule| rule.id().cmp(id)).ok().map(|at| &rules[at]);
+        found.or_else(|| self.block_rules.iter().find(|rule| rule.id() == id))
+    }
+
+    /// All its rules, in no order.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.scanner.rules().iter().chain(self.block_rules.iter())
+    }
+
+    /// Whether what this rule of the scanner finds is hidden.
+    fn wants(&self, rule: usize) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted[rule])
+    }
+
+    /// Records what is hidden, with the key that it has.
+    pub(crate) fn with_records(mut self) -> Redaction {
+        self.recorded = true;
+        self
+    }
+
+    /// The known secrets that it hides.
+    #[must_use]
+    pub fn known(&self) -> &KnownSecrets {
+        &self.known
     }
 
     /// Starts a stream.

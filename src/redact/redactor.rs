@@ -31,6 +31,16 @@ pub(super) struct Mark {
     pub(super) place: Place,
 }
 
+/// An escape sequence that was taken out.
+pub(super) struct Sequence {
+    /// The offset of the byte before which it stood.
+    pub(super) at: u64,
+    /// What is written for it.
+    pub(super) bytes: Vec<u8>,
+    /// How many bytes it had.
+    pub(super) len: u64,
+}
+
 /// Redacts one stream, piece by piece.
 ///
 /// After each [`Redactor::push`] everything is out but the longest end of the text that may still become part of a
@@ -45,8 +55,10 @@ pub struct Redactor {
     pub(super) json: Option<Json>,
     /// Of lines of pairs, these.
     logfmt: Option<Logfmt>,
-    /// Escape sequences that were taken out, and the offset of the byte before which each stood.
-    pub(super) sequences: VecDeque<(u64, Vec<u8>)>,
+    /// Escape sequences that were taken out.
+    pub(super) sequences: VecDeque<Sequence>,
+    /// How many bytes those had that are out.
+    pub(super) sequences_len: u64,
     /// The text of a piece without its sequences.
     pub(super) shown: Vec<u8>,
     /// What would be found if a marker stood behind it.
@@ -99,6 +111,7 @@ impl Redactor {
             blocks: Blocks::new(),
             stripper: Stripper::default(),
             sequences: VecDeque::new(),
+            sequences_len: 0,
             shown: Vec::new(),
             intervals: Vec::new(),
             hindered: Vec::new(),
@@ -158,10 +171,9 @@ impl Redactor {
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let from = out.len();
         self.take(b"", true, out);
-        let least = self.redaction.min_confidence;
         let Redactor { scratch, redaction, intervals, .. } = self;
         let coverage =
-            scratch.finish(&redaction.scanner, &mut |finding, _| intervals.extend(Interval::of(finding, least)));
+            scratch.finish(&redaction.scanner, &mut |finding, _| intervals.extend(Interval::of(finding, redaction)));
         self.stats.skipped_attempts += coverage.skipped_attempts;
         self.gather();
         if self.redaction.at_end == AtEnd::HideParts {
@@ -234,6 +246,7 @@ impl Redactor {
         self.echo.restart();
         (self.done, self.swallowed_to, self.in_block, self.held_from, self.written) = (0, 0, false, None, 0);
         self.shown_last = None;
+        self.sequences_len = 0;
     }
 
     /// Takes bytes and finds what is to be hidden in them.
@@ -254,7 +267,10 @@ impl Redactor {
         let Redactor { stripper, sequences, redaction, .. } = self;
         stripper.feed(bytes, last, |part| match part {
             Taken::Text(text) => shown.extend_from_slice(text),
-            Taken::Sequence(bytes) => sequences.push_back((end + shown.len() as u64, bytes.to_vec())),
+            Taken::Sequence(bytes) => {
+                let at = end + shown.len() as u64;
+                sequences.push_back(Sequence { at, bytes: bytes.to_vec(), len: bytes.len() as u64 });
+            }
             Taken::String(open, text, close) => {
                 // A text of its own, which is short and all there.
                 let mut bytes = open.to_vec();
@@ -262,7 +278,8 @@ impl Redactor {
                 inner.push_more(text, &mut bytes);
                 inner.finish(&mut bytes);
                 bytes.extend_from_slice(close);
-                sequences.push_back((end + shown.len() as u64, bytes));
+                let len = (open.len() + text.len() + close.len()) as u64;
+                sequences.push_back(Sequence { at: end + shown.len() as u64, bytes, len });
             }
         });
         self.find(&shown, last);
@@ -271,9 +288,8 @@ impl Redactor {
 
     /// Finds what is to be hidden in the next bytes that are shown.
     fn find(&mut self, bytes: &[u8], last: bool) {
-        let least = self.redaction.min_confidence;
         let Redactor { scratch, redaction, intervals, known, blocks, json, logfmt, .. } = self;
-        scratch.feed(&redaction.scanner, bytes, &mut |finding, _| intervals.extend(Interval::of(finding, least)));
+        scratch.feed(&redaction.scanner, bytes, &mut |finding, _| intervals.extend(Interval::of(finding, redaction)));
         let base = scratch.base();
         let text = scratch.text_from(base);
         known.feed(text, base, last, |hit| intervals.push(hit.into()));
@@ -334,9 +350,8 @@ impl Redactor {
 
     /// Shows all that can be shown.
     fn settle(&mut self, out: &mut Vec<u8>) {
-        let least = self.redaction.min_confidence;
         let Redactor { scratch, redaction, intervals, .. } = self;
-        scratch.settle(&redaction.scanner, &mut |finding, _| intervals.extend(Interval::of(finding, least)));
+        scratch.settle(&redaction.scanner, &mut |finding, _| intervals.extend(Interval::of(finding, redaction)));
         self.gather();
         self.show(out);
     }

@@ -3,14 +3,36 @@
 use std::collections::BTreeMap;
 
 use crate::fingerprint::Fingerprint;
+use crate::span::Span;
+
+/// Why something was hidden.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// A rule found it, this sure.
+    Rule(f32),
+    /// It is a known secret.
+    Known,
+    /// It is the value of a member or a pair that is named like a secret.
+    Member,
+    /// It overlapped what a rule found.
+    Overlap,
+}
 
 /// What was hidden, without the secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// The rule's id, or the known secret's name.
     pub label: String,
+    /// Why.
+    pub cause: Cause,
+    /// What was written in its place; in a document, as a part of a string.
+    pub marker: String,
     /// Where the marker starts in the output, in bytes.
     pub at: u64,
+    /// Where in the input it stood, as far as that was known when the record was taken; `None` for what came of what
+    /// markers brought together.
+    pub span: Option<Span>,
     /// The keyed fingerprint of the secret, where there is a key.
     pub fingerprint: Option<Fingerprint>,
 }

@@ -26,3 +26,9 @@ pub use self::model::{Kind, Rule, RulePart, RuleSet, Severity, Structure};
 pub use self::remedy::Verify;
 pub use self::sample::{Filled, Sample};
 pub(crate) use self::text::Text;
+
+/// Whether a pattern of a rule list names the rule: its id, or its beginning and a star.
+#[must_use]
+pub fn names_rule(pattern: &str, id: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == id, |start| id.starts_with(start))
+}

@@ -5,6 +5,7 @@ mod exit;
 mod explain;
 mod git;
 mod gitleaks;
+mod guard;
 mod hook;
 mod lint_key;
 mod others;
@@ -54,6 +55,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
+        Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
         Command::Trace(args) => trace::run(args, out),
         #[cfg(feature = "verify")]

@@ -45,6 +45,15 @@ pub(crate) fn load_own(args: &RuleArgs, target: &Path, without_rules: bool) -> R
     Ok((config, rules))
 }
 
+/// The same, of a configuration that is named, or none.
+pub(crate) fn load_named_only(args: &RuleArgs) -> Result<(Config, RuleSet)> {
+    let named = RuleArgs { config: Some(args.config.clone().unwrap_or_else(|| NOTHING.into())), ..args.clone() };
+    load_own(&named, Path::new("."), false)
+}
+
+/// A file in which nothing stands.
+const NOTHING: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+
 /// Reads what is named, and our own configuration; rules are those of our own rule files.
 fn load_named(args: &RuleArgs, target: &Path) -> Result<Settings> {
     let mut others = Others::default();

@@ -2,6 +2,7 @@
 
 mod git;
 mod gitleaks;
+mod guard;
 mod hook;
 mod redact;
 mod rules;
@@ -16,6 +17,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use self::git::GIT_EXAMPLES;
 pub(crate) use self::git::{CacheArgs, GitArgs};
 pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, ProtectArgs};
+use self::guard::GUARD_EXAMPLES;
+pub(crate) use self::guard::{GuardCommand, HookArgs, McpArgs, Scope, WhatArgs};
 use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
@@ -50,6 +53,9 @@ pub(crate) enum Command {
     /// Hide secrets in a stream, in files, or in the output of a command
     #[command(after_help = REDACT_EXAMPLES)]
     Redact(RedactArgs),
+    /// Stand between a coding agent and what it reads, writes and runs
+    #[command(subcommand, after_help = GUARD_EXAMPLES)]
+    Guard(GuardCommand),
     /// Scan as `gitleaks detect` does
     #[command(hide = true)]
     Detect(DetectArgs),
@@ -181,7 +187,7 @@ pub(crate) struct OutputArgs {
     pub(crate) progress: When,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RuleArgs {
     /// Configuration file, of keyscan or another tool [default: the nearest keyscan.toml or .keyscan.toml, going up from
     /// the target, and the files of other tools there]

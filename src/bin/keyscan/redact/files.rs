@@ -78,13 +78,13 @@ impl From<io::Error> for Failure {
 }
 
 /// A new file beside another one; it goes away unless it replaces it.
-struct Copy {
+pub(crate) struct Copy {
     path: PathBuf,
-    file: File,
+    pub(crate) file: File,
 }
 
 impl Copy {
-    fn beside(path: &Path) -> io::Result<Copy> {
+    pub(crate) fn beside(path: &Path) -> io::Result<Copy> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -101,7 +101,7 @@ impl Copy {
         }
     }
 
-    fn replace(mut self, path: &Path) -> io::Result<()> {
+    pub(crate) fn replace(mut self, path: &Path) -> io::Result<()> {
         fs::rename(&self.path, path)?;
         self.path = PathBuf::new();
         Ok(())

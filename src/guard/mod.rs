@@ -26,11 +26,14 @@ mod document;
 pub mod hook;
 mod leaves;
 mod policy;
+mod pool;
+mod stream;
 
 use std::convert::Infallible;
 use std::fmt;
 
 use self::leaves::{Edit, Leaves};
+use self::pool::Pool;
 use crate::redact::{Redaction, TextFormat};
 use crate::rule::RuleSet;
 use crate::secret::Secret;
@@ -39,6 +42,7 @@ use crate::span::Span;
 pub use self::audit::{AuditEntry, Exposure, Reason};
 pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind, json_string};
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
+pub use self::stream::{Framing, StreamError, StreamGuard, StreamLimits, Streams};
 
 /// What is done with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +96,9 @@ struct Lane {
     text: Redaction,
     /// The same, of documents.
     json: Redaction,
+    /// Redactors of both.
+    texts: Pool,
+    documents: Pool,
 }
 
 /// How often a document is looked at until nothing more comes of what takes the place of secrets.
@@ -137,7 +144,7 @@ impl Guard {
     /// Decides on a text.
     pub fn check(&self, direction: Direction, text: &str) -> Checked {
         let lane = self.lane(direction);
-        let (mut redactor, mut out) = (lane.text.redactor(), Vec::with_capacity(text.len() + 64));
+        let (mut redactor, mut out) = (lane.texts.take(), Vec::with_capacity(text.len() + 64));
         redactor.push_more(text.as_bytes(), &mut out);
         redactor.finish(&mut out);
         let findings: Vec<AuditEntry> = redactor.take_records().into_iter().map(|record| lane.entry(record)).collect();
@@ -195,7 +202,8 @@ impl Lane {
         } else {
             text
         };
-        Lane { direction, json: text.clone().with_format(TextFormat::Json), text, policy }
+        let json = text.clone().with_format(TextFormat::Json);
+        Lane { direction, texts: Pool::new(text.clone()), documents: Pool::new(json.clone()), json, text, policy }
     }
 
     fn entry(&self, record: crate::redact::Record) -> AuditEntry {

@@ -200,6 +200,11 @@ impl Redactor {
         &self.stats
     }
 
+    /// What was done since the last call; for redactors that serve one after the other.
+    pub(crate) fn take_stats(&mut self) -> RedactStats {
+        std::mem::take(&mut self.stats)
+    }
+
     /// What was hidden since the last call, when [`Redaction::recorded`].
     pub fn take_records(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.records)

@@ -21,6 +21,8 @@ mod lint;
 pub mod redact;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(feature = "rotate")]
+pub mod rotate;
 mod rule;
 mod run;
 mod secret;

@@ -36,6 +36,8 @@ pub use self::adapt::*;
 pub(crate) use self::known::forms_of;
 pub use self::known::{Admission, KnownSecrets, Refused};
 pub use self::redactor::Redactor;
+#[cfg(feature = "rotate")]
+pub(crate) use self::source::dotenv;
 pub use self::source::{SecretSource, Sourced};
 pub use self::stats::{Cause, Record, RedactStats};
 pub use self::style::Style;

@@ -246,6 +246,12 @@ fn lines(text: &[u8], source: &str, kind: Lines) -> Vec<Sourced> {
     sourced
 }
 
+/// The values of a `.env` file and their names.
+#[cfg(feature = "rotate")]
+pub(crate) fn dotenv(text: &[u8]) -> Vec<(String, Zeroizing<Vec<u8>>)> {
+    lines(text, "", Lines::Named).into_iter().map(|sourced| (sourced.name, sourced.value)).collect()
+}
+
 fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memchr(b'\n', text) {
         Some(at) => (&text[..at], &text[at + 1..]),

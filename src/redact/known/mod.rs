@@ -125,14 +125,35 @@ impl KnownSecrets {
     /// Says that the values of this name are used no more. They stay hidden until [`KnownSecrets::forget_retired`], but
     /// for the oldest when they are more than 64.
     pub fn retire(&self, name: &str) {
+        self.retire_where(name, |_| true);
+    }
+
+    /// Says that one value of this name is used no more, while others of it are. Like [`KnownSecrets::retire`] otherwise.
+    pub fn retire_value(&self, name: &str, value: &[u8]) {
+        self.retire_where(name, |secret| secret.expose() == value);
+    }
+
+    fn retire_where(&self, name: &str, is_meant: impl Fn(&Secret) -> bool) {
         let mut entries = lock(&self.0.entries);
         let next = entries.values().filter_map(|entry| entry.retired).max().map_or(0, |last| last + 1);
-        let of_name = entries.iter_mut().filter(|(key, _)| *key.0 == *name);
-        let mut ages: Vec<u64> = of_name.map(|(_, entry)| *entry.retired.get_or_insert(next)).collect();
+        let meant = entries.iter_mut().filter(|(key, _)| *key.0 == *name && is_meant(&key.1));
+        meant.for_each(|(_, entry)| _ = entry.retired.get_or_insert(next));
+        let of_name = entries.iter().filter(|(key, _)| *key.0 == *name);
+        let mut ages: Vec<u64> = of_name.filter_map(|(_, entry)| entry.retired).collect();
         if ages.len() > MAX_VERSIONS {
             ages.sort_unstable();
             let oldest = ages[ages.len() - MAX_VERSIONS];
             entries.retain(|key, entry| *key.0 != *name || entry.retired.is_none_or(|age| age >= oldest));
+            self.renew(&entries);
+        }
+    }
+
+    /// Hides a value of this name no longer, if it is retired.
+    pub fn forget_value(&self, name: &str, value: &[u8]) {
+        let mut entries = lock(&self.0.entries);
+        let before = entries.len();
+        entries.retain(|key, entry| entry.retired.is_none() || *key.0 != *name || key.1.expose() != value);
+        if entries.len() < before {
             self.renew(&entries);
         }
     }
@@ -240,5 +261,23 @@ mod tests {
         secrets.retire("A_NAME");
         secrets.forget_retired();
         assert_eq!(secrets.len(), 200);
+    }
+
+    #[test]
+    fn one_value_of_a_name_is_retired_alone() {
+        let secrets = KnownSecrets::new();
+        for version in 0..200 {
+            secrets.add("A_NAME", format!("quartz-{version:04}").as_bytes()).unwrap();
+        }
+        for version in 0..100 {
+            secrets.retire_value("A_NAME", format!("quartz-{version:04}").as_bytes());
+        }
+        assert_eq!(secrets.len(), 100 + MAX_VERSIONS);
+        secrets.forget_value("A_NAME", b"quartz-0099");
+        secrets.forget_value("A_NAME", b"quartz-0100");
+        secrets.forget_value("OTHER", b"quartz-0098");
+        assert_eq!(secrets.len(), 100 + MAX_VERSIONS - 1);
+        secrets.forget_retired();
+        assert_eq!(secrets.len(), 100);
     }
 }

@@ -46,19 +46,16 @@ impl Finding {
         as_str: bool,
     ) -> Finding {
         let rule = &rules[found.rule];
-        let start = characters.at(found.span.start);
-        // Columns are counted in the unit of the text, as offsets are.
-        let line_start = characters.at(found.span.start + 1 - found.start.column.min(found.span.start + 1));
         let told = Told {
             rule: rule.id().to_owned(),
             provider: rule.provider().to_owned(),
             description: rule.description().to_owned(),
             severity: rule.severity().as_str().to_owned(),
             confidence: found.confidence,
-            start,
+            start: characters.at(found.span.start),
             end: characters.at(found.span.end),
             line: found.start.line,
-            column: (start - line_start) as u64 + 1,
+            column: found.start.column,
             masked: found.secret.masked(),
             reasons: found.verdicts.iter().map(|verdict| verdict.as_str().to_owned()).collect(),
             also: found.candidates.iter().map(|rule| rules[*rule].id().to_owned()).collect(),
@@ -120,7 +117,7 @@ impl Finding {
         self.told.line
     }
 
-    /// Its column, from 1, in the unit of `start`.
+    /// Its column, from 1, in characters, also of bytes.
     #[getter]
     fn column(&self) -> u64 {
         self.told.column

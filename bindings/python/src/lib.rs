@@ -43,3 +43,30 @@ mod _keyscan {
     #[pymodule_export]
     use super::stream::{StreamGuard, Streams, framing_of};
 }
+
+/// Python gives its objects memory at multiples of 16 bytes and no more: what the engine aligns to registers has to lie
+/// elsewhere.
+macro_rules! fits_in_objects {
+    ($($class:ty),* $(,)?) => { $(const _: () = assert!(align_of::<$class>() <= 16);)* };
+}
+
+fits_in_objects!(
+    finding::Finding,
+    guard::AuditEntry,
+    guard::Decision,
+    guard::Guard,
+    known::Key,
+    known::KnownSecrets,
+    redact::Redaction,
+    redact::Redactor,
+    rotate::Lease,
+    rotate::RotatingSecret,
+    rotate::Rotation,
+    rotate::TokenManager,
+    rules::Rule,
+    rules::RuleSet,
+    scan::Scanner,
+    source::Source,
+    stream::StreamGuard,
+    stream::Streams,
+);

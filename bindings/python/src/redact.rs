@@ -94,7 +94,8 @@ impl Redaction {
 
     /// Starts a stream.
     fn redactor(&self) -> Redactor {
-        Redactor(Mutex::new(Stream { redactor: self.redaction.redactor(), kind: None, torn: Vec::new() }))
+        let stream = Stream { redactor: self.redaction.redactor(), kind: None, torn: Vec::new() };
+        Redactor(Mutex::new(Box::new(stream)))
     }
 
     #[expect(clippy::unused_self, reason = "a method of Python")]
@@ -131,10 +132,10 @@ struct Stream {
 /// Redacts one stream, piece by piece: what comes out does not depend on how the text was cut. `repr` shows how much is
 /// held. May be used by several threads, whose pieces come in some order.
 #[pyclass(frozen, module = "keyscan")]
-pub(crate) struct Redactor(Mutex<Stream>);
+pub(crate) struct Redactor(Mutex<Box<Stream>>);
 
 impl Redactor {
-    fn stream(&self) -> MutexGuard<'_, Stream> {
+    fn stream(&self) -> MutexGuard<'_, Box<Stream>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

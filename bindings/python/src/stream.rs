@@ -60,7 +60,7 @@ impl Streams {
     /// Starts a stream of `events` (server-sent events), `json` (one document), `lines` (of documents) or `text`.
     #[pyo3(signature = (framing="events"))]
     fn start(&self, framing: &str) -> PyResult<StreamGuard> {
-        Ok(StreamGuard(Mutex::new(self.0.start(self::framing(framing)?))))
+        Ok(StreamGuard(Mutex::new(Box::new(self.0.start(self::framing(framing)?)))))
     }
 
     #[expect(clippy::unused_self, reason = "a method of Python")]
@@ -71,10 +71,10 @@ impl Streams {
 
 /// Redacts one stream, piece by piece: texts that go on from event to event as the texts that they make together.
 #[pyclass(frozen, module = "keyscan")]
-pub(crate) struct StreamGuard(Mutex<guard::StreamGuard>);
+pub(crate) struct StreamGuard(Mutex<Box<guard::StreamGuard>>);
 
 impl StreamGuard {
-    fn stream(&self) -> MutexGuard<'_, guard::StreamGuard> {
+    fn stream(&self) -> MutexGuard<'_, Box<guard::StreamGuard>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,6 +33,13 @@ impl Rule {
         self.0.description()
     }
 
+    /// How it tells a secret: `distinctive`, `contextual` and the like; `identifier` are parts of credentials that are no
+    /// secrets, and are found only beside these.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.0.kind().as_str()
+    }
+
     /// How much harm a finder can do: `low`, `medium`, `high` or `critical`.
     #[getter]
     fn severity(&self) -> &'static str {

@@ -113,9 +113,9 @@ def test_formatters_redact_the_line_as_it_is_written(token, capsys):
     assert formatter.format(record).endswith("a [REDACTED:github-pat] [REDACTED:github-pat]")
     assert RedactingFormatter("%(levelname)s %(message)s").format(record) == "WARNING a [REDACTED:github-pat]"
     config = {"version": 1, "formatters": {"f": {"()": "keyscan.logging.RedactingFormatter", "fmt": "%(message)s"}}}
-    import logging.config
+    from logging.config import dictConfig
 
-    logging.config.dictConfig(config)
+    dictConfig(config)
 
 
 def test_a_filter_on_a_parent_logger_is_not_enough_and_install_is(token):

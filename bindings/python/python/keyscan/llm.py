@@ -95,7 +95,7 @@ def _like(example: Any, document: dict[str, Any]) -> Any:
     """An event of the kind of another one."""
     if isinstance(example, dict):
         return document
-    for method in ("model_validate", "parse_obj", "from_dict"):
+    for method in ("model_validate", "from_dict"):
         make = getattr(type(example), method, None)
         if callable(make):
             try:

@@ -101,7 +101,8 @@ class RedactingFormatter(logging.Formatter):
         **named: Any,
     ) -> None:
         if not isinstance(formatter, logging.Formatter):
-            formatter = logging.Formatter(formatter, *arguments, **named)
+            first = () if formatter is None and not arguments else (formatter,)
+            formatter = logging.Formatter(*first, *arguments, **named)
         self._formatter = formatter
         self._redact = _redactor(redaction)
 

@@ -139,11 +139,16 @@ pub(super) fn rule_words(args: &WhatArgs) -> Vec<String> {
     args.rules.rule_files.iter().for_each(|file| option("--rules", absolute(file)));
     args.rules.only.iter().for_each(|id| option("--rule", id.clone()));
     args.rules.exclude.iter().for_each(|id| option("--exclude-rule", id.clone()));
-    args.secrets_from.iter().for_each(|source| option("--secrets-from", match source {
-        // Its text for messages leaves the command out.
-        SecretSource::Cmd(command) => format!("cmd:{command}"),
-        source => source.to_string(),
-    }));
+    args.secrets_from.iter().for_each(|source| {
+        option(
+            "--secrets-from",
+            match source {
+                // Its text for messages leaves the command out.
+                SecretSource::Cmd(command) => format!("cmd:{command}"),
+                source => source.to_string(),
+            },
+        )
+    });
     words
 }
 

@@ -6,7 +6,7 @@ import datetime
 import decimal
 import json
 from functools import lru_cache
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, cast
 
 from ._keyscan import Guard, Redaction
 
@@ -35,7 +35,7 @@ def redact_value(value: Value, redaction: Optional[Redaction] = None) -> Value:
     themselves, which are then replaced by that. A text that stands under a name is judged with it: with a redaction of
     ``format="json"``, which is the default one, whatever stands under ``password`` is hidden. What has no secret in it
     comes back as it is; nothing is changed in place."""
-    return _redacted(value, redaction or _default_redaction(), None, 0)
+    return cast(Value, _redacted(value, redaction or _default_redaction(), None, 0))
 
 
 def _redacted(value: Any, redaction: Redaction, name: Optional[str], depth: int) -> Any:

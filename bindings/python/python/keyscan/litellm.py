@@ -12,7 +12,7 @@ In the configuration of the proxy::
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Optional
+from typing import Any, AsyncGenerator, Optional
 
 from litellm.integrations.custom_guardrail import CustomGuardrail
 
@@ -74,6 +74,6 @@ class KeyscanGuardrail(CustomGuardrail):  # type: ignore[misc]
 
     async def async_post_call_streaming_iterator_hook(
         self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         async for event in aguard_events(response, self.keyscan_guard):
             yield event

@@ -35,8 +35,13 @@ def protect(
     guard = guard or default_guard()
     http = _http.http_client(client)
     policy = _http.Policy(guard, requests, guard.streams(answers) if answers else None)
-    kind = _http.classes(_http.library(http))[_http.is_async(http)]
-    _http.wrap_transports(http, lambda transport: kind(getattr(transport, "inner", transport) if isinstance(transport, kind) else transport, policy))
+    kind: Any = _http.classes(_http.library(http))[_http.is_async(http)]
+
+    def wrap(transport: Any) -> Any:
+        # Protected again, it is by the new policy only.
+        return kind(transport.inner if isinstance(transport, kind) else transport, policy)
+
+    _http.wrap_transports(http, wrap)
     return client
 
 
@@ -58,8 +63,8 @@ class EventGuard:
             out = self._stream.push(event)
             return [out] if out else []
         if isinstance(event, str):
-            out = self._stream.push(event).decode()
-            return [out] if out else []
+            text = self._stream.push(event).decode()
+            return [text] if text else []
         came = event if isinstance(event, dict) else plain(event)
         document = to_json(came)
         self._seen[_type(came)] = event

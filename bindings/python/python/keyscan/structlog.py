@@ -56,7 +56,7 @@ class RedactingRenderer:
 
     def __init__(self, renderer: Callable[..., Union[str, bytes]], redaction: Optional[Redaction] = None) -> None:
         self._renderer = renderer
-        self._redact: Callable[[Any], Any] = redaction.redact if redaction is not None else _redact_default
+        self._redact: Callable[[Any], Union[str, bytes]] = redaction.redact if redaction is not None else _redact_default
 
     def __call__(self, logger: Any, method_name: str, event: MutableMapping[str, Any]) -> Union[str, bytes]:
         line = self._renderer(logger, method_name, event)

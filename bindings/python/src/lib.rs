@@ -23,6 +23,10 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _keyscan {
     #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "a name of Python")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
     use super::finding::{Finding, restore_finding};
     #[pymodule_export]
     use super::guard::{AuditEntry, Decision, Guard};

@@ -5,8 +5,6 @@ secrets of this process are told. What stands around other libraries is in modul
 ``keyscan.structlog``, ``keyscan.asgi``, ``keyscan.llm``, ``keyscan.litellm``, ``keyscan.rotate``, ``keyscan.streams``.
 """
 
-from importlib.metadata import PackageNotFoundError, version as _version
-
 from ._keyscan import (
     AuditEntry,
     Decision,
@@ -21,6 +19,7 @@ from ._keyscan import (
     Scanner,
     StreamGuard,
     Streams,
+    __version__,
     framing_of,
     redact,
     scan,
@@ -39,11 +38,6 @@ from .errors import (
     StreamLimit,
     Unreadable,
 )
-
-try:
-    __version__ = _version("keyscan")
-except PackageNotFoundError:  # pragma: no cover
-    __version__ = "0"
 
 #: The known secrets of this process: everything hides them that was given no other set.
 known: KnownSecrets = KnownSecrets.of_process()

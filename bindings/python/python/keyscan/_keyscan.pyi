@@ -15,6 +15,8 @@ _Policy = Union[_Action, Mapping[str, Any]]
 _Format = Literal["text", "json", "logfmt"]
 _Framing = Literal["events", "json", "lines", "text"]
 
+__version__: str
+
 @final
 class Rule:
     @property

@@ -26,6 +26,8 @@ pub mod rotate;
 mod rule;
 mod run;
 mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod source;
 mod span;
 #[doc(hidden)]

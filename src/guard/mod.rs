@@ -28,6 +28,8 @@ mod leaves;
 mod policy;
 mod pool;
 mod stream;
+#[cfg(feature = "tower")]
+mod tower;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -43,6 +45,10 @@ pub use self::audit::{AuditEntry, Exposure, Reason};
 pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind, json_string};
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
 pub use self::stream::{Framing, StreamError, StreamGuard, StreamLimits, Streams};
+#[cfg(feature = "tower")]
+pub(crate) use self::tower::Handling;
+#[cfg(feature = "tower")]
+pub use self::tower::{BodyError, GuardLayer, Guarded, GuardedBody};
 
 /// What is done with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

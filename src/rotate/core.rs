@@ -215,15 +215,24 @@ impl Core {
         let context = FetchContext::new(self.settings.fetch_timeout, fresh, &self.stop);
         let fetched = catch_unwind(AssertUnwindSafe(|| self.source.fetch(&context)))
             .unwrap_or_else(|_| Err(SourceError::new(FailureClass::Failed, "the source panicked")))?;
-        self.offer(fetched, Origin::Source, revives)
+        self.offer(fetched, Origin::Source, revives, None)
     }
 
     /// Takes a value into use, and tells those who want to know.
-    pub(super) fn offer(&self, fetched: Fetched, origin: Origin, revives: bool) -> Result<Refreshed, SourceError> {
+    pub(super) fn offer(
+        &self,
+        fetched: Fetched,
+        origin: Origin,
+        revives: bool,
+        expected: Option<u64>,
+    ) -> Result<Refreshed, SourceError> {
         let previous;
         let refreshed = {
             let mut history = lock(&self.history);
             previous = read(&self.published).current.as_ref().map(|held| (held.version, held.tag));
+            if expected.is_some_and(|expected| expected != previous.map_or(0, |(version, _)| version)) {
+                return Err(SourceError::new(FailureClass::Superseded, "another version is in use"));
+            }
             let (name, settings, key, now) = (&self.name, &self.settings, &self.tag_key, self.now());
             let offer = Offer { fetched, origin, revives, name, settings, key, now };
             history.take(offer, &self.published)?
@@ -478,6 +487,10 @@ impl Core {
 }
 
 impl Control {
+    pub(super) fn is_asking(&self) -> bool {
+        self.in_flight_since.is_some()
+    }
+
     /// Looks whether the machine slept, or its clock was set forward: then the source is asked.
     fn notice_jump(&mut self, now: Instant2) {
         let ahead = now.wall.saturating_sub(now.monotonic);

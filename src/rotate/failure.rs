@@ -30,6 +30,8 @@ pub enum FailureClass {
     Rejected,
     /// The value is one that was revoked.
     Revoked,
+    /// Another version is in use than the one that was meant.
+    Superseded,
     /// The value cannot be hidden: it would turn up in ordinary text.
     Unhidable,
     /// The source's program or code failed.
@@ -55,6 +57,7 @@ impl FailureClass {
             FailureClass::Unreachable => "unreachable",
             FailureClass::Rejected => "rejected",
             FailureClass::Revoked => "revoked",
+            FailureClass::Superseded => "superseded",
             FailureClass::Unhidable => "unhidable",
             FailureClass::Failed => "failed",
             FailureClass::Stopped => "stopped",

@@ -15,9 +15,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod admin;
 mod asynchronous;
+mod audit;
 mod breaker;
 mod clock;
+mod config;
 mod core;
 mod failure;
 mod lease;
@@ -30,6 +33,7 @@ mod schedule;
 mod settings;
 mod source;
 mod state;
+mod store;
 mod tag;
 mod time;
 mod token;
@@ -38,8 +42,10 @@ mod watch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use self::audit::{AuditEvent, AuditLog, AuditReport};
 pub use self::breaker::BreakerState;
 pub use self::clock::{Clock, ManualClock, SystemClock};
+pub use self::config::SecretsConfig;
 pub use self::core::Rotation;
 pub use self::failure::{FailureClass, SourceError};
 pub use self::lease::Lease;
@@ -55,6 +61,7 @@ pub use self::source::{
     PushSource, Refreshes, Source, VaultKv2,
 };
 pub use self::state::{NoValue, Origin, PreviousStatus, RotationRecord, State, Status};
+pub use self::store::Secrets;
 pub use self::tag::{Tag, TagKey};
 pub use self::token::{TokenManager, TokenSettings};
 pub use self::unauthorized::{Service, is_unauthorized};

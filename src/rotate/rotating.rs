@@ -121,7 +121,7 @@ impl RotatingSecretBuilder {
         let (wait, refreshes) = (self.settings.wait, self.source.refreshes());
         let secret = self.start_absent().map_err(|error| SourceError::new(FailureClass::Failed, error.to_string()))?;
         if refreshes != Refreshes::Never {
-            secret.0.core.wait(1, wait)?;
+            secret.first_value(wait)?;
         }
         Ok(secret)
     }
@@ -263,7 +263,12 @@ impl RotatingSecret {
     /// # Errors
     /// When it cannot be a secret, cannot be hidden, or was revoked.
     pub fn set(&self, value: Secret) -> std::result::Result<Refreshed, SourceError> {
-        self.0.core.offer(Fetched::new(value), Origin::Set, true)
+        self.set_if(value, None)
+    }
+
+    /// The same, if this version is in use; 0 is none.
+    pub(super) fn set_if(&self, value: Secret, version: Option<u64>) -> std::result::Result<Refreshed, SourceError> {
+        self.0.core.offer(Fetched::new(value), Origin::Set, true, version)
     }
 
     /// Goes back to the version before, while it is kept.
@@ -387,6 +392,25 @@ impl RotatingSecret {
     #[must_use]
     pub fn last_error(&self) -> Option<SourceError> {
         self.0.core.last_error()
+    }
+
+    /// Waits until the source was asked for the first time.
+    pub(super) fn first_value(&self, timeout: Duration) -> std::result::Result<Refreshed, SourceError> {
+        self.0.core.wait(1, timeout)
+    }
+
+    /// Whether its source is being asked.
+    pub(super) fn is_asking(&self) -> bool {
+        lock(&self.0.core.control).is_asking()
+    }
+
+    /// Whether its values are set, and read from nowhere.
+    pub(super) fn is_pushed(&self) -> bool {
+        self.0.core.refreshes == Refreshes::Never
+    }
+
+    pub(super) fn retire_ttl(&self) -> Option<Duration> {
+        self.0.core.settings.retire_ttl
     }
 
     pub(super) fn clock(&self) -> &Arc<dyn Clock> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use keyscan::Secret;
 use keyscan::rotate::{AwsCredentials, AwsSecretsManager, FailureClass, RotatingSecret};
 
-use crate::http::{plain, serve};
-use crate::quick;
+use crate::server::Server;
+use crate::{plain, quick};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -127,20 +127,20 @@ fn signatures_follow_the_clock_of_the_server() {
     let ahead = std::time::SystemTime::now() + Duration::from_secs(3600);
     let date = httpdate_of(ahead);
     let hour = date[17..19].to_owned();
-    let address = serve(move |asked| {
-        let at = asked.header("x-amz-date").unwrap().to_owned();
-        let headers = vec![("date".to_owned(), date.clone())];
+    let server = Server::new(move |asked| {
+        let at = asked.header("x-amz-date");
+        let headers = format!("date: {date}\r\n");
         if at[9..11] == hour {
-            (200, headers, br#"{"SecretString":"quartz-0001","VersionId":"v"}"#.to_vec())
+            (200, headers, r#"{"SecretString":"quartz-0001","VersionId":"v"}"#.to_owned())
         } else {
             (
                 400,
                 headers,
-                br#"{"__type":"com.amazonaws#InvalidSignatureException","message":"Signature expired"}"#.to_vec(),
+                r#"{"__type":"com.amazonaws#InvalidSignatureException","message":"Signature expired"}"#.to_owned(),
             )
         }
     });
-    let secret = RotatingSecret::builder("A_KEY", source(&address, "app")).settings(quick()).start().unwrap();
+    let secret = RotatingSecret::builder("A_KEY", source(&server.url, "app")).settings(quick()).start().unwrap();
     assert_eq!(secret.get().unwrap().expose(), b"quartz-0001");
 }
 
@@ -156,8 +156,8 @@ fn refusals_of_aws_are_told_apart() {
         (400, "<b>", FailureClass::Failed),
     ] {
         let body = format!(r#"{{"__type":"{name}","Message":"quartz-0001"}}"#);
-        let address = serve(move |_| plain(status, &body));
-        let error = RotatingSecret::builder("A_KEY", source(&address, "app")).settings(quick()).start().unwrap_err();
+        let server = Server::new(move |_| plain(status, &body));
+        let error = RotatingSecret::builder("A_KEY", source(&server.url, "app")).settings(quick()).start().unwrap_err();
         assert_eq!(error.class(), class, "{name}");
         assert!(!error.to_string().contains("quartz") && !error.to_string().contains('<'), "{error}");
     }

@@ -10,7 +10,8 @@ use keyscan::rotate::{
     RotatingSecret, Source, State,
 };
 
-use crate::{Scripted, http, quick, until};
+use crate::server::Server;
+use crate::{Scripted, plain, quick, until};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -165,29 +166,27 @@ fn sources_that_hang_or_panic_are_not_waited_for() {
 fn garbage_over_http_is_told_apart() {
     let step = Arc::new(AtomicU64::new(0));
     let of_server = step.clone();
-    let address = http::serve(move |asked| match of_server.load(Ordering::Relaxed) {
-        0 => http::plain(200, r#"{"data":{"value":"quartz-0001"}}"#),
-        1 => http::plain(200, "<html>welcome</html>"),
-        2 => http::plain(200, ""),
-        3 => http::plain(200, r#"{"data":{"other":"x"}}"#),
-        4 => http::plain(500, "quartz-0009 is broken"),
-        5 => http::plain(429, ""),
-        6 => http::plain(403, ""),
-        7 => http::plain(404, ""),
-        8 => (302, vec![("location".to_owned(), "http://127.0.0.1:1/".to_owned())], Vec::new()),
-        9 => (200, Vec::new(), vec![b'x'; 2 << 20]),
+    let server = Server::new(move |asked| match of_server.load(Ordering::Relaxed) {
+        0 => plain(200, r#"{"data":{"value":"quartz-0001"}}"#),
+        1 => plain(200, "<html>welcome</html>"),
+        2 => plain(200, ""),
+        3 => plain(200, r#"{"data":{"other":"x"}}"#),
+        4 => plain(500, "quartz-0009 is broken"),
+        5 => plain(429, ""),
+        6 => plain(403, ""),
+        7 => plain(404, ""),
+        8 => (302, "location: http://127.0.0.1:1/\r\n".to_owned(), String::new()),
+        9 => plain(200, &"x".repeat(2 << 20)),
         10 => {
             std::thread::sleep(Duration::from_secs(5));
-            http::plain(200, "")
+            plain(200, "")
         }
-        _ => {
-            http::plain(200, &format!(r#"{{"data":{{"value":"quartz-{}"}}}}"#, asked.header("authorization").unwrap()))
-        }
+        _ => plain(200, &format!(r#"{{"data":{{"value":"quartz-{}"}}}}"#, asked.header("authorization"))),
     });
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs::write(&token, "word\n").unwrap();
-    let source = HttpSource::new(address).field("/data/value").token_file(&token);
+    let source = HttpSource::new(&server.url).field("/data/value").token_file(&token);
     let settings = RotateSettings { fetch_timeout: Duration::from_millis(700), ..quick() };
     let secret = RotatingSecret::builder("A_KEY", source).settings(settings).start().unwrap();
     let classes = [

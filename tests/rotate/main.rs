@@ -1,8 +1,8 @@
 //! What a user of live secrets may rely on: no reader sees a torn, missing or unhidden value, and no source that fails
 //! takes anything from anyone.
 
-#[path = "../common/http.rs"]
-mod http;
+#[path = "../common/server.rs"]
+mod server;
 
 mod aws;
 mod command;
@@ -90,4 +90,9 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "it never came to be that {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// An answer without headers.
+pub(crate) fn plain(status: u16, body: &str) -> (u16, String, String) {
+    (status, String::new(), body.to_owned())
 }

@@ -10,42 +10,47 @@ use keyscan::rotate::{
     ClientSecret, FailureClass, Grant, ManualClock, NoValue, OAuthClient, RotatingSecret, TokenManager, TokenSettings,
 };
 
-use crate::http::{Answer, Asked, plain, serve};
-use crate::{Scripted, quick, until};
+use crate::server::Server;
+use crate::{Scripted, plain, quick, until};
 
-/// A token endpoint: what it answers next, and what it was asked.
-#[derive(Clone, Default)]
-struct Endpoint(Arc<Mutex<(VecDeque<Answer>, Vec<Asked>)>>);
+/// A token endpoint, and what it answers next.
+struct Endpoint {
+    server: Server,
+    answers: Arc<Mutex<VecDeque<(u16, String, String)>>>,
+}
 
 impl Endpoint {
-    fn start(self) -> String {
-        serve(move |asked| {
-            let mut state = self.0.lock().unwrap();
-            state.1.push(asked);
-            state.0.pop_front().unwrap_or_else(|| plain(503, "nothing to say"))
-        })
+    fn new() -> Endpoint {
+        let answers: Arc<Mutex<VecDeque<_>>> = Arc::default();
+        let next = Arc::clone(&answers);
+        let server =
+            Server::new(move |_| next.lock().unwrap().pop_front().unwrap_or_else(|| plain(503, "nothing to say")));
+        Endpoint { server, answers }
     }
 
     fn says(&self, status: u16, body: &str) {
-        self.0.lock().unwrap().0.push_back(plain(status, body));
+        self.answers.lock().unwrap().push_back(plain(status, body));
     }
 
     fn asked(&self) -> usize {
-        self.0.lock().unwrap().1.len()
+        self.server.asked().len()
     }
 
     fn body(&self, number: usize) -> String {
-        self.0.lock().unwrap().1[number].text()
+        self.server.asked()[number].body.clone()
     }
 
-    fn header(&self, number: usize, name: &str) -> Option<String> {
-        self.0.lock().unwrap().1[number].header(name).map(str::to_owned)
+    fn header(&self, number: usize, name: &str) -> String {
+        self.server.asked()[number].header(name).to_owned()
     }
 }
 
 fn client(endpoint: &Endpoint) -> OAuthClient {
     let secret = ClientSecret::Fixed(Secret::new(b"quartz word"));
-    OAuthClient { scope: Some("read write".to_owned()), ..OAuthClient::new(endpoint.clone().start(), "the id", secret) }
+    OAuthClient {
+        scope: Some("read write".to_owned()),
+        ..OAuthClient::new(endpoint.server.url.clone(), "the id", secret)
+    }
 }
 
 fn settings(clock: &ManualClock) -> TokenSettings {
@@ -62,14 +67,14 @@ fn token(number: u32, expires_in: &str) -> String {
 
 #[test]
 fn a_token_is_refreshed_300_s_before_it_expires() {
-    let (endpoint, clock) = (Endpoint::default(), clock());
+    let (endpoint, clock) = (Endpoint::new(), clock());
     endpoint.says(200, &token(1, r#","expires_in":3600"#));
     let known = KnownSecrets::new();
     let settings = TokenSettings { known: vec![known.clone()], ..settings(&clock) };
     let tokens = TokenManager::start("api", client(&endpoint), settings).unwrap();
     assert_eq!(endpoint.body(0), "grant_type=client_credentials&scope=read+write");
     // "the+id:quartz+word", as RFC 6749 has it.
-    assert_eq!(endpoint.header(0, "authorization").unwrap(), "Basic dGhlK2lkOnF1YXJ0eit3b3Jk");
+    assert_eq!(endpoint.header(0, "authorization"), "Basic dGhlK2lkOnF1YXJ0eit3b3Jk");
     assert_eq!(tokens.authorization().unwrap().as_str(), "Bearer quartz-token-1");
     endpoint.says(200, &token(2, r#","expires_in":3600"#));
     clock.advance(Duration::from_secs(3100));
@@ -82,7 +87,7 @@ fn a_token_is_refreshed_300_s_before_it_expires() {
 
 #[test]
 fn a_server_that_fails_takes_no_token_that_lives() {
-    let (endpoint, clock) = (Endpoint::default(), clock());
+    let (endpoint, clock) = (Endpoint::new(), clock());
     endpoint.says(200, &token(1, r#","expires_in":1000"#));
     let tokens = TokenManager::start("api", client(&endpoint), settings(&clock)).unwrap();
     clock.advance(Duration::from_secs(990));
@@ -99,7 +104,7 @@ fn a_server_that_fails_takes_no_token_that_lives() {
 
 #[test]
 fn tokens_without_an_end_live_for_five_minutes() {
-    let (endpoint, clock) = (Endpoint::default(), clock());
+    let (endpoint, clock) = (Endpoint::new(), clock());
     endpoint.says(200, &token(1, ""));
     let tokens = TokenManager::start("api", client(&endpoint), settings(&clock)).unwrap();
     assert_eq!(tokens.secret().status().expires_in_s, Some(300));
@@ -115,7 +120,7 @@ fn tokens_without_an_end_live_for_five_minutes() {
 
 #[test]
 fn a_revoked_refresh_token_is_told_clearly_and_not_asked_about_again_and_again() {
-    let (endpoint, clock) = (Endpoint::default(), clock());
+    let (endpoint, clock) = (Endpoint::new(), clock());
     endpoint.says(200, r#"{"access_token":"quartz-token-1","expires_in":600,"refresh_token":"quartz-refresh-2"}"#);
     let known = KnownSecrets::new();
     let client = OAuthClient {
@@ -149,7 +154,7 @@ fn a_revoked_refresh_token_is_told_clearly_and_not_asked_about_again_and_again()
 
 #[test]
 fn a_client_secret_that_rotates_is_read_again_when_it_is_rejected() {
-    let (endpoint, clock) = (Endpoint::default(), clock());
+    let (endpoint, clock) = (Endpoint::new(), clock());
     let source = Scripted::of("quartz-old");
     let secret = RotatingSecret::builder("CLIENT", source.clone()).settings(quick()).start().unwrap();
     source.answers("quartz-new");
@@ -173,7 +178,7 @@ fn a_server_that_gives_no_token_is_an_error_at_the_start() {
         (200, "<html>", FailureClass::Malformed),
         (502, "", FailureClass::Unreachable),
     ] {
-        let endpoint = Endpoint::default();
+        let endpoint = Endpoint::new();
         endpoint.says(status, body);
         let error = TokenManager::start("api", client(&endpoint), settings(&clock())).unwrap_err();
         assert_eq!(error.class(), class, "{body}");

@@ -7,18 +7,18 @@ use std::time::Duration;
 use keyscan::Secret;
 use keyscan::rotate::{FailureClass, PushSource, RotatingSecret, VaultKv2};
 
-use crate::http::{plain, serve};
-use crate::{Scripted, quick};
+use crate::server::Server;
+use crate::{Scripted, plain, quick};
 
 #[test]
 fn fields_versions_and_namespaces() {
     let version = Arc::new(AtomicU32::new(1));
     let of_server = version.clone();
-    let address = serve(move |asked| {
-        assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/v1/kv/app/data/team%20a/stripe"));
-        assert_eq!(asked.header("x-vault-namespace"), Some("ns"));
-        assert_eq!(asked.header("x-vault-request"), Some("true"));
-        if asked.header("x-vault-token") != Some("quartz-vault") {
+    let server = Server::new(move |asked| {
+        assert_eq!(asked.line, "GET /v1/kv/app/data/team%20a/stripe HTTP/1.1");
+        assert_eq!(asked.header("x-vault-namespace"), "ns");
+        assert_eq!(asked.header("x-vault-request"), "true");
+        if asked.header("x-vault-token") != "quartz-vault" {
             return plain(403, r#"{"errors":["permission denied"]}"#);
         }
         let version = of_server.load(Ordering::Relaxed);
@@ -37,7 +37,7 @@ fn fields_versions_and_namespaces() {
     });
     let token = RotatingSecret::builder("VAULT", PushSource).settings(quick()).start().unwrap();
     token.set(Secret::new(b"quartz-vault")).unwrap();
-    let source = VaultKv2::new(&address, "kv/app", "team a/stripe", "key").namespace("ns").token(token);
+    let source = VaultKv2::new(&server.url, "kv/app", "team a/stripe", "key").namespace("ns").token(token);
     let secret = RotatingSecret::builder("STRIPE", source.clone()).settings(quick()).start().unwrap();
     let lease = secret.get().unwrap();
     assert_eq!((lease.expose(), lease.source_version()), (&b"quartz-0001"[..], Some("1")));

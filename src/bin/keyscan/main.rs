@@ -8,12 +8,16 @@ mod gitleaks;
 mod guard;
 mod hook;
 mod lint_key;
+#[cfg(all(feature = "rotate", feature = "serve"))]
+mod live;
 mod others;
 mod progress;
 mod redact;
 mod rules;
 mod scan;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod settings;
 mod time;
 mod trace;
@@ -57,6 +61,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Hook(command) => hook::run(command, out),
         Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args),
         Command::Trace(args) => trace::run(args, out),
         #[cfg(feature = "verify")]
         Command::Verify(args) => verify::run(args, out),

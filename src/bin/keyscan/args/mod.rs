@@ -6,6 +6,8 @@ mod guard;
 mod hook;
 mod redact;
 mod rules;
+#[cfg(feature = "serve")]
+mod serve;
 mod trace;
 #[cfg(feature = "verify")]
 mod verify;
@@ -22,8 +24,12 @@ pub(crate) use self::guard::{GuardCommand, HookArgs, McpArgs, Scope, WhatArgs};
 use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
-pub(crate) use self::redact::{AtEof, MarkerStyle, RedactArgs, RedactFormat, Reveal};
+pub(crate) use self::redact::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat, Reveal};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
+#[cfg(feature = "serve")]
+use self::serve::SERVE_EXAMPLES;
+#[cfg(feature = "serve")]
+pub(crate) use self::serve::ServeArgs;
 use self::trace::{LINT_EXAMPLES, TRACE_EXAMPLES};
 pub(crate) use self::trace::{LintKeyArgs, SecretArgs, TraceArgs};
 #[cfg(feature = "verify")]
@@ -53,6 +59,10 @@ pub(crate) enum Command {
     /// Hide secrets in a stream, in files, or in the output of a command
     #[command(after_help = REDACT_EXAMPLES)]
     Redact(RedactArgs),
+    /// Answer programs of this machine over HTTP, and stand between them and the models they talk to
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
     /// Stand between a coding agent and what it reads, writes and runs
     #[command(subcommand, after_help = GUARD_EXAMPLES)]
     Guard(GuardCommand),

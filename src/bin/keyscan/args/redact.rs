@@ -18,7 +18,6 @@ Exit status: 0, or the command's; 1 with --fail-on-redact when something was hid
 configuration or I/O error; 130, 141, 143 ended by SIGINT, SIGPIPE, SIGTERM.";
 
 #[derive(Debug, Clone, Args)]
-#[command(group = ArgGroup::new("known").args(["secrets_from", "watch_list"]).multiple(true))]
 pub(crate) struct RedactArgs {
     /// Files; standard input where none is named, or `-`
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -26,37 +25,14 @@ pub(crate) struct RedactArgs {
     /// A command to run, both of whose streams are filtered
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, conflicts_with_all = ["files", "in_place"])]
     pub(crate) command: Vec<std::ffi::OsString>,
-    /// Hide known secrets: `env:GLOB,..`, `file:PATH`, `dir:PATH`, `dotenv:PATH`, `cmd:COMMAND`, `fd:N`
-    #[arg(long, value_name = "SOURCE")]
-    pub(crate) secrets_from: Vec<keyscan::redact::SecretSource>,
-    /// Hide the secrets of a watch-list, which has their fingerprints only
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) watch_list: Vec<PathBuf>,
     /// Write the known secrets to a watch-list, for machines that shall not have them, and end
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "secrets_from", conflicts_with_all = ["files", "command", "watch_list"])]
     pub(crate) write_watch_list: Option<PathBuf>,
-    /// Refuse known secrets that are shorter, in bytes
-    #[arg(long, value_name = "N", default_value_t = 6)]
-    pub(crate) min_len: usize,
-    /// Take known secrets that are ordinary words or numbers
-    #[arg(long)]
-    pub(crate) allow_common: bool,
-    /// Hide known secrets only
-    #[arg(long, requires = "known")]
-    pub(crate) known_only: bool,
-    /// What stands in the place of a secret
-    #[arg(long, value_enum, default_value = "label")]
-    pub(crate) style: MarkerStyle,
-    /// The text of `--style custom`; `{rule}` in it is the rule or the name
-    #[arg(long, value_name = "TEXT", required_if_eq("style", "custom"))]
-    pub(crate) marker: Option<String>,
+    #[command(flatten)]
+    pub(crate) hiding: HidingArgs,
     /// What the text is
     #[arg(short, long, value_enum, default_value = "auto")]
     pub(crate) format: RedactFormat,
-    /// The key of tags, fingerprints and watch-lists: a file of 64 hex digits [default: for tags and fingerprints, the one
-    /// of .keyscanignore, or a new one]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) key: Option<PathBuf>,
     /// Edit the files
     #[arg(short, long, requires = "files")]
     pub(crate) in_place: bool,
@@ -84,17 +60,56 @@ pub(crate) struct RedactArgs {
     /// Do not give the command a terminal
     #[arg(long)]
     pub(crate) no_pty: bool,
-    #[command(flatten)]
-    pub(crate) rules: RuleArgs,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
 
-impl RedactArgs {
+/// What is hidden, and what stands in its place.
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("known").args(["secrets_from", "watch_list"]).multiple(true))]
+pub(crate) struct HidingArgs {
+    /// Hide known secrets: `env:GLOB,..`, `file:PATH`, `dir:PATH`, `dotenv:PATH`, `cmd:COMMAND`, `fd:N`
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) secrets_from: Vec<keyscan::redact::SecretSource>,
+    /// Hide the secrets of a watch-list, which has their fingerprints only
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) watch_list: Vec<PathBuf>,
+    /// Refuse known secrets that are shorter, in bytes
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    pub(crate) min_len: usize,
+    /// Take known secrets that are ordinary words or numbers
+    #[arg(long)]
+    pub(crate) allow_common: bool,
+    /// Hide known secrets only
+    #[arg(long, requires = "known")]
+    pub(crate) known_only: bool,
+    /// What stands in the place of a secret
+    #[arg(long, value_enum, default_value = "label")]
+    pub(crate) style: MarkerStyle,
+    /// The text of `--style custom`; `{rule}` in it is the rule or the name
+    #[arg(long, value_name = "TEXT", required_if_eq("style", "custom"))]
+    pub(crate) marker: Option<String>,
+    /// The key of tags, fingerprints and watch-lists: a file of 64 hex digits [default: for tags and fingerprints, the one
+    /// of .keyscanignore, or a new one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+impl HidingArgs {
     /// Whether there are sources of known secrets.
     pub(crate) fn has_known(&self) -> bool {
         !self.secrets_from.is_empty() || !self.watch_list.is_empty()
+    }
+}
+
+impl std::ops::Deref for RedactArgs {
+    type Target = HidingArgs;
+
+    fn deref(&self) -> &HidingArgs {
+        &self.hiding
     }
 }
 

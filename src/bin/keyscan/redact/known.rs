@@ -8,11 +8,11 @@ use keyscan::redact::{Admission, KnownSecrets, Sourced, WatchList};
 use keyscan::{Error, Key, Result};
 
 use super::say;
-use crate::args::RedactArgs;
+use crate::args::HidingArgs;
 use crate::exit::Exit;
 
 /// Loads the known secrets, in place of those that were loaded before: these stay hidden, but are retired.
-pub(super) fn load(args: &RedactArgs, known: &KnownSecrets) -> Result<()> {
+pub(crate) fn load(args: &HidingArgs, known: &KnownSecrets) -> Result<()> {
     let sourced = sourced(args)?;
     let lists = args.watch_list.iter().map(|path| read(path, args)).collect::<Result<Vec<WatchList>>>()?;
     sourced.iter().for_each(|secret| known.retire(&secret.name));
@@ -30,7 +30,7 @@ pub(super) fn load(args: &RedactArgs, known: &KnownSecrets) -> Result<()> {
     Ok(())
 }
 
-fn sourced(args: &RedactArgs) -> Result<Vec<Sourced>> {
+fn sourced(args: &HidingArgs) -> Result<Vec<Sourced>> {
     let mut sourced = Vec::new();
     for source in &args.secrets_from {
         sourced.extend(source.load()?);
@@ -44,7 +44,7 @@ fn source_of<'s>(sourced: &'s [Sourced], name: &'s str) -> &'s str {
 }
 
 /// Writes a watch-list of all known secrets.
-pub(super) fn write_watch_list(args: &RedactArgs, path: &Path) -> Result<Exit> {
+pub(super) fn write_watch_list(args: &HidingArgs, path: &Path, is_quiet: bool) -> Result<Exit> {
     let sourced = sourced(args)?;
     let values = sourced.iter().map(|secret| (secret.name.as_str(), secret.value.as_slice()));
     let (list, refused) = WatchList::new(values, named_key(args)?.as_ref())?;
@@ -60,19 +60,19 @@ pub(super) fn write_watch_list(args: &RedactArgs, path: &Path) -> Result<Exit> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(path).and_then(|mut file| file.write_all(list.to_text().as_bytes()));
     written.map_err(|error| Error::config(error.to_string()).with_path(path))?;
-    if !args.quiet {
+    if !is_quiet {
         say(&format!("{} of {} secrets are in {}", list.len(), sourced.len(), path.display()));
     }
     Ok(Exit::Clean)
 }
 
-fn read(path: &Path, args: &RedactArgs) -> Result<WatchList> {
+fn read(path: &Path, args: &HidingArgs) -> Result<WatchList> {
     let text = std::fs::read(path).map_err(|error| Error::config(error.to_string()).with_path(path))?;
     WatchList::parse(&text, named_key(args)?.as_ref()).map_err(|error| error.with_path(path))
 }
 
 /// The key that was named.
-pub(super) fn named_key(args: &RedactArgs) -> Result<Option<Key>> {
+pub(super) fn named_key(args: &HidingArgs) -> Result<Option<Key>> {
     let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).map_err(|e| Error::config(e.to_string()).with_path(path))?;
         text.trim().parse().map_err(|error: Error| error.with_path(path))

@@ -3,7 +3,7 @@
 #[cfg(unix)]
 mod child;
 mod files;
-mod known;
+pub(crate) mod known;
 #[cfg(not(unix))]
 mod portable;
 #[cfg(unix)]
@@ -17,30 +17,21 @@ mod stream;
 use std::io::{self, Write};
 use std::path::Path;
 
-use keyscan::config::find_upward;
+use keyscan::config::{Config, find_upward};
 use keyscan::gate::Baseline;
 use keyscan::redact::{AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
 use keyscan::{Key, Result, RuleSet};
 
 pub(crate) use self::files::Copy;
 use self::report::Report;
-use crate::args::{AtEof, MarkerStyle, RedactArgs, RedactFormat};
+use crate::args::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat};
 use crate::exit::Exit;
 use crate::settings;
 
 pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
-    // A payload may hold what is to be hidden.
-    std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        let _ = writeln!(io::stderr(), "keyscan: internal error{place}; nothing more is passed on");
-    }));
-    // Neither a crash nor a debugger shall write the known secrets to a file.
-    #[cfg(target_os = "linux")]
-    if args.has_known() {
-        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    }
+    keep_quiet(args.has_known());
     if let Some(path) = &args.write_watch_list {
-        return known::write_watch_list(args, path);
+        return known::write_watch_list(args, path, args.quiet);
     }
     let known = KnownSecrets::new();
     let redaction = match redaction(args, &known) {
@@ -61,6 +52,22 @@ pub(crate) fn run(args: &RedactArgs) -> Result<Exit> {
         job.stream()?
     };
     job.finish(&stats, exit)
+}
+
+/// Has failures show nothing of what is looked at.
+pub(crate) fn keep_quiet(has_known: bool) {
+    // A payload may hold what is to be hidden.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let _ = writeln!(io::stderr(), "keyscan: internal error{place}; nothing more is passed on");
+    }));
+    // Neither a crash nor a debugger shall write the known secrets to a file.
+    #[cfg(target_os = "linux")]
+    if has_known {
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = has_known;
 }
 
 /// What is to be done, and with what.
@@ -92,7 +99,7 @@ impl Job<'_> {
     }
 }
 
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Standard error may be closed.
     let _ = writeln!(io::stderr(), "keyscan: {text}");
 }
@@ -107,6 +114,29 @@ fn summary(stats: &RedactStats) -> String {
 
 fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
     let target = args.files.first().map_or(Path::new("."), |file| file.as_path());
+    let Hiding { redaction, key, .. } = hiding(args, target, known)?;
+    let at_end = match args.eof {
+        AtEof::Redact => AtEnd::HideParts,
+        AtEof::Emit => AtEnd::Show,
+    };
+    let redaction = redaction.at_end(at_end).with_format(match args.format {
+        RedactFormat::Auto | RedactFormat::Json => TextFormat::Json,
+        RedactFormat::Logfmt => TextFormat::Logfmt,
+        RedactFormat::Text => TextFormat::Text,
+    });
+    Ok(if args.report.is_some() { redaction.recorded(Some(key)) } else { redaction })
+}
+
+/// What is hidden, by which rules, and how.
+pub(crate) struct Hiding {
+    pub(crate) config: Config,
+    pub(crate) rules: RuleSet,
+    pub(crate) redaction: Redaction,
+    pub(crate) key: Key,
+}
+
+/// Reads rules, known secrets and keys; the configuration is the nearest to the target.
+pub(crate) fn hiding(args: &HidingArgs, target: &Path, known: &KnownSecrets) -> Result<Hiding> {
     let (config, rules) = settings::load_own(&args.rules, target, args.known_only)?;
     known::load(args, known)?;
     let key = key(args, target)?;
@@ -117,24 +147,15 @@ fn redaction(args: &RedactArgs, known: &KnownSecrets) -> Result<Redaction> {
         MarkerStyle::Remove => Style::Remove,
         MarkerStyle::Custom => Style::Custom(args.marker.clone().unwrap_or_default()),
     };
-    let at_end = match args.eof {
-        AtEof::Redact => AtEnd::HideParts,
-        AtEof::Emit => AtEnd::Show,
-    };
-    let mut redaction = Redaction::new(rules).with_known(known.clone()).with_style(style).at_end(at_end);
-    redaction = redaction.with_format(match args.format {
-        RedactFormat::Auto | RedactFormat::Json => TextFormat::Json,
-        RedactFormat::Logfmt => TextFormat::Logfmt,
-        RedactFormat::Text => TextFormat::Text,
-    });
+    let mut redaction = Redaction::new(rules.clone()).with_known(known.clone()).with_style(style);
     if let Some(confidence) = config.min_confidence {
         redaction = redaction.with_min_confidence(confidence);
     }
-    Ok(if args.report.is_some() { redaction.recorded(Some(key)) } else { redaction })
+    Ok(Hiding { config, rules, redaction, key })
 }
 
 /// The key of tags and fingerprints.
-fn key(args: &RedactArgs, target: &Path) -> Result<Key> {
+fn key(args: &HidingArgs, target: &Path) -> Result<Key> {
     if let Some(key) = known::named_key(args)? {
         return Ok(key);
     }

@@ -119,7 +119,7 @@ fn a_stream_comes_out_while_it_goes_in() {
         b"",
     );
     let mut out = Vec::new();
-    let mut piece = |connection: &mut Connection, text: &str| {
+    let piece = |connection: &mut Connection, text: &str| {
         connection.stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).unwrap();
     };
     piece(&mut connection, "first line\n");

@@ -109,6 +109,51 @@ fn arguments_of_tools_stay_documents_wherever_they_are_cut() {
 }
 
 #[test]
+fn a_secret_in_arguments_is_hidden_however_it_is_escaped() {
+    let streams = Streams::hiding(&redaction());
+    let token = token(12);
+    let escaped: String = token.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let half = format!("{}\\u{:04X}{}", &token[..9], u32::from(token.as_bytes()[9]), &token[10..]);
+    for secret in [&escaped, &half] {
+        let arguments = format!("{{\"a\\/b\": \"\\u00e4\\\\ {secret} \\/\\ud83d\\ude00\\ud83d \\\"\", \"n\": 1.50}}");
+        let expected =
+            format!("{{\"a\\/b\": \"\\u00e4\\\\ [REDACTED:github-pat] \\/\\ud83d\\ude00\\ud83d \\\"\", \"n\": 1.50}}");
+        for dialect in Dialect::ALL.into_iter().filter(|dialect| dialect.has_tools()) {
+            for cut in 0..=arguments.len() {
+                let bytes = server::with_tool(dialect, &[&arguments[..cut], &arguments[cut..]]);
+                let out = guarded(&streams, dialect.framing(), [bytes.as_bytes()]);
+                let client = joined(dialect, &out);
+                assert_eq!(client.arguments, expected, "{dialect:?} cut at {cut}");
+                client.assert_consistent();
+            }
+            let letters: Vec<&str> = arguments.split_inclusive(|_| true).collect();
+            let out = guarded(&streams, dialect.framing(), [server::with_tool(dialect, &letters).as_bytes()]);
+            assert_eq!(joined(dialect, &out).arguments, expected, "{dialect:?}");
+        }
+    }
+    // What breaks off comes out as it is.
+    for text in ["{\"a\": \"b\\", "{\"a\": \"\\u00", "{\"a\": \"\\ud83d", "{\"a\": \"\\ud83d\\u", "{\"a\\"] {
+        let out = guarded(&streams, Framing::Events, [server::with_tool(Dialect::Anthropic, &[text]).as_bytes()]);
+        assert_eq!(joined(Dialect::Anthropic, &out).arguments, text);
+    }
+}
+
+#[test]
+fn no_more_is_held_than_a_redactor_holds() {
+    let streams = Streams::hiding(&redaction());
+    let text =
+        "Some words, a path /usr/bin/env, token = \"ab\", ghp_ and ghx, eyJ and {\"a\": 12}.\nMore: quartz-0, quarry.";
+    let (mut guard, mut out) = (streams.start(Framing::Events), Vec::new());
+    let (mut redactor, mut shown) = (redaction().with_format(TextFormat::Json).redactor(), Vec::new());
+    for letter in text.split_inclusive(|_| true) {
+        let delta = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": letter}});
+        guard.push(format!("data: {delta}\n\n").as_bytes(), &mut out).unwrap();
+        redactor.push(letter.as_bytes(), &mut shown);
+        assert_eq!(Client::read(Dialect::Anthropic, &out).text, show(&shown));
+    }
+}
+
+#[test]
 fn streams_without_secrets_stay_as_they_are_event_by_event() {
     let streams = Streams::hiding(&redaction());
     // A word at the end of a token may go on, and become anything.
@@ -370,6 +415,35 @@ fn guards_cross_threads_and_show_nothing() {
     let mut guard = StreamGuard::new(&redaction(), Framing::Events);
     guard.push(b"data: quartz-0123", &mut Vec::new()).unwrap();
     assert_eq!(format!("{guard:?}"), "StreamGuard(Events, 17 bytes held)");
+}
+
+#[test]
+fn hostile_events_take_linear_time() {
+    let streams = Streams::hiding(&Redaction::new(RuleSet::new()));
+    let repeated = |part: &str, count: usize| vec![part; count].join(",");
+    let events: [&dyn Fn(usize) -> String; 6] = [
+        &|n| {
+            format!(
+                "{{\"choices\":[{{\"index\":0,\"finish_reason\":\"stop\",\"delta\":{{{}}}}}]}}",
+                repeated("\"content\":\"\"", n)
+            )
+        },
+        &|n| format!("{{\"choices\":[{}]}}", repeated("{\"delta\":{\"content\":\"\"},\"index\":0}", n)),
+        &|n| format!("{{{}}}", repeated("\"data\":\"\"", n)),
+        &|n| format!("{{\"candidates\":[{{\"content\":{{\"parts\":[{}]}}}}]}}", repeated("{\"text\":\"\"}", n)),
+        &|n| format!("{{\"type\":\"content_block_delta\",\"delta\":{{{}}}}}", repeated("\"text\":\"\"", n)),
+        &|n| format!("{{\"type\":\"x.delta\",\"a\":{}{}}}", "[".repeat(n.min(400)), "]".repeat(n.min(400))),
+    ];
+    for (number, event) in events.iter().enumerate() {
+        let time = |count: usize| {
+            let bytes = format!("data: {}\n\n", event(count));
+            let start = std::time::Instant::now();
+            assert_eq!(guarded(&streams, Framing::Events, [bytes.as_bytes()]).len(), bytes.len());
+            start.elapsed()
+        };
+        let (few, many) = (time(2_000), time(20_000));
+        assert!(many < few * 40 + std::time::Duration::from_millis(300), "{number}: {few:?} {many:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document;
+use super::escapes::Escapes;
 use super::logprobs::{Entry, Passed, Tracker, behind};
 use super::{StreamError, sse};
 use crate::guard::pool::{Pool, Pooled};
@@ -44,6 +45,8 @@ pub(super) struct Channel {
     torn: Vec<u8>,
     /// What was hidden, and is not told yet.
     records: Vec<Record>,
+    /// For those that are documents.
+    escapes: Option<Escapes>,
     /// For those that have logprobs.
     tracker: Option<Tracker>,
     group: Group,
@@ -74,7 +77,14 @@ impl Channel {
     fn take(&mut self, text: &[u8], entries: Vec<Entry>, out: &mut Vec<u8>) {
         let from = out.len();
         out.append(&mut self.torn);
-        self.redactor.push(text, out);
+        match &mut self.escapes {
+            None => self.redactor.push(text, out),
+            Some(escapes) => {
+                let mut made = Vec::new();
+                self.redactor.push(text, &mut made);
+                escapes.push(&made, out);
+            }
+        }
         self.torn = out.split_off(out.len() - torn_len(&out[from..]));
         self.track(text, entries, &out[from..]);
     }
@@ -82,7 +92,15 @@ impl Channel {
     /// Ends the text.
     fn finish(&mut self) -> Shown {
         let mut out = std::mem::take(&mut self.torn);
-        self.redactor.finish(&mut out);
+        match &mut self.escapes {
+            None => self.redactor.finish(&mut out),
+            Some(escapes) => {
+                let mut made = Vec::new();
+                self.redactor.finish(&mut made);
+                escapes.push(&made, &mut out);
+                escapes.finish(&mut out);
+            }
+        }
         self.track(b"", Vec::new(), &out);
         Shown { text: out, entries: self.released() }
     }
@@ -95,6 +113,7 @@ impl Channel {
             tracker.take(text, entries, Passed { out, behind: behind.map(|len| len.saturating_sub(torn)), held });
         }
         self.records.extend(records);
+        self.records.extend(self.escapes.as_mut().map(Escapes::take_records).unwrap_or_default());
     }
 
     fn released(&mut self) -> Vec<Vec<u8>> {
@@ -102,12 +121,13 @@ impl Channel {
     }
 
     pub(super) fn held_len(&self) -> usize {
-        self.redactor.held_len() + self.torn.len()
+        let inner = self.escapes.as_ref().map_or(0, Escapes::held_len);
+        self.redactor.held_len() + self.torn.len() + inner
     }
 }
 
 /// How many bytes at the end start a character that is not complete.
-fn torn_len(text: &[u8]) -> usize {
+pub(super) fn torn_len(text: &[u8]) -> usize {
     for (len, &byte) in text.iter().rev().take(3).enumerate() {
         let needs = match byte {
             0x80..=0xBF => continue,
@@ -151,6 +171,7 @@ impl Channels {
         &mut self,
         name: &str,
         group: Group,
+        is_document: bool,
         envelope: impl FnOnce() -> Envelope,
     ) -> Result<&mut Channel, StreamError> {
         if !self.open.contains_key(name) {
@@ -158,8 +179,16 @@ impl Channels {
                 return Err(StreamError::TooManyChannels(self.limit));
             }
             let redactor = self.pool.take();
-            let channel =
-                Channel { redactor, torn: Vec::new(), records: Vec::new(), tracker: None, group, envelope: envelope() };
+            let escapes = is_document.then(|| Escapes::new(&self.pool));
+            let channel = Channel {
+                redactor,
+                torn: Vec::new(),
+                records: Vec::new(),
+                escapes,
+                tracker: None,
+                group,
+                envelope: envelope(),
+            };
             self.open.insert(name.to_owned(), channel);
         }
         self.open.get_mut(name).ok_or(StreamError::TooManyChannels(self.limit))
@@ -173,6 +202,9 @@ impl Channels {
     fn close(&mut self, mut channel: Channel) -> (Shown, Envelope) {
         let shown = channel.finish();
         self.stats.merge(&channel.redactor.take_stats());
+        if let Some(escapes) = &mut channel.escapes {
+            self.stats.merge(&escapes.take_stats());
+        }
         self.records.extend(channel.records);
         (shown, channel.envelope)
     }
@@ -203,7 +235,10 @@ impl Channels {
 
     /// How often rules gave up so far.
     pub(super) fn skipped_attempts(&self) -> u64 {
-        let open = self.open.values().map(|channel| channel.redactor.stats().skipped_attempts);
+        let open = self.open.values().map(|channel| {
+            let inner = channel.escapes.as_ref().map_or(0, Escapes::skipped_attempts);
+            channel.redactor.stats().skipped_attempts + inner
+        });
         self.stats.skipped_attempts + open.sum::<u64>()
     }
 

@@ -99,11 +99,6 @@ impl<'b> Document<'b> {
         decoded(self.raw(node))
     }
 
-    /// Whether it is this string, which needs no escapes.
-    pub(super) fn is(&self, node: Option<Node>, text: &str) -> bool {
-        node.is_some_and(|node| self.is_string(node) && self.raw(node) == text.as_bytes())
-    }
-
     pub(super) fn number(&self, node: Node) -> Option<u64> {
         let raw = std::str::from_utf8(self.raw(node)).ok()?;
         (self.kind(node) == Kind::Number).then(|| raw.parse().ok())?
@@ -282,46 +277,63 @@ pub(super) fn decoded(raw: &[u8]) -> Vec<u8> {
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at..];
-        let (len, unit) = escape(rest);
-        let pair = if (0xD800..0xDC00).contains(&unit) { Some(escape(&rest[len..])) } else { None };
-        match pair {
-            Some((low_len, low)) if (0xDC00..0xE000).contains(&low) => {
-                push_point(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), &mut out);
-                rest = &rest[len + low_len..];
-            }
-            _ => {
-                push_point(unit, &mut out);
+        // What is cut off at the end stands for itself.
+        match unit(rest).or_else(|| escape(rest).map(|(len, half)| (len, point(half)))) {
+            Some((len, said)) => {
+                out.extend(said);
                 rest = &rest[len..];
             }
+            None => break,
         }
     }
     out.extend_from_slice(rest);
     out
 }
 
-/// The length of the escape at the start, and what it stands for; one that is none stands for its first byte.
-fn escape(text: &[u8]) -> (usize, u32) {
-    let simple = |byte: u8| (2, u32::from(byte));
-    match text {
-        [b'\\', b'u', digits @ ..] if digits.len() >= 4 => {
-            let digits = std::str::from_utf8(&digits[..4]).ok().and_then(|hex| u32::from_str_radix(hex, 16).ok());
-            digits.map_or(simple(b'u'), |unit| (6, unit))
-        }
-        [b'\\', b'n', ..] => simple(b'\n'),
-        [b'\\', b't', ..] => simple(b'\t'),
-        [b'\\', b'r', ..] => simple(b'\r'),
-        [b'\\', b'b', ..] => simple(0x08),
-        [b'\\', b'f', ..] => simple(0x0C),
-        [b'\\', byte, ..] => simple(*byte),
-        _ => (1.min(text.len()), u32::from(text.first().copied().unwrap_or_default())),
+/// The length of the escape at the start, or of the two that make one character, and what it stands for; `None` where
+/// more of it is to come.
+pub(super) fn unit(text: &[u8]) -> Option<(usize, Vec<u8>)> {
+    let (len, unit) = escape(text)?;
+    if !(0xD800..0xDC00).contains(&unit) {
+        return Some((len, point(unit)));
+    }
+    let low = match text[len..] {
+        [] => return None,
+        [b'\\', ..] => Some(escape(&text[len..])?),
+        _ => None,
+    };
+    match low.filter(|(_, low)| (0xDC00..0xE000).contains(low)) {
+        Some((low_len, low)) => Some((len + low_len, point(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)))),
+        None => Some((len, point(unit))),
     }
 }
 
-/// UTF-8, and of halves of pairs what UTF-8 would be.
-fn push_point(point: u32, out: &mut Vec<u8>) {
+/// The length of the escape at the start, and what it stands for; one that is none stands for its second byte.
+fn escape(text: &[u8]) -> Option<(usize, u32)> {
+    let simple = |byte: u8| Some((2, u32::from(byte)));
+    match text.get(1)? {
+        b'u' => {
+            let digits = text[2..].iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
+            if digits == 4 {
+                let digits = std::str::from_utf8(&text[2..6]).ok()?;
+                return u32::from_str_radix(digits, 16).ok().map(|unit| (6, unit));
+            }
+            if text.len() == 2 + digits { None } else { simple(b'u') }
+        }
+        b'n' => simple(b'\n'),
+        b't' => simple(b'\t'),
+        b'r' => simple(b'\r'),
+        b'b' => simple(0x08),
+        b'f' => simple(0x0C),
+        byte => simple(*byte),
+    }
+}
+
+/// A character in UTF-8, and of halves of pairs what UTF-8 would be.
+fn point(point: u32) -> Vec<u8> {
     match char::from_u32(point) {
-        Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => out.extend([0xE0 | (point >> 12) as u8, 0x80 | (point >> 6 & 0x3F) as u8, 0x80 | (point & 0x3F) as u8]),
+        Some(char) => char.encode_utf8(&mut [0; 4]).as_bytes().to_vec(),
+        None => vec![0xE0 | (point >> 12) as u8, 0x80 | (point >> 6 & 0x3F) as u8, 0x80 | (point & 0x3F) as u8],
     }
 }
 
@@ -428,6 +440,6 @@ mod tests {
             encode(text, &mut raw);
             assert_eq!(decoded(&raw), text);
         }
-        assert_eq!(decoded(br"\/\u00e4\q\u12"), "/\u{e4}qu12".as_bytes());
+        assert_eq!(decoded(br"\/\u00e4\q\u12x"), "/\u{e4}qu12x".as_bytes());
     }
 }

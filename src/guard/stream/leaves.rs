@@ -1,9 +1,12 @@
 //! All strings of a document, each a text of its own: so texts that say again what channels said come out alike.
 
+use std::collections::BTreeSet;
+
 use super::document::{self, Document, Edits, Kind, Node, decoded};
+use super::escapes::Escapes;
 use super::logprobs::{self, Passed, Tracker, behind};
 use crate::guard::pool::{Pool, Pooled};
-use crate::redact::{Record, RedactStats};
+use crate::redact::{Record, RedactStats, Redactor};
 
 /// Members whose strings are texts: that one stands there says nothing of what is in it.
 const TEXTS: [&[u8]; 17] = [
@@ -32,12 +35,12 @@ const MIN_VALUE: usize = 6;
 
 /// Which nodes of a document were seen to.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Vec<Node>);
+pub(super) struct Claims(BTreeSet<Node>);
 
 impl Claims {
     /// This node and all that is in it was seen to.
     pub(super) fn claim(&mut self, node: Node) {
-        self.0.push(node);
+        self.0.insert(node);
     }
 
     fn has(&self, node: Node) -> bool {
@@ -47,7 +50,11 @@ impl Claims {
 
 /// Redacts the strings of documents.
 pub(super) struct Leaves {
-    redactor: Pooled,
+    pool: Pool,
+    /// Both from when they are needed.
+    redactor: Option<Pooled>,
+    /// For strings that are documents.
+    escapes: Option<Escapes>,
     /// What was done, but for what was tried.
     stats: RedactStats,
     records: Vec<Record>,
@@ -55,7 +62,13 @@ pub(super) struct Leaves {
 
 impl Leaves {
     pub(super) fn new(pool: &Pool) -> Leaves {
-        Leaves { redactor: pool.take(), stats: RedactStats::default(), records: Vec::new() }
+        let (stats, records) = (RedactStats::default(), Vec::new());
+        Leaves { pool: pool.clone(), redactor: None, escapes: None, stats, records }
+    }
+
+    fn redactor(&mut self) -> &mut Redactor {
+        let Leaves { pool, redactor, .. } = self;
+        redactor.get_or_insert_with(|| pool.take())
     }
 
     pub(super) fn stats(&self) -> &RedactStats {
@@ -70,18 +83,33 @@ impl Leaves {
     /// A text; `None` when nothing in it is hidden.
     pub(super) fn redacted(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let shown = self.tried(text);
-        self.stats.merge(&self.redactor.take_stats());
-        self.records.extend(self.redactor.take_records());
+        let (stats, records) = (self.redactor().take_stats(), self.redactor().take_records());
+        self.stats.merge(&stats);
+        self.records.extend(records);
         shown
     }
 
-    /// The same, for something of which nobody is told.
-    fn tried(&mut self, text: &[u8]) -> Option<Vec<u8>> {
-        self.redactor.take_stats();
-        self.redactor.take_records();
+    /// A text that is a document, as arguments of tools are.
+    fn redacted_document(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        let written = self.redacted(text);
         let mut out = Vec::with_capacity(text.len());
-        self.redactor.push_more(text, &mut out);
-        self.redactor.finish(&mut out);
+        let Leaves { pool, escapes, stats, records, .. } = self;
+        let escapes = escapes.get_or_insert_with(|| Escapes::new(pool));
+        escapes.push(written.as_deref().unwrap_or(text), &mut out);
+        escapes.finish(&mut out);
+        stats.merge(&escapes.take_stats());
+        records.extend(escapes.take_records());
+        (out != text).then_some(out)
+    }
+
+    /// A text of which nobody is told.
+    fn tried(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        let redactor = self.redactor();
+        redactor.take_stats();
+        redactor.take_records();
+        let mut out = Vec::with_capacity(text.len());
+        redactor.push_more(text, &mut out);
+        redactor.finish(&mut out);
         (out != text).then_some(out)
     }
 
@@ -97,13 +125,13 @@ impl Leaves {
         }
         match doc.kind(node) {
             Kind::Object => {
-                let covered = self.cover(doc, node, edits);
+                let (covered, media) = (self.cover(doc, node, edits), Media::of(doc, node));
                 for (key, value) in doc.members(node) {
                     let key_text = doc.raw(key);
                     if let Some(shown) = self.redacted(&decoded(key_text)) {
                         edits.replace(doc.outer(key), document::quoted(&shown));
                     }
-                    if !covered.contains(&value) && !is_opaque(doc, node, key_text, value) {
+                    if !covered.contains(&value) && !media.is_opaque(doc, key_text, value) {
                         self.node(doc, value, key_text, claims, edits);
                     }
                 }
@@ -112,7 +140,10 @@ impl Leaves {
             Kind::String => {
                 let raw = doc.raw(node);
                 let text = decoded(raw);
-                let shown = self.redacted(&text).or_else(|| self.value(raw, &text, name));
+                let shown = match name {
+                    b"arguments" | b"partial_json" => self.redacted_document(&text),
+                    _ => self.redacted(&text).or_else(|| self.value(raw, &text, name)),
+                };
                 if let Some(shown) = shown {
                     edits.replace(doc.outer(node), document::quoted(&shown));
                 }
@@ -180,44 +211,58 @@ impl Leaves {
         if !entries.iter().flat_map(|entry| &entry.text).eq(text) {
             return Some(Vec::new());
         }
-        self.redactor.take_stats();
-        self.redactor.take_records();
+        let redactor = self.redactor();
+        redactor.take_stats();
+        redactor.take_records();
         for entry in entries.into_iter().map(Some).chain([None]) {
             out.clear();
             let text = entry.as_ref().map(|entry| entry.text.clone()).unwrap_or_default();
             match &entry {
-                Some(_) => self.redactor.push(&text, &mut out),
-                None => self.redactor.finish(&mut out),
+                Some(_) => redactor.push(&text, &mut out),
+                None => redactor.finish(&mut out),
             }
-            let behind = behind(&self.redactor.take_records(), self.redactor.stats().bytes_out);
-            let passed = Passed { out: &out, behind, held: self.redactor.held_len() };
+            let behind = behind(&redactor.take_records(), redactor.stats().bytes_out);
+            let passed = Passed { out: &out, behind, held: redactor.held_len() };
             tracker.take(&text, entry.into_iter().collect(), passed);
         }
         Some(tracker.released())
     }
 }
 
-/// Whether the value of a member is bytes that nobody reads as text, and that are worth nothing once they are edited:
-/// signatures, images, what a provider has encrypted.
-fn is_opaque(doc: &Document<'_>, object: Node, name: &[u8], value: Node) -> bool {
-    if !doc.is_string(value) {
-        return false;
-    }
-    let has = |names: &[&str]| names.iter().any(|name| doc.get(object, name).is_some());
-    let is_named = match name {
-        b"signature" | b"thought_signature" | b"thoughtSignature" => true,
-        b"encrypted_content" | b"encrypted_index" | b"encrypted_stdout" | b"obfuscation" => true,
-        b"b64_json" | b"partial_image_b64" | b"file_data" => true,
-        b"data" => {
-            doc.is(doc.get(object, "type"), "base64")
-                || doc.is(doc.get(object, "type"), "redacted_thinking")
-                || has(&["mime_type", "mimeType", "media_type", "format", "transcript"])
+/// What an object says of the bytes in it.
+struct Media<'d> {
+    kind: &'d [u8],
+    /// It names a media type or a format.
+    is_named: bool,
+}
+
+impl<'d> Media<'d> {
+    fn of(doc: &Document<'d>, object: Node) -> Media<'d> {
+        let mut media = Media { kind: b"", is_named: false };
+        for (name, value) in doc.members(object) {
+            match doc.raw(name) {
+                b"type" => media.kind = doc.raw(value),
+                b"mime_type" | b"mimeType" | b"media_type" | b"format" | b"transcript" => media.is_named = true,
+                _ => {}
+            }
         }
-        b"url" | b"image_url" => doc.raw(value).starts_with(b"data:"),
-        b"result" => doc.is(doc.get(object, "type"), "image_generation_call"),
-        _ => false,
-    };
-    is_named && is_base64(doc.raw(value))
+        media
+    }
+
+    /// Whether the value of a member is bytes that nobody reads as text, and that are worth nothing once they are
+    /// edited: signatures, images, what a provider has encrypted.
+    fn is_opaque(&self, doc: &Document<'_>, name: &[u8], value: Node) -> bool {
+        let is_kept = match name {
+            b"signature" | b"thought_signature" | b"thoughtSignature" => true,
+            b"encrypted_content" | b"encrypted_index" | b"encrypted_stdout" | b"obfuscation" => true,
+            b"b64_json" | b"partial_image_b64" | b"file_data" => true,
+            b"data" => self.is_named || matches!(self.kind, b"base64" | b"redacted_thinking"),
+            b"url" | b"image_url" => doc.raw(value).starts_with(b"data:"),
+            b"result" => self.kind == b"image_generation_call",
+            _ => false,
+        };
+        is_kept && doc.is_string(value) && is_base64(doc.raw(value))
+    }
 }
 
 /// Base64 of either alphabet, maybe as a `data:` URL.

@@ -3,6 +3,7 @@
 mod channel;
 mod dialect;
 mod document;
+mod escapes;
 mod leaves;
 mod logprobs;
 mod sse;
@@ -366,7 +367,7 @@ impl StreamGuard {
                 let channel = format!("data {}", String::from_utf8_lossy(name.unwrap_or_default()));
                 let text = string.as_ref().map_or_else(|| data.to_vec(), |doc| doc.text(doc.root()));
                 let envelope = || Envelope::plain(name, string.is_some());
-                let shown = self.channels.channel(&channel, (0, None), envelope)?.push(&text, Vec::new());
+                let shown = self.channels.channel(&channel, (0, None), false, envelope)?.push(&text, Vec::new());
                 let quote = |text: Vec<u8>| if string.is_some() { document::quoted(&text) } else { text };
                 Ok((shown.text != text).then(|| quote(shown.text)))
             }

@@ -25,6 +25,8 @@ pub(super) struct Piece {
     pub(super) text: Node,
     /// The entries of logprobs of its tokens.
     pub(super) logprobs: Option<Node>,
+    /// The text is a document, as arguments of tools are.
+    pub(super) is_document: bool,
     /// The channel ends with it.
     pub(super) is_last: bool,
 }
@@ -42,7 +44,7 @@ impl Turn<'_, '_> {
         let entries = array.map(|array| logprobs::entries(doc, array)).unwrap_or_default();
         let came: Vec<Vec<u8>> = entries.iter().map(|entry| entry.raw.clone()).collect();
         let open = || Envelope { name: name.map(<[u8]>::to_vec), ..envelope(doc) };
-        let mut shown = channels.channel(&piece.channel, piece.group, open)?.push(&text, entries);
+        let mut shown = channels.channel(&piece.channel, piece.group, piece.is_document, open)?.push(&text, entries);
         if piece.is_last {
             let Shown { text, entries } = channels.end(&piece.channel);
             shown.text.extend(text);
@@ -85,6 +87,10 @@ pub(super) enum Step {
     Index(u64),
 }
 
+/// Names that are longer, and ways that have more steps, are of nothing that goes on in other events.
+const MAX_NAME: usize = 64;
+const MAX_STEPS: usize = 8;
+
 /// Members that say what something is, and are there at once.
 fn is_label(name: &[u8]) -> bool {
     matches!(name, b"type" | b"role" | b"id" | b"name" | b"object" | b"format" | b"index" | b"status")
@@ -95,21 +101,22 @@ fn is_label(name: &[u8]) -> bool {
 fn strings(doc: &Document<'_>, node: Node, path: &mut Vec<Step>, found: &mut Vec<(Vec<Step>, Node)>) {
     match doc.kind(node) {
         Kind::String => found.push((path.clone(), node)),
-        Kind::Object => {
-            for (name, value) in doc.members(node).filter(|(name, _)| !is_label(doc.raw(*name))) {
+        Kind::Object if path.len() < MAX_STEPS => {
+            let is_wanted = |name: &[u8]| name.len() <= MAX_NAME && !is_label(name);
+            for (name, value) in doc.members(node).filter(|(name, _)| is_wanted(doc.raw(*name))) {
                 path.push(Step::Name(doc.raw(name).to_vec()));
                 strings(doc, value, path, found);
                 path.pop();
             }
         }
-        Kind::Array => {
+        Kind::Array if path.len() < MAX_STEPS => {
             for (place, item) in doc.items(node).enumerate() {
                 path.push(Step::Index(doc.get_number(item, "index").unwrap_or(place as u64)));
                 strings(doc, item, path, found);
                 path.pop();
             }
         }
-        Kind::Name | Kind::Number | Kind::Literal => {}
+        Kind::Object | Kind::Array | Kind::Name | Kind::Number | Kind::Literal => {}
     }
 }
 
@@ -148,15 +155,19 @@ pub(super) fn nested(path: &[Step], head: &mut Vec<u8>, behind: &mut Vec<u8>) {
     closing.iter().rev().for_each(|close| behind.extend_from_slice(close));
 }
 
-/// Longer members are not carried on to events that are made here.
+/// Longer members are not carried on to events that are made here, nor is more in all.
 const MAX_SCALAR: usize = 512;
+const MAX_SCALARS: usize = 4096;
 
 /// The members of an object that are no containers and are named thus, as they stand there, each with a comma behind it.
 pub(super) fn scalars(doc: &Document<'_>, object: Node, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in doc.members(object) {
         let span = doc.outer(name).start..doc.outer(value).end;
-        if wanted(doc.raw(name)) && !doc.is_container(value) && span.len() <= MAX_SCALAR {
+        if wanted(doc.raw(name))
+            && !doc.is_container(value)
+            && span.len() <= MAX_SCALAR.min(MAX_SCALARS - out.len().min(MAX_SCALARS))
+        {
             out.extend_from_slice(&doc.bytes()[span]);
             out.push(b',');
         }

@@ -2,6 +2,7 @@
 
 use crate::guard::stream::StreamError;
 use crate::guard::stream::channel::Envelope;
+use crate::guard::stream::document::Node;
 use crate::guard::stream::turn::{Piece, Turn};
 
 pub(super) fn has(kind: &[u8]) -> bool {
@@ -36,10 +37,10 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>, kind: &[u8]) -> Result<(), StreamE
             let Some(delta) = turn.doc.get(root, "delta") else { return Ok(()) };
             let doc = turn.doc;
             let kind = doc.get(delta, "type").map(|kind| String::from_utf8_lossy(doc.raw(kind)).into_owned());
-            let kind = kind.unwrap_or_default();
+            let kind = kind.filter(|kind| kind.len() <= MAX_NAME).unwrap_or_default();
             for (name, value) in doc.members(delta).filter(|(_, value)| doc.is_string(*value)) {
                 let name = String::from_utf8_lossy(doc.raw(name)).into_owned();
-                if name != "type" && name != "signature" {
+                if name.len() <= MAX_NAME && name != "type" && name != "signature" {
                     turn.piece(piece(index, &kind, &name, value), |_| envelope(index, &kind, &name))?;
                 }
             }
@@ -51,11 +52,13 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>, kind: &[u8]) -> Result<(), StreamE
     Ok(())
 }
 
+/// Longer names are of nothing that anyone has heard of.
+const MAX_NAME: usize = 64;
 const DELTA: &str = "content_block_delta";
 
-fn piece(index: u64, kind: &str, member: &str, text: crate::guard::stream::document::Node) -> Piece {
+fn piece(index: u64, kind: &str, member: &str, text: Node) -> Piece {
     let channel = format!("block {index} {kind}.{member}");
-    Piece { channel, group: (index, None), text, logprobs: None, is_last: false }
+    Piece { channel, group: (index, None), text, logprobs: None, is_document: member == "partial_json", is_last: false }
 }
 
 fn envelope(index: u64, kind: &str, member: &str) -> Envelope {

@@ -1,6 +1,8 @@
 //! OpenAI chat completions, and completions as they were first: choices that grow by deltas until there is a reason to
 //! finish.
 
+use std::collections::BTreeMap;
+
 use crate::guard::stream::StreamError;
 use crate::guard::stream::channel::Envelope;
 use crate::guard::stream::document::{Document, Kind, Node};
@@ -13,7 +15,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>) -> Result<(), StreamError> {
         let index = doc.get_number(choice, "index").unwrap_or(place as u64);
         let finish = doc.get(choice, "finish_reason");
         let is_last = finish.is_some_and(|reason| doc.is_string(reason));
-        let mut texts = match doc.get(choice, "delta") {
+        let texts = match doc.get(choice, "delta") {
             Some(delta) => turn.strings(delta),
             None => {
                 let text = doc.get(choice, "text").filter(|text| doc.is_string(*text));
@@ -21,15 +23,16 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>) -> Result<(), StreamError> {
             }
         };
         let is_delta = doc.get(choice, "delta").is_some();
-        let mut seen = Vec::new();
-        while let Some((path, text)) = (!texts.is_empty()).then(|| texts.remove(0)) {
-            let channel = format!("choice {index} {}", way(&path));
+        let ways: BTreeMap<String, usize> = texts.iter().enumerate().map(|(at, (path, _))| (way(path), at)).collect();
+        for (at, (path, text)) in texts.into_iter().enumerate() {
+            let way = way(&path);
             // Of a member that stands there twice, the last is the last.
-            let is_last = is_last && !texts.iter().any(|(other, _)| way(other) == way(&path));
+            let is_last = is_last && ways.get(&way) == Some(&at);
+            let channel = format!("choice {index} {way}");
             let logprobs = logprobs(doc, choice, &path);
-            let piece = Piece { channel: channel.clone(), group: (index, None), text, logprobs, is_last };
+            let is_document = matches!(path.last(), Some(Step::Name(name)) if name == b"arguments");
+            let piece = Piece { channel, group: (index, None), text, logprobs, is_document, is_last };
             turn.piece(piece, |doc| envelope(doc, index, &path, is_delta))?;
-            seen.push(channel);
         }
         if !is_delta {
             drop_lists(turn, choice);

@@ -18,7 +18,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>) -> Result<(), StreamError> {
             let goes_on = texts[number + 1..].iter().any(|(other, _)| *other == is_thought);
             let channel = format!("candidate {index} {is_thought}");
             let is_last = is_last && !goes_on;
-            let piece = Piece { channel, group: (index, None), text, logprobs: None, is_last };
+            let piece = Piece { channel, group: (index, None), text, logprobs: None, is_document: false, is_last };
             turn.piece(piece, |doc| envelope(doc, index, is_thought))?;
         }
         if is_last {

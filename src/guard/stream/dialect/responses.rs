@@ -36,11 +36,11 @@ fn delta(turn: &mut Turn<'_, '_>, root: Node, what: &str, group: Group) -> Resul
         turn.claims.claim(delta);
         return Ok(());
     }
-    let item = doc.get(root, "item_id").map(|item| doc.raw(item)).unwrap_or_default();
+    let item = doc.get(root, "item_id").map(|item| doc.raw(item)).filter(|item| item.len() <= 256).unwrap_or_default();
     for (path, text) in turn.strings(delta) {
         let channel = format!("{}{}", channel(what, group, item), way(&path));
         let logprobs = doc.get(root, "logprobs").filter(|_| path.is_empty());
-        let piece = Piece { channel, group, text, logprobs, is_last: false };
+        let piece = Piece { channel, group, text, logprobs, is_document: what.ends_with("_arguments"), is_last: false };
         turn.piece(piece, |doc| envelope(doc, root, &path))?;
     }
     Ok(())

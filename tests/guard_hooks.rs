@@ -74,7 +74,7 @@ fn cases(agent: &str) -> Vec<(String, Option<String>, String, Value)> {
     let document = Document::parse(&fixture).unwrap();
     let cases = document.root().get("cases").unwrap();
     let case = |case: keyscan::guard::Value<'_, '_>| {
-        let text = |name: &str| case.get_str(name).map(|text| text.into_owned());
+        let text = |name: &str| case.get_str(name).map(std::borrow::Cow::into_owned);
         let reply = serde_json::from_str(case.get("reply").unwrap().raw()).unwrap();
         (text("name").unwrap(), text("config"), case.get("event").unwrap().raw().to_owned(), reply)
     };
@@ -149,7 +149,7 @@ fn what_is_no_event_is_refused_without_a_byte_of_it() {
         " ".to_owned(),
         "{".to_owned(),
         format!("{{\"hook_event_name\":\"PreToolUse\",\"x\":\"{secret}"),
-        format!("{secret}"),
+        secret.clone(),
         format!("[\"{secret}\"]"),
         format!("\"{secret}\""),
         "null".to_owned(),

@@ -42,7 +42,7 @@ impl AuditEntry {
         let by_name = (record.cause == Cause::Member).then_some(Severity::Medium);
         AuditEntry {
             provider: rule.map(|rule| rule.provider().to_owned()),
-            severity: rule.map(|rule| rule.severity()).or(by_name),
+            severity: rule.map(crate::rule::Rule::severity).or(by_name),
             cause: record.cause,
             confidence,
             span: record.span,

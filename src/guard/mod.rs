@@ -172,7 +172,7 @@ impl Guard {
     /// # Errors
     /// When the text is no document, or too deep or too large a one.
     pub fn check_json(&self, direction: Direction, text: &str) -> Result<Checked, NotJson> {
-        self.lane(direction).rounds(text, |leaves, text| leaves.edits(text))
+        self.lane(direction).rounds(text, Leaves::edits)
     }
 
     /// The secrets in a text, as they may be shown.
@@ -182,7 +182,6 @@ impl Guard {
     }
 
     /// Decides on what an agent answers, and tells of the secrets in it as they may be shown.
-    #[must_use]
     pub fn check_agent_output(&self, text: &str) -> AgentOutput {
         let Checked { decision, findings, .. } = self.check(Direction::ToUser, text);
         AgentOutput { decision, exposures: exposures(text, &findings) }
@@ -219,10 +218,10 @@ impl Lane {
     }
 
     /// Edits a text until nothing more comes of what takes the place of secrets.
-    fn rounds<E>(
-        &self,
+    fn rounds<'l, E>(
+        &'l self,
         text: &str,
-        mut edits: impl FnMut(&mut Leaves<'_>, &str) -> Result<Vec<Edit>, E>,
+        mut edits: impl FnMut(&mut Leaves<'l>, &str) -> Result<Vec<Edit>, E>,
     ) -> Result<Checked, E> {
         let (mut leaves, mut findings, mut current) = (Leaves::new(self), Vec::new(), None::<String>);
         for round in 0.. {
@@ -310,7 +309,6 @@ fn default_guard() -> &'static Guard {
 
 /// [`Guard::check_agent_output`] with the built-in rules.
 #[cfg(feature = "builtin-rules")]
-#[must_use]
 pub fn check_agent_output(text: &str) -> AgentOutput {
     default_guard().check_agent_output(text)
 }

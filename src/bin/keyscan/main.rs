@@ -1,6 +1,7 @@
 //! The command line of keyscan: arguments to settings to library calls to an exit status.
 
 mod args;
+mod audit;
 mod exit;
 mod explain;
 mod git;
@@ -59,6 +60,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Stdin(args) => gitleaks::stdin(args, out),
         Command::Git(args) => git::run(args, out),
         Command::Hook(command) => hook::run(command, out),
+        Command::Audit(command) => audit::run(command, out),
         Command::Guard(command) => guard::run(command, out),
         Command::Redact(args) => redact::run(args),
         #[cfg(feature = "serve")]

@@ -135,5 +135,5 @@ pub(super) fn stop(reply: &mut Object, reason: &str) {
 pub(super) fn text_of(result: &str) -> String {
     let document = Document::parse(result);
     let text = document.as_ref().ok().and_then(|document| Value::as_str(document.root()));
-    text.map_or_else(|| result.to_owned(), |text| text.into_owned())
+    text.map_or_else(|| result.to_owned(), std::borrow::Cow::into_owned)
 }

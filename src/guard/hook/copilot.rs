@@ -52,7 +52,7 @@ fn before_tool(turn: &mut Turn<'_, '_, '_>, arguments: Option<Value<'_, '_>>, re
     let tool =
         turn.root.get_str("toolName").or_else(|| turn.root.get_str("tool_name")).unwrap_or_default().into_owned();
     // Older versions write the arguments as a document in a string.
-    let inner = arguments.and_then(Value::as_str).map(|text| text.into_owned());
+    let inner = arguments.and_then(Value::as_str).map(std::borrow::Cow::into_owned);
     let document = inner.as_deref().and_then(|inner| Document::parse(inner).ok());
     let arguments = document.as_ref().map(Document::root).filter(|root| root.kind() == ValueKind::Object).or(arguments);
     match turn.arguments(&tool, arguments) {

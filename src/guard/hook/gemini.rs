@@ -73,7 +73,8 @@ fn replace(turn: &mut Turn<'_, '_, '_>, direction: Direction, name: &str, reply:
 fn content_of(result: &str) -> String {
     let Ok(document) = Document::parse(result) else { return result.to_owned() };
     let Some(content) = document.root().get("llmContent") else { return text_of(result) };
-    let text = |value: Value<'_, '_>| value.as_str().or_else(|| value.get_str("text")).map(|text| text.into_owned());
+    let text =
+        |value: Value<'_, '_>| value.as_str().or_else(|| value.get_str("text")).map(std::borrow::Cow::into_owned);
     match text(content) {
         Some(text) => text,
         None => {

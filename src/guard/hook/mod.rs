@@ -58,9 +58,8 @@ impl Agent {
 
     /// Which agent writes events like this one.
     #[must_use]
-    pub fn of_event(event: &str) -> Option<Agent> {
-        let document = Document::parse(event).ok()?;
-        let root = document.root();
+    pub fn of_event(event: &Document<'_>) -> Option<Agent> {
+        let root = event.root();
         let has = |name: &str| root.get(name).is_some();
         let name = root.get_str("hook_event_name").unwrap_or_default();
         Some(match () {
@@ -134,10 +133,15 @@ impl<'g> Hook<'g> {
     /// Answers an event. What is no event is refused.
     #[must_use]
     pub fn answer(&self, event: &str) -> HookReply {
-        let document = match Document::parse(event) {
-            Ok(document) => document,
-            Err(error) => return refusal(self.agent, &format!("the event is no JSON: {error}")),
-        };
+        match Document::parse(event) {
+            Ok(document) => self.answer_document(&document),
+            Err(error) => refusal(self.agent, &format!("the event is no JSON: {error}")),
+        }
+    }
+
+    /// The same, of an event that was read.
+    #[must_use]
+    pub fn answer_document(&self, document: &Document<'_>) -> HookReply {
         if document.root().kind() != ValueKind::Object {
             return refusal(self.agent, "the event is no JSON object");
         }

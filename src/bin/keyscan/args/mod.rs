@@ -1,5 +1,6 @@
 //! The arguments: what can be said, and nothing else.
 
+mod audit;
 mod git;
 mod gitleaks;
 mod guard;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) use self::audit::{AuditAgentsArgs, AuditCommand, AuditFormat};
 use self::git::GIT_EXAMPLES;
 pub(crate) use self::git::{CacheArgs, GitArgs};
 pub(crate) use self::gitleaks::{AsGitleaks, DetectArgs, DirArgs, GitleaksArgs, ProtectArgs};
@@ -66,6 +68,9 @@ pub(crate) enum Command {
     /// Stand between a coding agent and what it reads, writes and runs
     #[command(subcommand, after_help = GUARD_EXAMPLES)]
     Guard(GuardCommand),
+    /// Look through what was kept, and mend it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Scan as `gitleaks detect` does
     #[command(hide = true)]
     Detect(DetectArgs),

@@ -31,7 +31,7 @@ impl AuditLog {
         for entry in entries {
             let object = serde_json::json!({
                 "time": now, "channel": what, "rule": entry.rule, "provider": entry.provider,
-                "severity": entry.severity.map(|severity| severity.as_str()), "confidence": entry.confidence,
+                "severity": entry.severity.map(keyscan::Severity::as_str), "confidence": entry.confidence,
                 "start": entry.span.map(|span| span.start), "end": entry.span.map(|span| span.end),
                 "fingerprint": entry.fingerprint.map(|fingerprint| fingerprint.to_string()),
                 "action": match entry.action {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use keyscan::guard::Document;
 use keyscan::guard::hook::{Agent, Hook, HookReply, ShellWrap, refusal};
 
 use super::audit_log::AuditLog;
@@ -59,7 +60,11 @@ fn answer(agent: Option<Agent>, args: &HookArgs) -> HookReply {
     }
     let Ok(event) = String::from_utf8(event) else { return refused(agent, "the event is not UTF-8") };
     let event = event.trim_start_matches('\u{feff}');
-    let asks = Agent::of_event(event);
+    let document = match Document::parse(event) {
+        Ok(document) => document,
+        Err(error) => return refused(agent, &format!("the event is no JSON: {error}")),
+    };
+    let asks = Agent::of_event(&document);
     let agent = match agent {
         // These run the hooks of one another.
         Some(own @ (Agent::ClaudeCode | Agent::Copilot | Agent::VsCode)) => asks.unwrap_or(own),
@@ -78,7 +83,7 @@ fn answer(agent: Option<Agent>, args: &HookArgs) -> HookReply {
     if args.wrap {
         hook = hook.with_wrap(wrap(args));
     }
-    let reply = hook.answer(event);
+    let reply = hook.answer_document(&document);
     let logged =
         AuditLog::open(args.what.audit_log.as_deref()).and_then(|mut log| log.write(agent.as_str(), &reply.findings));
     match logged {

@@ -37,7 +37,7 @@ pub(super) fn install(agent: Agent, args: &HookArgs, out: &mut dyn Write) -> Res
     match agent {
         Agent::Codex => say(out, "Codex runs hooks that you trust: it asks when it starts, or see /hooks.")?,
         Agent::ClaudeCode | Agent::Gemini | Agent::Cursor => {
-            say(out, "Sessions that run keep what they had: start anew.")?
+            say(out, "Sessions that run keep what they had: start anew.")?;
         }
         Agent::Copilot | Agent::VsCode => {}
     }
@@ -105,7 +105,7 @@ fn commands<'v>(entry: Value<'v, 'v>) -> impl Iterator<Item = String> {
     let all: Vec<String> = std::iter::once(entry)
         .chain(inner)
         .flat_map(|hook| ["command", "bash"].into_iter().filter_map(move |name| hook.get_str(name)))
-        .map(|command| command.into_owned())
+        .map(std::borrow::Cow::into_owned)
         .collect();
     all.into_iter()
 }
@@ -117,7 +117,7 @@ fn take_out(file: &mut Edited, place: &Place, agent: Agent) -> Result<usize> {
     let events: Vec<String> = find(document.root(), &["hooks"])
         .into_iter()
         .flat_map(Value::members)
-        .filter_map(|(name, _)| name.as_str().map(|name| name.into_owned()))
+        .filter_map(|(name, _)| name.as_str().map(std::borrow::Cow::into_owned))
         .collect();
     let mut removed = 0;
     for event in events {

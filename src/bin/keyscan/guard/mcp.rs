@@ -42,8 +42,10 @@ pub(super) fn run(args: &McpArgs) -> Result<Exit> {
     };
     pass_signals(server.id())?;
     let (done, ended) = mpsc::channel();
-    let (client, server_side) =
-        (Outgoing::start(io::stdout(), done.clone(), "client"), Outgoing::start(to_server, done.clone(), "server"));
+    // Standard output itself is locked by who prints reports.
+    let output = rustix::stdio::stdout().try_clone_to_owned().map_err(|error| Error::config(error.to_string()))?;
+    let client = Outgoing::start(std::fs::File::from(output), done.clone(), "client");
+    let server_side = Outgoing::start(to_server, done.clone(), "server");
     let lane = |direction, back: &Outgoing, forth: &Outgoing| Lane {
         guard: Arc::clone(&guard),
         log: Arc::clone(&log),
@@ -63,8 +65,7 @@ pub(super) fn run(args: &McpArgs) -> Result<Exit> {
         let _ = writer.finish();
         true
     });
-    // The client's own channels hold these as well; only who pumps may say that all is written.
-    let status = supervise(&mut server, &ended, client, server_side)?;
+    let status = supervise(&mut server, &ended, client, &server_side)?;
     Ok(Exit::Of(status))
 }
 
@@ -73,14 +74,14 @@ fn supervise(
     server: &mut Child,
     ended: &Receiver<(&'static str, bool)>,
     client: Outgoing,
-    server_side: Outgoing,
+    server_side: &Outgoing,
 ) -> Result<u8> {
-    let (mut to_come, mut server_side) = (2, Some(server_side));
+    let mut to_come = 2;
     while to_come > 0 {
         match ended.recv() {
             Ok(("requests", true)) => {
                 // The client has no more to say: the server is told, and ends.
-                server_side.take();
+                server_side.end();
             }
             Ok(("answers" | "log", true)) => to_come -= 1,
             // Nobody takes what goes to the server: it is ending.
@@ -92,7 +93,6 @@ fn supervise(
             }
         }
     }
-    drop(server_side);
     client.finish();
     let status = server.wait().map_err(|error| Error::config(error.to_string()))?;
     Ok(status.code().map_or_else(|| 128 + status.signal().unwrap_or(0), |code| code & 0xFF) as u8)
@@ -167,6 +167,11 @@ impl Outgoing {
     /// Does not wait: an error, which is short.
     fn tell(&self, text: String) {
         let _ = self.0.send(Line::Text(text, None));
+    }
+
+    /// Closes it behind what was sent, without waiting.
+    fn end(&self) {
+        let _ = self.0.send(Line::End(mpsc::channel().0));
     }
 
     /// Waits until everything is written.

@@ -139,16 +139,14 @@ pub(super) fn rule_words(args: &WhatArgs) -> Vec<String> {
     args.rules.rule_files.iter().for_each(|file| option("--rules", absolute(file)));
     args.rules.only.iter().for_each(|id| option("--rule", id.clone()));
     args.rules.exclude.iter().for_each(|id| option("--exclude-rule", id.clone()));
-    args.secrets_from.iter().for_each(|source| {
-        option(
-            "--secrets-from",
-            match source {
-                // Its text for messages leaves the command out.
-                SecretSource::Cmd(command) => format!("cmd:{command}"),
-                source => source.to_string(),
-            },
-        )
-    });
+    for source in &args.secrets_from {
+        let value = match source {
+            // Its text for messages leaves the command out.
+            SecretSource::Cmd(command) => format!("cmd:{command}"),
+            source => source.to_string(),
+        };
+        option("--secrets-from", value);
+    }
     words
 }
 

@@ -118,10 +118,10 @@ impl Drop for Copy {
 
 /// Only the superuser can give files away; for others the owner is the same already.
 #[cfg(unix)]
-fn keep_owner(file: &File, metadata: &fs::Metadata) {
+pub(crate) fn keep_owner(file: &File, metadata: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt, fchown};
     let _ = fchown(file, Some(metadata.uid()), Some(metadata.gid()));
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &File, _: &fs::Metadata) {}
+pub(crate) fn keep_owner(_: &File, _: &fs::Metadata) {}

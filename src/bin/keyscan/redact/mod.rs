@@ -22,7 +22,7 @@ use keyscan::gate::Baseline;
 use keyscan::redact::{AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
 use keyscan::{Key, Result, RuleSet};
 
-pub(crate) use self::files::Copy;
+pub(crate) use self::files::{Copy, keep_owner};
 use self::report::Report;
 use crate::args::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat};
 use crate::exit::Exit;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -73,6 +74,29 @@ def test_offsets_are_in_the_unit_of_the_text(token):
 def test_what_has_no_secret_comes_back_itself():
     for text in ("nothing here \u00e4", b"nothing here", ""):
         assert keyscan.redact(text) is text
+
+
+def test_kinds_of_str_and_bytes_stay_what_they_are(token):
+    class Marked(str):
+        pass
+
+    clean, secret = Marked("nothing"), Marked(f"a {token}")
+    assert keyscan.redact(clean) is clean
+    assert keyscan.redact(secret) == "a [REDACTED:github-pat]"
+    assert keyscan.redact(bytearray(b"nothing")) == b"nothing"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_goes_on_redacting(token):
+    keyscan.redact("warm")
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, keyscan.redact(f"a {token}").encode())
+        os._exit(0)
+    os.close(write)
+    assert os.read(read, 1000) == b"a [REDACTED:github-pat]" and os.waitpid(child, 0)[1] == 0
+    os.close(read)
 
 
 def test_lone_surrogates_pass_and_hide_nothing(token):

@@ -193,18 +193,33 @@ def test_events_of_the_sdks_as_objects(token):
         assert events[-1].response.output_text == f"Take {MARKER} for it."
 
 
-@pytest.mark.parametrize("make", [anthropic_client, openai_client])
-def test_a_request_that_is_withheld_is_not_sent(token, make):
-    with FakeModel() as server:
-        client = protect(make(server), keyscan.Guard(to_model="block"))
-        with pytest.raises(Exception) as error:
-            if make is anthropic_client:
-                client.messages.create(**asked(token, max_tokens=9))
-            else:
-                client.chat.completions.create(**asked(token))
-        causes = [error.value, error.value.__cause__, error.value.__context__]
-        assert any(isinstance(cause, keyscan.Blocked) for cause in causes)
+@pytest.mark.parametrize("name", ["anthropic", "openai"])
+def test_what_is_withheld_is_neither_sent_nor_given_nor_tried_again(token, name):
+    sdk = pytest.importorskip(name, reason=f"{name} is not installed")
+
+    def ask(client, text):
+        if name == "anthropic":
+            return client.messages.create(**asked(text, max_tokens=9))
+        return client.chat.completions.create(**asked(text))
+
+    kinds = {"anthropic": ("Anthropic", "AsyncAnthropic"), "openai": ("OpenAI", "AsyncOpenAI")}[name]
+    with FakeModel(says=f"Take {token}") as server:
+        url = server.url if name == "anthropic" else f"{server.url}/v1"
+        client = protect(getattr(sdk, kinds[0])(base_url=url, api_key="x"), keyscan.Guard(to_model="block", to_user="block"))
+        with pytest.raises(sdk.BadRequestError, match="keyscan withheld a text that goes to the model") as error:
+            ask(client, token)
         assert server.seen == [] and token not in str(error.value)
+        with pytest.raises(sdk.BadRequestError, match="keyscan withheld a text that goes to the user") as error:
+            ask(client, "fine")
+        assert len(server.seen) == 1 and token not in str(error.value)
+
+        async def asynchronously():
+            async with getattr(sdk, kinds[1])(base_url=url, api_key="x") as client:
+                with pytest.raises(sdk.BadRequestError, match="keyscan withheld"):
+                    await ask(protect(client, keyscan.Guard(to_model="block")), token)
+
+        asyncio.run(asynchronously())
+        assert len(server.seen) == 1
 
 
 def test_any_client_of_httpx(token):
@@ -233,6 +248,9 @@ def test_any_client_of_httpx(token):
             client.get("/", params=refused)
     with pytest.raises(keyscan.Unreadable):
         client.post("/", content=b"x", headers={"content-encoding": "gzip"})
+    blocked = protect(httpx.Client(transport=httpx.MockTransport(answer), base_url="http://test"), keyscan.Guard(to_model="block"))
+    with pytest.raises(keyscan.Blocked):
+        blocked.post("/", json={"k": token})
     only_answers = protect(httpx.Client(transport=httpx.MockTransport(answer), base_url="http://test"), requests=None)
     only_answers.post("/", content=token, headers={"content-type": "text/plain"})
     assert token.encode() in seen[-1].content

@@ -50,6 +50,8 @@ class Policy(NamedTuple):
     guard: Guard
     requests: Optional[str]
     answers: Optional[Streams]
+    #: What is withheld is answered with status 400, for clients that would try again after an exception.
+    refuses: bool
 
     def request(self, request: Any, body: bytes, module: Any) -> Any:
         """The request that is sent."""
@@ -61,7 +63,7 @@ class Policy(NamedTuple):
             # The stream of the request was read.
             request.headers = headers
             return request
-        for name in ("content-length", "transfer-encoding", "content-encoding"):
+        for name in _OF_BODY:
             if name in headers:
                 del headers[name]
         return module.Request(
@@ -88,23 +90,36 @@ class Policy(NamedTuple):
         stream = self.guard.streams(self.requests).start(kind)
         return stream.push(body) + stream.finish()
 
-    def answer(self, response: Any, stream: Callable[[Any, Any, bool], Any], module: Any) -> Any:
-        """The response that is given."""
+    def framing(self, response: Any) -> Optional[str]:
+        """How an answer is redacted; ``None`` where it goes on as it is."""
         if self.answers is None:
-            return response
-        headers = response.headers
-        if not is_plain(headers.get("content-encoding")):
+            return None
+        if not is_plain(response.headers.get("content-encoding")):
             raise Unreadable("keyscan cannot look into a compressed answer, which was not asked for, and withholds it")
-        kind = strict_framing(headers.get("content-type"), "an answer")
-        if kind is None:
-            return response
-        kept = [(name, value) for name, value in headers.multi_items() if name.lower() != "content-length"]
-        return module.Response(
-            response.status_code,
-            headers=kept,
-            stream=stream(response.stream, self.answers.start(kind), kind == "events"),
-            extensions=response.extensions,
-        )
+        return strict_framing(response.headers.get("content-type"), "an answer")
+
+    def whole(self, body: bytes) -> bytes:
+        """A document that came as a whole."""
+        assert self.answers is not None
+        stream = self.answers.start("json")
+        return stream.push(body) + stream.finish()
+
+    def refusal(self, error: Blocked, module: Any) -> Any:
+        """The answer in the place of what is withheld."""
+        if not self.refuses:
+            raise error
+        told = {"type": "error", "error": {"type": "keyscan_withheld", "message": str(error)}}
+        return module.Response(400, headers={"x-should-retry": "false"}, json=told)
+
+
+def answered(response: Any, module: Any, **body: Any) -> Any:
+    """A response with another body."""
+    kept = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _OF_BODY]
+    return module.Response(response.status_code, headers=kept, extensions=response.extensions, **body)
+
+
+#: Headers that are wrong for another body.
+_OF_BODY = ("content-length", "transfer-encoding", "content-encoding")
 
 
 @lru_cache(maxsize=None)
@@ -154,12 +169,21 @@ def classes(module: Any) -> tuple[type, type]:
             self.inner, self.policy = inner, policy
 
         def handle_request(self, request: Any) -> Any:
-            response = self.inner.handle_request(self.policy.request(request, request.read(), module))
+            response = None
             try:
-                return self.policy.answer(response, GuardedStream, module)
-            except Blocked:
-                response.close()
-                raise
+                response = self.inner.handle_request(self.policy.request(request, request.read(), module))
+                kind = self.policy.framing(response)
+                if kind is None:
+                    return response
+                if kind == "json":
+                    # It is held until it is whole in any case.
+                    return answered(response, module, content=self.policy.whole(response.read()))
+                stream = GuardedStream(response.stream, self.policy.answers.start(kind), kind == "events")
+                return answered(response, module, stream=stream)
+            except Blocked as error:
+                if response is not None:
+                    response.close()
+                return self.policy.refusal(error, module)
 
         def close(self) -> None:
             self.inner.close()
@@ -176,13 +200,21 @@ def classes(module: Any) -> tuple[type, type]:
             self.inner, self.policy = inner, policy
 
         async def handle_async_request(self, request: Any) -> Any:
-            sent = self.policy.request(request, await request.aread(), module)
-            response = await self.inner.handle_async_request(sent)
+            response = None
             try:
-                return self.policy.answer(response, AsyncGuardedStream, module)
-            except Blocked:
-                await response.aclose()
-                raise
+                sent = self.policy.request(request, await request.aread(), module)
+                response = await self.inner.handle_async_request(sent)
+                kind = self.policy.framing(response)
+                if kind is None:
+                    return response
+                if kind == "json":
+                    return answered(response, module, content=self.policy.whole(await response.aread()))
+                stream = AsyncGuardedStream(response.stream, self.policy.answers.start(kind), kind == "events")
+                return answered(response, module, stream=stream)
+            except Blocked as error:
+                if response is not None:
+                    await response.aclose()
+                return self.policy.refusal(error, module)
 
         async def aclose(self) -> None:
             await self.inner.aclose()

@@ -29,12 +29,13 @@ def protect(
     answers: Optional[str] = "to-user",
 ) -> Client:
     """Guards a client in place, and gives it back: what it sends goes in one direction, what it gets in another; ``None``
-    leaves either alone. A request that the policy withholds raises ``Blocked`` before anything is sent. Copies of the client
+    leaves either alone. What the policy withholds is not sent, and not given: an HTTP client raises ``Blocked``, and an SDK the
+    error that it has for status 400, with the reason, for it would try again after any other. Copies of the client
     (``with_options``) are guarded with it, as they share its connections. Credentials in headers are sent as they are.
     What is compressed is asked for plain, and refused otherwise; websockets are not guarded."""
     guard = guard or default_guard()
     http = _http.http_client(client)
-    policy = _http.Policy(guard, requests, guard.streams(answers) if answers else None)
+    policy = _http.Policy(guard, requests, guard.streams(answers) if answers else None, http is not client)
     kind: Any = _http.classes(_http.library(http))[_http.is_async(http)]
 
     def wrap(transport: Any) -> Any:

@@ -149,15 +149,6 @@ def _keyed(request: Any, lease: Lease, header: Optional[str], module: Any) -> An
     )
 
 
-def _read(response: Any, module: Any) -> Any:
-    """An answer that was read, as one that can be read."""
-    stale = ("content-encoding", "content-length", "transfer-encoding")
-    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in stale]
-    return module.Response(
-        response.status_code, headers=headers, content=response.content, extensions=response.extensions
-    )
-
-
 def _status_401(response: Any, error: Optional[BaseException]) -> bool:
     return response is not None and response.status_code == 401
 
@@ -184,7 +175,8 @@ def _classes(module: Any) -> tuple[type, type]:
             try:
                 return call_with_reload(secret, call, _status_401, window, try_previous)
             except Rejected:
-                return _read(last[0], module)
+                # It was read, which it can be but once.
+                return _http.answered(last[0], module, content=last[0].content)
 
         def close(self) -> None:
             self.inner.close()
@@ -215,7 +207,8 @@ def _classes(module: Any) -> tuple[type, type]:
             try:
                 return await _acall(secret, call, _status_401, window, try_previous)
             except Rejected:
-                return _read(last[0], module)
+                # It was read, which it can be but once.
+                return _http.answered(last[0], module, content=last[0].content)
 
         async def aclose(self) -> None:
             await self.inner.aclose()

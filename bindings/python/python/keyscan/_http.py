@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Callable, NamedTuple, Optional
 
 from ._bodies import error_event, is_plain, strict_framing
-from ._keyscan import Guard, Streams
+from ._keyscan import Guard, StreamGuard, Streams
 from .errors import Blocked, NotJson, StreamLimit, Unreadable
 
 
@@ -98,10 +98,14 @@ class Policy(NamedTuple):
             raise Unreadable("keyscan cannot look into a compressed answer, which was not asked for, and withholds it")
         return strict_framing(response.headers.get("content-type"), "an answer")
 
+    def stream(self, kind: str) -> StreamGuard:
+        """The guard of an answer that is redacted."""
+        assert self.answers is not None
+        return self.answers.start(kind)
+
     def whole(self, body: bytes) -> bytes:
         """A document that came as a whole."""
-        assert self.answers is not None
-        stream = self.answers.start("json")
+        stream = self.stream("json")
         return stream.push(body) + stream.finish()
 
     def refusal(self, error: Blocked, module: Any) -> Any:
@@ -178,7 +182,7 @@ def classes(module: Any) -> tuple[type, type]:
                 if kind == "json":
                     # It is held until it is whole in any case.
                     return answered(response, module, content=self.policy.whole(response.read()))
-                stream = GuardedStream(response.stream, self.policy.answers.start(kind), kind == "events")
+                stream = GuardedStream(response.stream, self.policy.stream(kind), kind == "events")
                 return answered(response, module, stream=stream)
             except Blocked as error:
                 if response is not None:
@@ -209,7 +213,7 @@ def classes(module: Any) -> tuple[type, type]:
                     return response
                 if kind == "json":
                     return answered(response, module, content=self.policy.whole(await response.aread()))
-                stream = AsyncGuardedStream(response.stream, self.policy.answers.start(kind), kind == "events")
+                stream = AsyncGuardedStream(response.stream, self.policy.stream(kind), kind == "events")
                 return answered(response, module, stream=stream)
             except Blocked as error:
                 if response is not None:

@@ -17,6 +17,8 @@ pub mod guard;
 #[cfg(feature = "git")]
 mod history;
 #[cfg(feature = "trace")]
+pub mod ledger;
+#[cfg(feature = "trace")]
 mod lint;
 pub mod redact;
 #[cfg(feature = "report")]

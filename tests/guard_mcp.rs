@@ -188,6 +188,36 @@ fn the_end_of_the_server_is_the_end_of_the_guard() {
 }
 
 #[test]
+fn placeholders_lead_back_to_the_server_that_said_the_value_and_nowhere_else() {
+    let mut talk = Talk::start(&["--placeholders"]);
+    let answer = talk.ask(1, "result");
+    let placeholder = answer["result"]["structuredContent"]["k"].as_str().unwrap().to_owned();
+    assert!(placeholder.starts_with("{{keyscan:github-pat:") && placeholder.ends_with("}}"), "{placeholder}");
+    assert_eq!(answer["result"]["content"][0]["text"], format!("k\n{placeholder}"));
+    // The same value, the same placeholder.
+    assert_eq!(talk.ask(2, "error")["error"]["data"][0], placeholder);
+    let inner = json!({"token": placeholder}).to_string();
+    let made_up = placeholder.replace(|c: char| c.is_ascii_digit(), "0");
+    let call = json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"a": placeholder, "b": inner, "c": made_up}});
+    talk.say(&call.to_string());
+    talk.hear();
+    let seen: Vec<Value> = talk.seen().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let params = &seen.iter().find(|one| one["id"] == 3).unwrap()["params"];
+    assert_eq!((&params["a"], &params["b"]), (&json!(talk.secret), &json!(json!({"token": talk.secret}).to_string())));
+    assert_eq!(params["c"], made_up);
+    // Another guard knows nothing of it, and the value itself is refused as ever.
+    let mut other = Talk::start(&["--placeholders"]);
+    other.say(&call.to_string());
+    other.hear();
+    assert!(other.seen().contains(&placeholder));
+    other.end();
+    talk.say(&json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": [talk.secret]}).to_string());
+    assert!(talk.hear().contains("-32001"));
+    drop(talk.to.take());
+    assert_eq!(talk.child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
 fn a_server_that_is_not_there_is_an_error() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_keyscan")).args(["guard", "mcp", "--", "/no/such/server"]).output().unwrap();

@@ -27,6 +27,7 @@ pub mod hook;
 mod leaves;
 mod policy;
 mod pool;
+mod restore;
 mod stream;
 #[cfg(feature = "tower")]
 mod tower;
@@ -44,8 +45,9 @@ use crate::span::Span;
 pub use self::audit::{AuditEntry, Exposure, Reason};
 pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind, json_string};
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
+pub use self::restore::restore_json;
 pub use self::stream::{Framing, StreamError, StreamGuard, StreamLimits, Streams};
-#[cfg(feature = "tower")]
+#[cfg(feature = "serve")]
 pub(crate) use self::tower::Handling;
 #[cfg(feature = "tower")]
 pub use self::tower::{BodyError, GuardLayer, Guarded, GuardedBody};

@@ -20,6 +20,7 @@ mod redactor;
 mod source;
 mod stats;
 mod style;
+mod vault;
 mod watch;
 mod write;
 
@@ -41,6 +42,7 @@ pub(crate) use self::source::dotenv;
 pub use self::source::{SecretSource, Sourced};
 pub use self::stats::{Cause, Record, RedactStats};
 pub use self::style::Style;
+pub use self::vault::Vault;
 pub use self::watch::{Unwatched, WatchList};
 pub use self::write::{RedactReader, RedactWriter};
 

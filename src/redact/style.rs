@@ -1,5 +1,6 @@
 //! What stands in the place of a secret.
 
+use super::vault::Vault;
 use crate::fingerprint::{Fingerprint, Key};
 use crate::secret::Secret;
 
@@ -13,6 +14,9 @@ pub enum Style {
     /// `[REDACTED:rule:0123abcd]`: the first eight hex digits of the secret's [`Fingerprint`] under this key, so that one
     /// secret has one tag wherever it stands.
     Tag(Key),
+    /// `{{keyscan:rule:0123456789abcdef}}`, which leads back to the value in this process; blocks of keys, and what cannot
+    /// be kept, become `[REDACTED:rule]`.
+    Placeholder(Vault),
     /// As many asterisks as the secret has bytes, eight for a block of a key. Shows how long it is.
     Mask,
     /// Nothing at all, but for `\u{2588}` where that would make one word of what stands on both sides.
@@ -39,6 +43,7 @@ impl Style {
         value.iter().all(|byte| *byte == b'*')
             || value.strip_prefix(b"\"").unwrap_or(value).starts_with(b"[REDACTED")
             || value == NEUTRAL.as_bytes()
+            || (matches!(self, Style::Placeholder(_)) && Vault::is_placeholder(value))
             || [&b"null"[..], b"true", b"false"].contains(&value)
             || custom.is_some_and(|start| value.starts_with(start.as_bytes()))
     }
@@ -48,6 +53,10 @@ impl Style {
         match self {
             Style::Label => format!("[REDACTED:{label}]"),
             Style::Tag(key) => format!("[REDACTED:{label}:{}]", tag(key, label, secret)),
+            Style::Placeholder(vault) => {
+                let placeholder = secret.and_then(|secret| vault.placeholder(label, secret));
+                placeholder.unwrap_or_else(|| format!("[REDACTED:{label}]"))
+            }
             Style::Mask => "*".repeat(len as usize),
             Style::Remove => String::new(),
             Style::Custom(text) => text.replace("{rule}", label),

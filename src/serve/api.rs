@@ -57,20 +57,22 @@ enum Form {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 enum Way {
-    ToModel,
+    #[serde(rename = "to-model")]
+    Model,
     #[default]
-    ToUser,
-    ToTool,
+    #[serde(rename = "to-user")]
+    User,
+    #[serde(rename = "to-tool")]
+    Tool,
 }
 
 impl From<Way> for Direction {
     fn from(way: Way) -> Direction {
         match way {
-            Way::ToModel => Direction::ToModel,
-            Way::ToUser => Direction::ToUser,
-            Way::ToTool => Direction::ToTool,
+            Way::Model => Direction::ToModel,
+            Way::User => Direction::ToUser,
+            Way::Tool => Direction::ToTool,
         }
     }
 }

@@ -10,6 +10,7 @@ mod place;
 mod reference;
 mod replace;
 mod report;
+mod runbook;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -26,6 +27,10 @@ pub use self::needle::{Form, Needle};
 pub use self::place::{PlaceKind, kind_of};
 pub use self::reference::{Reference, Use};
 pub use self::report::{TraceFormat, TraceReport};
+pub use self::runbook::Procedure;
+
+/// Shorter lines of a key say nothing.
+const MIN_LINE: usize = 8;
 
 /// Where a secret is looked for.
 #[derive(Debug, Clone, Default)]
@@ -157,7 +162,7 @@ impl Needle {
             references: Vec::new(),
             unexamined: gathered.unexamined,
             interrupted: gathered.interrupted,
-            written: gathered.written,
+            written: self.written(gathered.written),
         };
         reference::find(&mut trace, settings, progress, interrupted)?;
         // A name that a rule knows and nobody uses says nothing.
@@ -171,6 +176,18 @@ impl Needle {
         trace.unexamined.sort();
         trace.unexamined.dedup();
         Ok(trace)
+    }
+
+    /// What has to go from a history: the forms that were found, and of a key in lines each line.
+    fn written(&self, mut found: Vec<Secret>) -> Vec<Secret> {
+        let lines: Vec<&[u8]> =
+            needle::lines_of(self.secret().expose()).filter(|line| line.len() >= MIN_LINE).collect();
+        if lines.len() > 1 && !found.is_empty() {
+            found.extend(lines.into_iter().map(Secret::new));
+            found.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+            found.dedup();
+        }
+        found
     }
 
     /// The rules that the secret, alone, has the form of.

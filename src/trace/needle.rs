@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::engine::Scanner;
 use crate::error::{Error, Result};
 use crate::redact;
-use crate::rule::{Foreign, ForeignSpec, Needs, Rule, RuleSet, SecretPart, Severity};
+use crate::rule::{Foreign, ForeignSpec, Needs, Rule, RuleSet, SecretPart, Severity, WayIn};
 use crate::secret::Secret;
 
 /// Shorter values stand everywhere.
@@ -16,8 +16,11 @@ const MIN_LEN: usize = 4;
 const MIN_FREE_LEN: usize = 8;
 /// No credential is longer; service accounts and keys take a few kilobytes.
 const MAX_LEN: usize = 16 * 1024;
-/// So many bytes of forms make one rule.
+/// So many forms, and so many bytes of them, make one rule: more have no literals of which each match holds one.
+const RULE_FORMS: usize = 32;
 const RULE_LEN: usize = 8 * 1024;
+/// A line of a key that is a secret by itself.
+const MIN_LINE: usize = 40;
 /// The ids of the rules start so.
 const RULE_ID: &str = "traced-secret";
 
@@ -80,14 +83,14 @@ impl Needle {
             let why = format!("the secret has {len} bytes; one of {MIN_LEN} to {MAX_LEN} bytes can be traced");
             return Err(Error::config(why));
         }
-        let mut forms = redact::forms_of(value);
+        let mut forms: Vec<Zeroizing<Vec<u8>>> = telling_parts(value).into_iter().flat_map(redact::forms_of).collect();
         // Of the forms that start at a place the longest is taken.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let mut rules = RuleSet::new();
         let mut rest = &forms[..];
         while !rest.is_empty() {
             let mut len = 0;
-            let fitting = rest.iter().take_while(|form| {
+            let fitting = rest.iter().take(RULE_FORMS).take_while(|form| {
                 len += form.len();
                 len <= RULE_LEN
             });
@@ -114,7 +117,7 @@ impl Needle {
     #[must_use]
     pub fn form(&self, found: &[u8]) -> Form {
         let secret = self.secret.expose();
-        if found == secret {
+        if telling_parts(secret).contains(&found) {
             return Form::Plain;
         }
         if memchr::memmem::find(secret, found).is_some() {
@@ -136,6 +139,23 @@ impl Needle {
             Form::Escaped
         }
     }
+}
+
+/// What is looked for: the secret, or, of a key in lines, two of these. Wherever the key is, however its lines are ended,
+/// indented, joined or encoded, they are; and a key of fifty lines has forms without number.
+fn telling_parts(secret: &[u8]) -> Vec<&[u8]> {
+    let lines: Vec<&[u8]> = lines_of(secret).filter(|line| line.len() >= MIN_LINE).collect();
+    match lines[..] {
+        // The first ones say which algorithm and how many bits.
+        [_, _, second, .., last, _] => vec![second, last],
+        [_, second, last] | [_, second, last, _] => vec![second, last],
+        _ => vec![secret],
+    }
+}
+
+/// The lines of a key, without its frame.
+pub(super) fn lines_of(secret: &[u8]) -> impl Iterator<Item = &[u8]> {
+    secret.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.starts_with(b"-----"))
 }
 
 /// So much text around a place tells what it is there for.
@@ -172,7 +192,9 @@ fn rule(number: usize, forms: &[Zeroizing<Vec<u8>>]) -> Result<Rule> {
         foreign: Foreign { secret: SecretPart::Whole, entropy: None, nearby: Vec::new(), needs: Needs::default() },
     };
     // What is wrong with a regex would be said with its text.
-    spec.admit().map(|(rule, _)| rule).map_err(|_| Error::config("the secret cannot be looked for"))
+    let (rule, _) = spec.admit().map_err(|_| Error::config("the secret cannot be looked for"))?;
+    debug_assert!(matches!(rule.way_in, WayIn::Literals(_)), "a regex without literals runs over all text");
+    Ok(rule)
 }
 
 #[cfg(test)]
@@ -219,13 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_many_lines_is_several_rules() {
-        let line = |seed: u32| (0..64).map(|at| char::from(b'A' + ((at * 7 + seed) % 26) as u8)).collect::<String>();
-        let body: Vec<String> = (0..26).map(line).collect();
+    fn a_key_in_lines_is_found_however_they_are_kept() {
+        let line =
+            |seed: u32| (0..64).map(move |at| char::from(b'A' + ((at * 7 + seed * 11 + at * at * seed) % 26) as u8));
+        let body: Vec<String> = (0..26).map(|seed| line(seed).collect()).collect();
         let text = format!("-----BEGIN X-----\n{}\n-----END X-----", body.join("\n"));
         let needle = Needle::new(text.as_bytes()).unwrap();
-        assert!(needle.scanner().rules().len() > 1);
-        let whole = needle.scanner().scan(format!("key: |\n{text}\n").as_bytes());
-        assert!(whole.iter().any(|found| needle.form(found.secret.expose()) == Form::Plain));
+        assert!(needle.scanner().rules().len() < 12);
+        let forms = |text: &str| -> Vec<Form> {
+            needle.scanner().scan(text.as_bytes()).iter().map(|found| needle.form(found.secret.expose())).collect()
+        };
+        assert_eq!(forms(&format!("key: |\n{text}\n")), [Form::Plain, Form::Plain]);
+        assert_eq!(forms(&text.replace('\n', "\n    ")), [Form::Plain, Form::Plain]);
+        assert_eq!(forms(&text.replace('\n', "\\n")), [Form::Plain, Form::Plain]);
+        assert_eq!(forms(&data_encoding::BASE64.encode(text.as_bytes())), [Form::Base64, Form::Base64]);
     }
 }

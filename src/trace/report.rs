@@ -235,7 +235,7 @@ fn is_now(place: &Place) -> bool {
     !place.spots.is_empty() || place.history.as_ref().is_some_and(stands)
 }
 
-fn line_of(place: &Place) -> String {
+pub(super) fn line_of(place: &Place) -> String {
     let mut line = match place.spots.first() {
         Some(spot) => format!("`{}:{}`", Escaped(&place.path), spot.line),
         None => match &place.history {
@@ -243,10 +243,13 @@ fn line_of(place: &Place) -> String {
             _ => format!("`{}`", Escaped(&place.path)),
         },
     };
-    if place.spots.len() > 1 {
-        let more: Vec<String> = place.spots[1..].iter().take(10).map(|spot| spot.line.to_string()).collect();
-        let rest = if place.spots.len() > 11 { " and more" } else { "" };
-        let _ = write!(line, " and lines {}{rest}", more.join(", "));
+    let mut lines: Vec<u64> = place.spots.iter().map(|spot| spot.line).collect();
+    lines.dedup();
+    if lines.len() > 1 {
+        let more: Vec<String> = lines[1..].iter().take(10).map(u64::to_string).collect();
+        let rest = if lines.len() > 11 { " and more" } else { "" };
+        let what = if lines.len() > 2 { "lines" } else { "line" };
+        let _ = write!(line, " and {what} {}{rest}", more.join(", "));
     }
     if !place.variables.is_empty() {
         let names: Vec<String> = place.variables.iter().map(|name| format!("`{}`", Escaped(name))).collect();

@@ -197,12 +197,13 @@ fn others_of_the_network_are_kept_out() {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyscan"));
         command.arg("serve").args(args).output().unwrap()
     };
+    let with_password = format!("https://user:{KNOWN}@host");
     for args in [
         &["--listen", "0.0.0.0:0"][..],
         &["--listen", "[::]:0"],
         &["--listen", "nowhere"],
         &["--proxy", "ftp://host"],
-        &["--proxy", "https://user:quartz-0123@host"],
+        &["--proxy", &with_password],
         &["--listen", "unix:/no/such/folder/socket"],
         &["--timeout", "0"],
     ] {

@@ -99,7 +99,7 @@ impl Client {
             (_, Some("thinking_delta")) => self.other(0).push_str(delta["thinking"].as_str().expect("it has one")),
             (_, Some("text_delta")) => self.text.push_str(delta["text"].as_str().expect("it has one")),
             (_, Some("input_json_delta")) => {
-                self.arguments.push_str(delta["partial_json"].as_str().expect("it has one"))
+                self.arguments.push_str(delta["partial_json"].as_str().expect("it has one"));
             }
             (Some("message_stop"), _) => self.ended = true,
             _ => {}
@@ -111,9 +111,9 @@ impl Client {
             let delta = &choice["delta"];
             let text = delta["content"].as_str().unwrap_or_default();
             if choice["index"] == 0 {
-                self.text.push_str(text)
+                self.text.push_str(text);
             } else {
-                self.other(0).push_str(text)
+                self.other(0).push_str(text);
             }
             for call in delta["tool_calls"].as_array().into_iter().flatten() {
                 assert_eq!(call["index"], 0);

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 pub(crate) enum Dialect {
     /// Anthropic Messages: a thought and a text, of the same tokens.
     Anthropic,
-    /// OpenAI chat completions, two choices of the same tokens.
+    /// `OpenAI` chat completions, two choices of the same tokens.
     Chat,
-    /// OpenAI completions as they were first.
+    /// `OpenAI` completions as they were first.
     Completions,
-    /// OpenAI Responses.
+    /// `OpenAI` Responses.
     Responses,
     /// Gemini `streamGenerateContent` as server-sent events.
     Gemini,

@@ -14,6 +14,7 @@ mod live;
 mod others;
 mod progress;
 mod redact;
+mod rotate;
 mod rules;
 mod scan;
 mod search;
@@ -68,6 +69,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> Result<Exit> {
         Command::Trace(args) => trace::run(args, out),
         #[cfg(feature = "verify")]
         Command::Verify(args) => verify::run(args, out),
+        Command::Rotate(command) => rotate::run(command, out),
         Command::LintKey(args) => lint_key::run(args, out),
         Command::Rules(command) => rules::run(command, out),
         Command::Explain(args) => explain::run(args, out),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use keyscan::redact::KnownSecrets;
-use keyscan::serve::{Limits, Listen, Proxy, ProxySettings, Server, ServerSettings, Sidecar, router};
+use keyscan::serve::{Limits, Proxy, ProxySettings, Server, ServerSettings, Sidecar, router};
 use keyscan::{Error, Result};
 
 use crate::args::{HidingArgs, ServeArgs};
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit> {
     #[cfg(feature = "rotate")]
     let live = live::start(args, &redaction, &known)?;
     let sidecar = Sidecar::new(rules, &redaction.recorded(Some(key)), &config.guard, limits);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
     let exit = runtime.block_on(async {
         #[cfg(feature = "rotate")]
         let endpoint = Endpoint::start(args, live.as_ref(), &sidecar).await?;
@@ -61,7 +61,7 @@ async fn serve(args: &ServeArgs, sidecar: &Sidecar, known: &KnownSecrets) -> Res
     }
     let stop = stop_asked()?;
     reload_when_asked(&args.hiding, known)?;
-    let server = Server::bind(&args.listen.clone().unwrap_or_else(Listen::default), settings).await?;
+    let server = Server::bind(&args.listen.clone().unwrap_or_default(), settings).await?;
     if !args.quiet {
         let to = args.proxy.as_ref().map_or_else(String::new, |upstream| format!(", before {upstream}"));
         say(&format!("listens on {}{to}", server.address()));
@@ -70,7 +70,7 @@ async fn serve(args: &ServeArgs, sidecar: &Sidecar, known: &KnownSecrets) -> Res
     Ok(Exit::Clean)
 }
 
-fn failed(error: io::Error) -> Error {
+fn failed(error: &io::Error) -> Error {
     Error::config(format!("cannot start: {error}"))
 }
 
@@ -78,8 +78,8 @@ fn failed(error: io::Error) -> Error {
 #[cfg(unix)]
 fn stop_asked() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed(&error))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed(&error))?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -99,7 +99,7 @@ fn stop_asked() -> Result<impl Future<Output = ()>> {
 #[cfg(unix)]
 fn reload_when_asked(args: &HidingArgs, known: &KnownSecrets) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| failed(&error))?;
     let (args, known) = (args.clone(), known.clone());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {

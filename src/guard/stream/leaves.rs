@@ -194,11 +194,10 @@ impl Leaves {
             }
         }
         // Of completions as they were first: lists of tokens side by side.
-        if let Some(text) = text(&["text"]).filter(|_| doc.get(logprobs, "tokens").is_some()) {
-            if self.tried(&doc.text(text)).is_some() {
-                edits.replace(doc.outer(logprobs), b"null".to_vec());
-                covered.push(logprobs);
-            }
+        let beside = text(&["text"]).filter(|_| doc.get(logprobs, "tokens").is_some());
+        if beside.is_some_and(|text| self.tried(&doc.text(text)).is_some()) {
+            edits.replace(doc.outer(logprobs), b"null".to_vec());
+            covered.push(logprobs);
         }
         covered
     }

@@ -102,7 +102,7 @@ impl std::error::Error for StreamError {}
 
 /// Redacts the stream of a model, piece by piece.
 ///
-/// Of server-sent events the texts that go on from event to event (deltas of Anthropic Messages, of OpenAI chat
+/// Of server-sent events the texts that go on from event to event (deltas of Anthropic Messages, of `OpenAI` chat
 /// completions and Responses, of Gemini, and what looks alike) are redacted as the texts that they make when they are
 /// put together: a secret is hidden however it is cut, and what is held back of a text comes with its next delta, or
 /// with one more before the text ends. All other strings are redacted one by one. Events in which nothing is hidden or

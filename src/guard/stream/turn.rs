@@ -35,7 +35,7 @@ impl Turn<'_, '_> {
     /// Gives a piece to its channel, and puts what is shown in its place.
     pub(super) fn piece(
         &mut self,
-        piece: Piece,
+        piece: &Piece,
         envelope: impl FnOnce(&Document<'_>) -> Envelope,
     ) -> Result<(), StreamError> {
         let Turn { doc, name, channels, edits, claims, .. } = self;

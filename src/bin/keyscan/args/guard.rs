@@ -85,6 +85,10 @@ pub(crate) struct McpArgs {
     /// Refuse messages that are longer; accepts K, M, G
     #[arg(long, value_name = "BYTES", default_value = "32M", value_parser = super::parse_size)]
     pub(crate) max_message: u64,
+    /// Give the client `{{keyscan:NAME:TAG}}` in the place of each secret that this server says, and give the value
+    /// back to this server, and to nobody else, where the client says that
+    #[arg(long)]
+    pub(crate) placeholders: bool,
     #[command(flatten)]
     pub(crate) what: WhatArgs,
     /// The server

@@ -6,6 +6,7 @@ mod gitleaks;
 mod guard;
 mod hook;
 mod redact;
+mod rotate;
 mod rules;
 #[cfg(feature = "serve")]
 mod serve;
@@ -27,6 +28,8 @@ use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat, Reveal};
+use self::rotate::ROTATE_EXAMPLES;
+pub(crate) use self::rotate::{CheckArgs, LedgerArgs, ProcedureArgs, ProveArgs, RecordArgs, RotateCommand, StatusArgs};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};
 #[cfg(feature = "serve")]
 use self::serve::SERVE_EXAMPLES;
@@ -90,6 +93,9 @@ pub(crate) enum Command {
     #[cfg(feature = "verify")]
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Carry a rotation through: what to do, what was done, what is due, and the proof that the old key is dead
+    #[command(subcommand, after_help = ROTATE_EXAMPLES)]
+    Rotate(RotateCommand),
     /// Say whether a text can be the key that it is taken for, without sending it anywhere
     #[command(after_help = LINT_EXAMPLES)]
     LintKey(LintKeyArgs),

@@ -9,8 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
-use keyscan::guard::{Checked, Decision, Direction, Document, Guard, Value, ValueKind, json_string};
-use keyscan::{Error, Result};
+use keyscan::guard::{Checked, Decision, Direction, Document, Guard, Value, ValueKind, json_string, restore_json};
+use keyscan::redact::{Style, Vault};
+use keyscan::{Error, Key, Result};
 
 use super::audit_log::AuditLog;
 use super::skim::Skimmer;
@@ -25,7 +26,9 @@ const INVALID_REQUEST: i32 = -32_600;
 pub(super) fn run(args: &McpArgs) -> Result<Exit> {
     // What is in a panic may be what is to be hidden.
     std::panic::set_hook(Box::new(|_| ()));
-    let guard = Arc::new(super::guard(&args.what)?);
+    let vault = args.placeholders.then(Key::random).transpose()?.map(Vault::new);
+    let style = vault.clone().map_or(Style::Label, Style::Placeholder);
+    let guard = Arc::new(super::styled(&args.what, style)?);
     let log = Arc::new(Mutex::new(AuditLog::open(args.what.audit_log.as_deref())?));
     let piped = || Stdio::piped();
     let mut server = Command::new(&args.command[0])
@@ -53,8 +56,9 @@ pub(super) fn run(args: &McpArgs) -> Result<Exit> {
         back: back.clone(),
         forth: forth.clone(),
         max: args.max_message,
+        vault: None,
     };
-    let requests = lane(Direction::ToTool, &client, &server_side);
+    let requests = Lane { vault, ..lane(Direction::ToTool, &client, &server_side) };
     let answers = lane(Direction::ToModel, &server_side, &client);
     spawn("requests", done.clone(), move || requests.pump(io::stdin()));
     spawn("answers", done.clone(), move || answers.pump(from_server));
@@ -192,6 +196,8 @@ struct Lane {
     /// To whom they go.
     forth: Outgoing,
     max: u64,
+    /// What the other side may have back.
+    vault: Option<Vault>,
 }
 
 /// What was read.
@@ -230,11 +236,17 @@ impl Lane {
         let logged = self.log.lock().is_ok_and(|mut log| log.write(channel, &findings).is_ok());
         match decision {
             _ if !logged => self.refuse(document.root(), WITHHELD, "keyscan: the audit log cannot be written"),
-            Decision::Allow => self.forth.pass(text.to_owned()),
-            Decision::Redact(edited) if is_same_call(text, &edited) => self.forth.pass(edited),
+            Decision::Allow => self.pass(text.to_owned()),
+            Decision::Redact(edited) if is_same_call(text, &edited) => self.pass(edited),
             Decision::Redact(_) => self.refuse(document.root(), WITHHELD, "keyscan: the id or method holds a secret"),
             Decision::Block(reason) => self.refuse(document.root(), WITHHELD, &reason.to_string()),
         }
+    }
+
+    /// Passes a message on, with the values that the other side may have.
+    fn pass(&self, text: String) {
+        let restored = self.vault.as_ref().and_then(|vault| restore_json(vault, &text));
+        self.forth.pass(restored.unwrap_or(text));
     }
 
     /// What is no JSON: of a client, an error; of a server, a stray line of its log.

@@ -14,7 +14,7 @@ mod skim;
 use std::io::Write;
 
 use keyscan::guard::Guard;
-use keyscan::redact::{Admission, KnownSecrets, Redaction};
+use keyscan::redact::{Admission, KnownSecrets, Redaction, Style};
 use keyscan::{Error, Key, Result};
 
 use crate::args::{GuardCommand, WhatArgs};
@@ -41,6 +41,11 @@ pub(crate) fn run(command: &GuardCommand, out: &mut dyn Write) -> Result<Exit> {
 /// The guard that the arguments ask for. The configuration of the project is not read unless it is named: an agent works
 /// in folders of strangers, who would then decide what it may send.
 pub(crate) fn guard(args: &WhatArgs) -> Result<Guard> {
+    styled(args, Style::Label)
+}
+
+/// The same, with these markers.
+fn styled(args: &WhatArgs, style: Style) -> Result<Guard> {
     let (config, rules) = rules::load_named_only(&args.rules)?;
     let known = KnownSecrets::new();
     for source in &args.secrets_from {
@@ -51,7 +56,7 @@ pub(crate) fn guard(args: &WhatArgs) -> Result<Guard> {
             Admission::default(),
         );
     }
-    let mut redaction = Redaction::new(rules).with_known(known).recorded(key(args)?);
+    let mut redaction = Redaction::new(rules).with_known(known).with_style(style).recorded(key(args)?);
     if let Some(confidence) = config.min_confidence {
         redaction = redaction.with_min_confidence(confidence);
     }

@@ -29,7 +29,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>, kind: &[u8]) -> Result<(), StreamE
                 let text = turn.doc.get(block, member).filter(|text| turn.doc.is_string(*text));
                 if let Some(text) = text.filter(|text| !turn.doc.raw(*text).is_empty()) {
                     let piece = piece(index, delta, member, text);
-                    turn.piece(piece, |_| Envelope { name: Some(DELTA.into()), ..envelope(index, delta, member) })?;
+                    turn.piece(&piece, |_| Envelope { name: Some(DELTA.into()), ..envelope(index, delta, member) })?;
                 }
             }
         }
@@ -41,7 +41,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>, kind: &[u8]) -> Result<(), StreamE
             for (name, value) in doc.members(delta).filter(|(_, value)| doc.is_string(*value)) {
                 let name = String::from_utf8_lossy(doc.raw(name)).into_owned();
                 if name.len() <= MAX_NAME && name != "type" && name != "signature" {
-                    turn.piece(piece(index, &kind, &name, value), |_| envelope(index, &kind, &name))?;
+                    turn.piece(&piece(index, &kind, &name, value), |_| envelope(index, &kind, &name))?;
                 }
             }
         }

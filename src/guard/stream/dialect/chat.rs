@@ -1,4 +1,4 @@
-//! OpenAI chat completions, and completions as they were first: choices that grow by deltas until there is a reason to
+//! `OpenAI` chat completions, and completions as they were first: choices that grow by deltas until there is a reason to
 //! finish.
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>) -> Result<(), StreamError> {
             let logprobs = logprobs(doc, choice, &path);
             let is_document = matches!(path.last(), Some(Step::Name(name)) if name == b"arguments");
             let piece = Piece { channel, group: (index, None), text, logprobs, is_document, is_last };
-            turn.piece(piece, |doc| envelope(doc, index, &path, is_delta))?;
+            turn.piece(&piece, |doc| envelope(doc, index, &path, is_delta))?;
         }
         if !is_delta {
             drop_lists(turn, choice);

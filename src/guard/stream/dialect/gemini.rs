@@ -19,7 +19,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>) -> Result<(), StreamError> {
             let channel = format!("candidate {index} {is_thought}");
             let is_last = is_last && !goes_on;
             let piece = Piece { channel, group: (index, None), text, logprobs: None, is_document: false, is_last };
-            turn.piece(piece, |doc| envelope(doc, index, is_thought))?;
+            turn.piece(&piece, |doc| envelope(doc, index, is_thought))?;
         }
         if is_last {
             turn.flush(|_, group| group.0 == index);

@@ -36,7 +36,7 @@ pub(super) fn see_to(turn: &mut Turn<'_, '_>, kind: &[u8]) -> Result<(), StreamE
     for (path, text) in texts {
         let channel = format!("other {} {}{}", String::from_utf8_lossy(kind), id(doc, root), way(&path));
         let piece = Piece { channel, group: (0, None), text, logprobs: None, is_document: false, is_last };
-        turn.piece(piece, |doc| envelope(doc, root, &path))?;
+        turn.piece(&piece, |doc| envelope(doc, root, &path))?;
     }
     if is_end || is_last {
         turn.flush_all();

@@ -1,4 +1,4 @@
-//! OpenAI Responses: items and parts of them that grow by `.delta` events and end with `.done`, which say all of it
+//! `OpenAI` Responses: items and parts of them that grow by `.delta` events and end with `.done`, which say all of it
 //! again.
 
 use crate::guard::stream::StreamError;
@@ -41,7 +41,7 @@ fn delta(turn: &mut Turn<'_, '_>, root: Node, what: &str, group: Group) -> Resul
         let channel = format!("{}{}", channel(what, group, item), way(&path));
         let logprobs = doc.get(root, "logprobs").filter(|_| path.is_empty());
         let piece = Piece { channel, group, text, logprobs, is_document: what.ends_with("_arguments"), is_last: false };
-        turn.piece(piece, |doc| envelope(doc, root, &path))?;
+        turn.piece(&piece, |doc| envelope(doc, root, &path))?;
     }
     Ok(())
 }

@@ -179,7 +179,7 @@ fn bindings_import_what_their_table_says() {
     assert!(!sources.is_empty());
     let used: BTreeSet<String> = sources.values().flat_map(|source| imports(&code(source), &dependencies)).collect();
     let used = used.into_iter().filter(|name| dependencies.contains(name)).collect();
-    assert_eq!(table_of("bindings/"), BTreeMap::from([("bindings/python/src/".to_owned(), used)]));
+    assert_eq!(table_of("bindings/python/src/"), BTreeMap::from([("bindings/python/src/".to_owned(), used)]));
 }
 
 #[test]

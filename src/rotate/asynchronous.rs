@@ -121,7 +121,7 @@ impl Future for Sleep {
             Some(shared) => *lock(shared) = waker,
             None => {
                 let shared = Arc::new(Mutex::new(waker));
-                TIMERS.add(self.until, Arc::clone(&shared));
+                TIMERS.add(self.until, &shared);
                 self.waker = Some(shared);
             }
         }
@@ -157,15 +157,15 @@ struct Entry {
 }
 
 impl Timers {
-    fn add(&'static self, at: Instant, waker: Arc<Mutex<Option<Waker>>>) {
+    fn add(&'static self, at: Instant, waker: &Arc<Mutex<Option<Waker>>>) {
         let mut state = lock(&self.state);
-        state.entries.push(Reverse(Entry { at, number: number(), waker: Arc::clone(&waker) }));
+        state.entries.push(Reverse(Entry { at, number: number(), waker: Arc::clone(waker) }));
         if !state.runs {
             let thread = std::thread::Builder::new().name("keyscan-rotate-timers".to_owned());
             state.runs = thread.spawn(|| self.run()).is_ok();
             if !state.runs {
                 // Without a thread the task looks again at once: that costs time, and misses nothing.
-                lock(&waker).take().into_iter().for_each(Waker::wake);
+                lock(waker).take().into_iter().for_each(Waker::wake);
             }
         }
         drop(state);

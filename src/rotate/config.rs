@@ -145,8 +145,9 @@ impl SecretsConfig {
     pub fn parse(text: &str, folder: PathBuf) -> Result<SecretsConfig> {
         // The message of the parser has its place; what stands there may be a value that somebody wrote here by mistake.
         let parsed = toml::from_str::<SecretsConfig>(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
-            let message = error.message().split('`').next().unwrap_or_default().trim();
+            let line =
+                error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+            let message = error.message().split(['`', '"', '\'']).next().unwrap_or_default().trim();
             Error::new(ErrorKind::Syntax, format!("line {line}: {message}"))
         })?;
         let config = SecretsConfig { folder, ..parsed };
@@ -345,6 +346,10 @@ mod tests {
             ("[secret.A]\ncommand = ['a']\nprotocol = 'x'\n", "protocol is"),
             ("[secret.A]\nvalue = 'quartz-0001'\n", "line 2"),
             ("[secret.A]\nfile = quartz-0001\n", "line 2"),
+            ("[secret.A]\npush = 'quartz-0001'\n", "line 2"),
+            ("[secret.A]\ncommand = 'quartz-0001'\n", "line 2"),
+            ("secret = 'quartz-0001'\n", "line 1"), // keyscan:allow generic-secret
+            ("quartz-0001\n", "line 1"),
         ] {
             let error = SecretsConfig::parse(text, PathBuf::new()).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains("quartz"), "{text}: {error}");

@@ -90,6 +90,10 @@ pub(super) struct Control {
     /// How far the second clock is ahead of the first one.
     ahead: Duration,
     jumped: bool,
+    /// A file has changed since the source was asked.
+    touched: bool,
+    /// The version that was rejected for good, and how long it is not sent again.
+    dead: Option<(u64, Breaker)>,
     /// Futures that wait, by their numbers.
     pub(super) wakers: BTreeMap<u64, Waker>,
 }
@@ -138,6 +142,8 @@ impl Core {
             watched: false,
             ahead: clock.wall().saturating_sub(clock.monotonic()),
             jumped: false,
+            touched: false,
+            dead: None,
             wakers: BTreeMap::new(),
         };
         Core {
@@ -201,6 +207,7 @@ impl Core {
             let is_wanted = control.wanted > control.started;
             if is_due || is_wanted {
                 control.started += 1;
+                control.touched = false;
                 control.in_flight_since = Some(now.monotonic);
                 let revives = std::mem::take(&mut control.revives) && is_wanted;
                 return Some((is_wanted, revives));
@@ -293,11 +300,9 @@ impl Core {
                 }
             }
         };
-        // What changed in between is looked at as soon as it would have been.
-        control.due = match (due, control.due.filter(|due| *due > now.monotonic)) {
-            (Some(due), Some(earlier)) if self.refreshes == Refreshes::Local => Some(due.min(earlier)),
-            (due, _) => due,
-        };
+        // What changed while it was read is looked at once more.
+        let soon = control.touched.then(|| now.monotonic + DEBOUNCE);
+        control.due = [due, soon].into_iter().flatten().min();
         let jumped = std::mem::take(&mut control.jumped);
         let failed = outcome.is_err();
         control.outcome = outcome;
@@ -371,6 +376,7 @@ impl Core {
     fn file_changed(&self) {
         let mut control = lock(&self.control);
         let soon = self.clock.monotonic() + DEBOUNCE;
+        control.touched = true;
         control.due = Some(control.due.map_or(soon, |due| due.min(soon)));
         drop(control);
         self.wake.notify_all();
@@ -389,6 +395,12 @@ impl Core {
 
     /// Has the source asked; answers the number of the refresh to wait for.
     pub(super) fn request(&self, want: Want) -> Result<u64, SourceError> {
+        if self.refreshes == Refreshes::Never {
+            return Err(SourceError::new(
+                FailureClass::NotFound,
+                "values of this secret are set, and read from nowhere",
+            ));
+        }
         let mut control = lock(&self.control);
         let now = self.clock.monotonic();
         if want != Want::Anew {
@@ -409,6 +421,29 @@ impl Core {
         drop(control);
         self.wake.notify_all();
         Ok(number)
+    }
+
+    /// Whether a version was rejected for good a moment ago: to send it again and again could lock an account.
+    pub(super) fn is_dead(&self, version: u64) -> bool {
+        let now = self.clock.monotonic();
+        lock(&self.control).dead.as_ref().is_some_and(|(dead, pause)| *dead == version && !pause.allows(now))
+    }
+
+    /// A version was rejected, and no other came; or it was taken.
+    pub(super) fn note_tried(&self, version: u64, taken: bool) {
+        let now = self.clock.monotonic();
+        let mut control = lock(&self.control);
+        if taken {
+            control.dead.take_if(|(dead, _)| *dead <= version);
+        } else if control.dead.as_ref().is_none_or(|(dead, _)| *dead <= version) {
+            let mut pause =
+                control.dead.take().filter(|(dead, _)| *dead == version).map(|(_, pause)| pause).unwrap_or_default();
+            // Of many that give up at once, one counts.
+            if pause.allows(now) {
+                pause.failed(now, random().max(0.5));
+            }
+            control.dead = Some((version, pause));
+        }
     }
 
     /// Waits for a refresh.

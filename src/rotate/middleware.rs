@@ -59,11 +59,15 @@ impl Middleware for ReloadOn401 {
         let mut course = Course::new(self.retry);
         let mut lease = self.secret.get().map_err(Error::middleware)?;
         loop {
+            if !course.may_call(&self.secret, &lease) {
+                lease = course.recover(&self.secret).await.map_err(Error::middleware)?;
+                continue;
+            }
             let copy = request.try_clone();
             self.sign(&mut request, &lease)?;
-            course.calls(&lease);
             let response = next.clone().run(request, extensions).await?;
             if response.status() != StatusCode::UNAUTHORIZED {
+                course.accepted(&self.secret, lease.version(), response.status().is_success());
                 return Ok(response);
             }
             let Some(copy) = copy else {

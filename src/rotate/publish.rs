@@ -130,6 +130,8 @@ impl History {
                 return Err(SourceError::new(FailureClass::Unhidable, format!("the value {why}")));
             }
         }
+        // What comes back into use is not on its way out any more.
+        self.retired.retain(|(retired, _)| *retired != value);
         self.versions += 1;
         if origin == Origin::Source {
             self.source = Some(tag);
@@ -145,7 +147,10 @@ impl History {
             published.changes += 1;
             std::mem::replace(&mut published.previous, kept).map(|(gone, _)| gone)
         };
-        gone.into_iter().for_each(|gone| self.retire(&gone, settings, now.monotonic));
+        // A version that came back is in use, and not out of it.
+        let is_out =
+            |gone: &Arc<Held>| gone.tag != tag && current.as_ref().is_none_or(|current| current.tag != gone.tag);
+        gone.filter(is_out).iter().for_each(|gone| self.retire(gone, settings, now.monotonic));
         self.remember(RotationRecord {
             name: name.to_string(),
             version: held.version,
@@ -207,6 +212,7 @@ impl History {
     pub(super) fn retire(&mut self, held: &Held, settings: &RotateSettings, now: Duration) {
         self.known.iter().for_each(|known| known.retire_value(&held.name, held.value.expose()));
         if settings.retire_ttl.is_some() {
+            self.retired.retain(|(retired, _)| *retired != held.value);
             self.retired.push_back((held.value.clone(), now));
         }
     }

@@ -132,11 +132,22 @@ impl Course {
         }
     }
 
-    /// A call is made with this.
-    pub(super) fn calls(&mut self, lease: &Lease) {
-        self.calls += 1;
+    /// Whether to call with this: not with a version that was rejected for good a moment ago.
+    pub(super) fn may_call(&mut self, secret: &RotatingSecret, lease: &Lease) -> bool {
         self.newest = self.newest.max(lease.version());
+        if self.calls == 0 && secret.is_dead(lease.version()) {
+            return false;
+        }
+        self.calls += 1;
         self.tried.push(lease.version());
+        true
+    }
+
+    /// A call was not rejected. Whether the key is good is known only where it went well.
+    pub(super) fn accepted(&self, secret: &RotatingSecret, version: u64, well: bool) {
+        if well {
+            secret.note_tried(version, true);
+        }
     }
 
     /// What to do now that the source was asked about the newest version.
@@ -157,6 +168,7 @@ impl Course {
         let waited = now.saturating_duration_since(since);
         if waited >= self.retry.window {
             let (name, version, calls) = (secret.name().to_owned(), self.newest, self.calls);
+            secret.note_tried(version, false);
             return Next::GiveUp(Rejected { name, version, calls, waited, source });
         }
         let step = self.step.min(self.retry.window - waited);
@@ -227,10 +239,12 @@ pub fn with_reload_on_401<T, E>(
     let mut course = Course::new(*retry);
     let mut lease = secret.get().map_err(RetryError::NoValue)?;
     loop {
-        course.calls(&lease);
-        let result = call(&lease);
-        if !rejected(&result) {
-            return result.map_err(RetryError::Call);
+        if course.may_call(secret, &lease) {
+            let result = call(&lease);
+            if !rejected(&result) {
+                course.accepted(secret, lease.version(), result.is_ok());
+                return result.map_err(RetryError::Call);
+            }
         }
         lease = course.recover_blocking(secret).map_err(RetryError::Rejected)?;
     }
@@ -250,10 +264,13 @@ pub async fn with_reload_on_401_async<T, E, F: Future<Output = Result<T, E>>>(
     let mut course = Course::new(*retry);
     let mut lease = secret.get().map_err(RetryError::NoValue)?;
     loop {
-        course.calls(&lease);
-        let result = call(lease).await;
-        if !rejected(&result) {
-            return result.map_err(RetryError::Call);
+        if course.may_call(secret, &lease) {
+            let version = lease.version();
+            let result = call(lease).await;
+            if !rejected(&result) {
+                course.accepted(secret, version, result.is_ok());
+                return result.map_err(RetryError::Call);
+            }
         }
         lease = course.recover(secret).await.map_err(RetryError::Rejected)?;
     }

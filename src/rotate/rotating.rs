@@ -394,6 +394,14 @@ impl RotatingSecret {
         self.0.core.last_error()
     }
 
+    pub(super) fn is_dead(&self, version: u64) -> bool {
+        self.0.core.is_dead(version)
+    }
+
+    pub(super) fn note_tried(&self, version: u64, taken: bool) {
+        self.0.core.note_tried(version, taken);
+    }
+
     /// Waits until the source was asked for the first time.
     pub(super) fn first_value(&self, timeout: Duration) -> std::result::Result<Refreshed, SourceError> {
         self.0.core.wait(1, timeout)

@@ -45,6 +45,18 @@ impl TagKey {
         Ok(TagKey::new(0, Key::random()?))
     }
 
+    /// The key of a file of 64 hex digits, as key 1.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else.
+    pub fn load(path: &Path) -> Result<TagKey> {
+        let text =
+            fs::read_to_string(path).map_err(|error| Error::new(ErrorKind::Io, error.to_string()).in_file(path))?;
+        let text = zeroize::Zeroizing::new(text);
+        let key = text.trim().parse().map_err(|error: Error| error.in_file(path))?;
+        Ok(TagKey::new(1, key))
+    }
+
     /// The key of a file of 64 hex digits, as key 1. A file that is not there is made, for its owner alone.
     ///
     /// # Errors
@@ -62,11 +74,7 @@ impl TagKey {
                 file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
                 Ok(TagKey::new(1, key))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
-                let key = text.trim().parse().map_err(|error: Error| error.in_file(path))?;
-                Ok(TagKey::new(1, key))
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => TagKey::load(path),
             Err(error) => Err(failed(error)),
         }
     }

@@ -12,13 +12,13 @@ pub enum Service {
     Aws,
     /// gRPC: codes, by number or name.
     Grpc,
-    /// PostgreSQL: SQLSTATE.
+    /// `PostgreSQL`: SQLSTATE.
     Postgres,
-    /// MySQL and MariaDB: numbers of errors.
+    /// `MySQL` and `MariaDB`: numbers of errors.
     MySql,
     /// Redis and Valkey: the first word of an error.
     Redis,
-    /// MongoDB: codes.
+    /// `MongoDB`: codes.
     MongoDb,
     /// SMTP: reply codes.
     Smtp,

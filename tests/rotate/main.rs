@@ -8,6 +8,8 @@ mod aws;
 mod command;
 mod failures;
 mod kubernetes;
+#[cfg(feature = "reqwest")]
+mod middleware;
 mod retry;
 mod states;
 mod token;
@@ -95,4 +97,10 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// An answer without headers.
 pub(crate) fn plain(status: u16, body: &str) -> (u16, String, String) {
     (status, String::new(), body.to_owned())
+}
+
+/// Says that a test cannot be made here.
+pub(crate) fn skipped(why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

@@ -74,7 +74,10 @@ fn a_token_is_refreshed_300_s_before_it_expires() {
     let tokens = TokenManager::start("api", client(&endpoint), settings).unwrap();
     assert_eq!(endpoint.body(0), "grant_type=client_credentials&scope=read+write");
     // "the+id:quartz+word", as RFC 6749 has it.
-    assert_eq!(endpoint.header(0, "authorization"), "Basic dGhlK2lkOnF1YXJ0eit3b3Jk");
+    assert_eq!(
+        endpoint.header(0, "authorization"),
+        format!("Basic {}", data_encoding::BASE64.encode(b"the+id:quartz+word"))
+    );
     assert_eq!(tokens.authorization().unwrap().as_str(), "Bearer quartz-token-1");
     endpoint.says(200, &token(2, r#","expires_in":3600"#));
     clock.advance(Duration::from_secs(3100));

@@ -30,7 +30,23 @@ pub(crate) fn run(command: &RotateCommand, out: &mut dyn Write) -> Result<Exit> 
         RotateCommand::Prove(args) => prove(args, out),
         RotateCommand::Status(args) => status(args, out),
         RotateCommand::Check(args) => check(args, out),
+        #[cfg(feature = "rotate")]
+        RotateCommand::Audit(args) => audit(args, out),
     }
+}
+
+#[cfg(feature = "rotate")]
+fn audit(args: &crate::args::AuditArgs, out: &mut dyn Write) -> Result<Exit> {
+    use keyscan::rotate::{AuditLog, TagKey};
+    let key = args.key.as_ref().map(|path| TagKey::load(path)).transpose()?;
+    let failed = |error: io::Error| Error::config(error.to_string()).with_path(&args.log);
+    let report = AuditLog::check(std::fs::File::open(&args.log).map_err(failed)?, key.as_ref()).map_err(failed)?;
+    writeln!(out, "{report}").map_err(broken)?;
+    let ends = args.head.as_ref().is_none_or(|head| report.head.as_deref() == Some(head));
+    if !ends {
+        writeln!(out, "it does not end where it should: lines were cut off or added").map_err(broken)?;
+    }
+    Ok(if report.problems.is_empty() && ends { Exit::Clean } else { Exit::Found(1) })
 }
 
 fn print(args: &ProcedureArgs, procedure: Procedure, out: &mut dyn Write) -> Result<Exit> {

@@ -11,6 +11,7 @@ use super::request::{AdminRequest, AdminResponse, Hidden, Problem};
 use super::{Admin, RELOAD_TIMEOUT};
 use crate::rotate::audit::AuditEvent;
 use crate::rotate::failure::{FailureClass, SourceError};
+use crate::rotate::lease::Lease;
 use crate::rotate::publish::Refreshed;
 use crate::rotate::rotating::RotatingSecret;
 use crate::rotate::state::State;
@@ -155,8 +156,8 @@ impl Admin {
             event,
             name: Some(secret.name().to_owned()),
             outcome,
-            version: now.as_ref().map(|lease| lease.version()),
-            fingerprint: now.as_ref().map(|lease| lease.fingerprint()),
+            version: now.as_ref().map(Lease::version),
+            fingerprint: now.as_ref().map(Lease::fingerprint),
             // With the new value among what is hidden, should it stand there.
             reason: self.reason(reason),
             count: None,

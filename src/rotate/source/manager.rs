@@ -20,9 +20,11 @@ enum Credential {
     Secret(RotatingSecret),
 }
 
+/// A credential, and its version where it can be said to be rejected.
+type Presented = (Zeroizing<String>, Option<u64>);
+
 impl Credential {
-    /// The credential, and its version where it can be said to be rejected.
-    fn read(&self, context: &FetchContext<'_>) -> Result<Option<(Zeroizing<String>, Option<u64>)>, SourceError> {
+    fn read(&self, context: &FetchContext<'_>) -> Result<Option<Presented>, SourceError> {
         let bad = || SourceError::malformed("the credential for the manager cannot stand in a header");
         match self {
             Credential::None => Ok(None),
@@ -165,7 +167,7 @@ impl Source for HttpSource {
     }
 }
 
-/// A field of a secret in Vault's or OpenBao's key-value store, version 2.
+/// A field of a secret in Vault's or `OpenBao`'s key-value store, version 2.
 #[derive(Debug, Clone)]
 pub struct VaultKv2(HttpSource);
 

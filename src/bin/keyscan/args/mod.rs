@@ -28,6 +28,8 @@ use self::hook::HOOK_EXAMPLES;
 pub(crate) use self::hook::{Hook, HookCommand, InstallArgs, RunArgs as HookRunArgs};
 use self::redact::REDACT_EXAMPLES;
 pub(crate) use self::redact::{AtEof, HidingArgs, MarkerStyle, RedactArgs, RedactFormat, Reveal};
+#[cfg(feature = "rotate")]
+pub(crate) use self::rotate::AuditArgs;
 use self::rotate::ROTATE_EXAMPLES;
 pub(crate) use self::rotate::{CheckArgs, LedgerArgs, ProcedureArgs, ProveArgs, RecordArgs, RotateCommand, StatusArgs};
 pub(crate) use self::rules::{ExplainArgs, ListArgs, RulesCommand};

@@ -14,6 +14,7 @@ Examples:
   keyscan rotate record --name STRIPE_KEY --from file:old.key --new file:new.key --reason \"left in a log\"
   keyscan rotate prove --from file:old.key              asks its provider, and writes down that it is dead
   keyscan rotate status
+  keyscan rotate audit audit.jsonl --key tag-key        whether the log of an endpoint is whole
   keyscan rotate check . app.log                        in CI: fails when one is due, not dead, or back again
 
 The ledger is keyscan-rotations.toml, which is committed and holds no value.";
@@ -32,6 +33,23 @@ pub(crate) enum RotateCommand {
     Status(StatusArgs),
     /// Fail when a rotation is due, an old secret is not proven dead, or is there again
     Check(CheckArgs),
+    /// Look through the audit log of an emergency endpoint: fails when it was changed
+    #[cfg(feature = "rotate")]
+    Audit(AuditArgs),
+}
+
+#[cfg(feature = "rotate")]
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The log
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) log: PathBuf,
+    /// The key under which it was written: the file that `tag-key` names
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+    /// Fail also when the log does not end with this hash: lines may have been cut off
+    #[arg(long, value_name = "HASH")]
+    pub(crate) head: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -17,11 +17,16 @@ fn read(path: &Path) -> String {
 
 /// All `.rs` files of `src`, as paths with `/` below the root.
 fn sources() -> BTreeMap<String, String> {
-    let mut folders: Vec<PathBuf> = vec![root().join("src")];
+    sources_of("src")
+}
+
+/// All `.rs` files of a folder, as paths with `/` below the root.
+fn sources_of(folder: &str) -> BTreeMap<String, String> {
+    let mut folders: Vec<PathBuf> = vec![root().join(folder)];
     let mut sources = BTreeMap::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("src can be listed") {
-            let path = entry.expect("src can be listed").path();
+        for entry in fs::read_dir(&folder).expect("it can be listed") {
+            let path = entry.expect("it can be listed").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -36,10 +41,16 @@ fn sources() -> BTreeMap<String, String> {
 
 /// The rows of the table: path, and what it may import.
 fn table() -> BTreeMap<String, BTreeSet<String>> {
+    table_of("src/")
+}
+
+/// The rows of paths that start thus.
+fn table_of(start: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let start = format!("| `{start}");
     let text = read(&root().join("docs/architecture.md"));
     let code = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let mut rows = BTreeMap::new();
-    for line in text.lines().filter(|line| line.starts_with("| `src/")) {
+    for line in text.lines().filter(|line| line.starts_with(&start)) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
         assert_eq!(cells.len(), 3, "a row has three cells: {line}");
         let imports: BTreeSet<String> = code(cells[2]).into_iter().collect();
@@ -52,7 +63,12 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
 
 /// The crates that the manifest names.
 fn dependencies() -> Vec<String> {
-    let manifest: toml::Table = read(&root().join("Cargo.toml")).parse().expect("the manifest is TOML");
+    dependencies_of("Cargo.toml")
+}
+
+/// The crates that a manifest names.
+fn dependencies_of(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = read(&root().join(manifest)).parse().expect("the manifest is TOML");
     let everywhere = manifest["dependencies"].as_table().expect("it is a table").keys();
     let targets = manifest.get("target").and_then(|targets| targets.as_table()).into_iter().flat_map(|t| t.values());
     let somewhere = targets.filter_map(|target| target["dependencies"].as_table()).flat_map(|table| table.keys());
@@ -158,9 +174,19 @@ fn the_table_of_modules_is_what_the_code_does() {
 }
 
 #[test]
+fn bindings_import_what_their_table_says() {
+    let (sources, dependencies) = (sources_of("bindings/python/src"), dependencies_of("bindings/python/Cargo.toml"));
+    assert!(!sources.is_empty());
+    let used: BTreeSet<String> = sources.values().flat_map(|source| imports(&code(source), &dependencies)).collect();
+    let used = used.into_iter().filter(|name| dependencies.contains(name)).collect();
+    assert_eq!(table_of("bindings/python/src/"), BTreeMap::from([("bindings/python/src/".to_owned(), used)]));
+}
+
+#[test]
 fn no_file_is_too_long() {
     let long: Vec<String> = sources()
         .iter()
+        .chain(&sources_of("bindings/python/src"))
         .map(|(path, source)| (path, source.lines().count()))
         .filter(|(_, lines)| *lines > MOST_LINES)
         .map(|(path, lines)| format!("{path} has {lines} lines"))

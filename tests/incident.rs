@@ -113,7 +113,8 @@ fn from_a_leak_to_a_dead_key_without_a_failed_request() {
     let known = KnownSecrets::new();
     let settings = RotateSettings { poll: Some(Duration::from_millis(200)), ..RotateSettings::default() };
     let source = FileSource::new(mounted.path().join("key"));
-    let secret = RotatingSecret::builder("STRIPE_SECRET_KEY", source).settings(settings).hide_in(&known).start().unwrap();
+    let secret =
+        RotatingSecret::builder("STRIPE_SECRET_KEY", source).settings(settings).hide_in(&known).start().unwrap();
     let mut filter = Command::new(env!("CARGO_BIN_EXE_keyscan"))
         .arg("redact")
         .stdin(Stdio::piped())

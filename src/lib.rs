@@ -30,6 +30,8 @@ mod run;
 mod secret;
 #[cfg(feature = "serve")]
 pub mod serve;
+#[cfg(any(feature = "rotate", feature = "verify"))]
+mod sigv4;
 mod source;
 mod span;
 #[doc(hidden)]

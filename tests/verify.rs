@@ -152,3 +152,35 @@ fn an_answer_that_tells_by_its_text_is_read() {
         assert_eq!((asked.line.as_str(), asked.body.as_str()), ("POST /api/auth.test HTTP/1.1", ""));
     }
 }
+
+#[test]
+fn keys_of_aws_are_asked_about_with_their_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = keyscan::RuleSet::builtin();
+    let sample = |id: &str| {
+        let filled = rules.get(id).unwrap().samples()[0].fill(3, None);
+        String::from_utf8(filled.text[filled.secret].to_vec()).unwrap()
+    };
+    let (id, secret) = (sample("aws-access-key-id"), sample("aws-secret-access-key"));
+    fs::write(
+        folder.path().join("credentials"),
+        format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"),
+    )
+    .unwrap();
+    for (status, alive) in [(200, "alive"), (403, "dead")] {
+        let server = Server::new(move |_| (status, String::new(), String::new()));
+        let out = verify(folder.path(), &["--json", "--no-cache", "--base-url", &server.url, "credentials"], "");
+        let told = told(&out);
+        assert_eq!((told.len(), told[0]["alive"].as_str()), (1, Some(alive)), "{}", said(&out));
+        let asked = &server.asked()[0];
+        let authorization = asked.header("authorization");
+        assert!(authorization.starts_with(&format!("AWS4-HMAC-SHA256 Credential={id}/20")), "{authorization}");
+        assert!(authorization.contains("/us-east-1/sts/aws4_request, SignedHeaders=content-type;host;x-amz-date"));
+        assert_eq!(asked.body, "Action=GetCallerIdentity&Version=2011-06-15");
+        assert!(!format!("{asked:?}").contains(&secret));
+    }
+    // The id alone opens nothing.
+    let out = verify(folder.path(), &["--base-url", "http://127.0.0.1:1"], &id);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(said(&out).contains("another part"), "{}", said(&out));
+}

@@ -11,11 +11,6 @@ pub(crate) fn rfc3339(time: Duration) -> String {
     format!("{}T{hour:02}:{minute:02}:{:02}Z", Date::from_unix_seconds(seconds), seconds % 60)
 }
 
-/// `20260131T102030Z`, as signatures of AWS have it.
-pub(super) fn compact(time: Duration) -> String {
-    rfc3339(time).replace(['-', ':'], "")
-}
-
 /// Time since 1970 of `2026-01-31T10:20:30Z`, with a fraction of seconds and an offset where there are some.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let bytes = text.as_bytes();

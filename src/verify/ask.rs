@@ -40,8 +40,8 @@ impl Client {
     }
 
     /// Sends a request; what went wrong is told without the words of others, who may quote what was sent.
-    pub(super) fn send(&self, probe: &Probe, base: Option<&str>) -> Result<Answer, String> {
-        let request = probe.request(base);
+    pub(super) fn send(&self, probe: &Probe, base: Option<&str>, now: u64) -> Result<Answer, String> {
+        let request = probe.request(base, Duration::from_secs(now));
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(request.url.as_str());
         for (name, value) in &request.headers {
             let mut value = http::HeaderValue::from_str(value).map_err(|_| "it cannot be sent".to_owned())?;

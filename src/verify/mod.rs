@@ -169,7 +169,7 @@ impl Verifier {
             return receipt;
         }
         self.wait(self.host(probe));
-        match self.client.send(probe, self.settings.base_url.as_deref()) {
+        match self.client.send(probe, self.settings.base_url.as_deref(), now) {
             Ok(answer) => judge(probe, &answer, &mut receipt),
             Err(reason) => receipt.reason = Some(reason),
         }

@@ -1,15 +1,14 @@
 //! `keyscan verify`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use keyscan::verify::{Liveness, Probe, Receipt, VerdictCache, Verifier, VerifySettings};
+use keyscan::verify::{Liveness, Probe, Receipt, Unverifiable, VerdictCache, Verifier, VerifySettings};
 use keyscan::{
-    DOUBTFUL, Error, Escaped, Finding, Fingerprint, Located, Progress, Result, Run, Scanner, Secret, Surroundings,
+    DOUBTFUL, Error, Escaped, Fingerprint, Located, Progress, Result, Rule, Run, Scanner, Secret, Surroundings,
     WalkSettings,
 };
 use serde_json::json;
@@ -84,53 +83,43 @@ pub(crate) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<Exit> {
     })
 }
 
-/// Questions about one secret, and how many secrets of which rule nobody can be asked about.
+/// Questions, and how many secrets of which rule nobody can be asked about, and why.
 type Questions = (Vec<Question>, BTreeMap<String, u64>);
 
 fn of_value(args: &VerifyArgs, scanner: &Scanner) -> Result<Questions> {
     let value = value::read(&args.secret, Ends::Stripped)?;
     let value = value.trim_ascii();
-    let mut found: Vec<(usize, Secret)> = Vec::new();
+    let mut asked = (Vec::new(), BTreeMap::new());
     if let Some(id) = &args.of {
-        let rule = scanner.rules().iter().position(|rule| rule.id() == id);
-        let rule = rule
-            .ok_or_else(|| Error::config(format!("no rule is called `{id}`; `keyscan rules list` shows them all")))?;
-        found.push((rule, Secret::new(value)));
+        let rule =
+            scanner.rules().iter().find(|rule| rule.id() == id).ok_or_else(|| {
+                Error::config(format!("no rule is called `{id}`; `keyscan rules list` shows them all"))
+            })?;
+        question(Probe::new(rule, &Secret::new(value)).map_err(|why| (rule, why)), None, &mut asked);
     } else {
-        let findings = scanner.scan(value);
-        let secrets = findings.iter().flat_map(Finding::secrets).filter(|one| one.confidence >= DOUBTFUL);
-        found.extend(secrets.map(|one| (one.rule, one.secret.clone())));
+        let mut found = scanner.scan(value);
+        found.retain(|finding| finding.confidence >= DOUBTFUL);
         if found.is_empty() {
             let why =
                 "it has the form of no rule; --of ID says of which it is, and `keyscan lint-key` what may be wrong";
             return Err(Error::config(why));
         }
+        let probes = found.iter().flat_map(|finding| Probe::of_finding(scanner.rules(), finding));
+        probes.for_each(|probe| question(probe, None, &mut asked));
     }
-    let mut asked = (Vec::new(), BTreeMap::new());
-    found.iter().for_each(|(rule, secret)| question(scanner, *rule, secret, None, &mut asked));
     if let (questions, unasked) = &asked
         && questions.is_empty()
         && let Some(id) = unasked.keys().next()
     {
-        return Err(Error::config(format!("rule {id} knows no way to ask whether its secrets are alive")));
+        return Err(Error::config(format!("nobody can be asked: {id}")));
     }
     Ok(asked)
 }
 
 /// All secrets that a scan finds, each once.
 fn of_paths(args: &VerifyArgs, scanner: &Scanner) -> Result<Questions> {
-    let secrets: Mutex<BTreeMap<(usize, Secret), String>> = Mutex::default();
-    let inspect = |located: &Located, _: Surroundings<'_>| {
-        let place = format!("{}:{}", located.path, located.finding.start.line);
-        let mut secrets = secrets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let first = secrets.entry((located.finding.rule, located.finding.secret.clone())).or_insert(place.clone());
-        // The same one, however many threads there are.
-        if place < *first {
-            *first = place;
-        }
-        true
-    };
     let progress = Progress::default();
+    let inspect = |_: &Located, _: Surroundings<'_>| true;
     let run =
         Run { scanner, min_confidence: DOUBTFUL, inspect: &inspect, progress: &progress, interrupted: &INTERRUPTED };
     let walk = WalkSettings::default();
@@ -139,17 +128,27 @@ fn of_paths(args: &VerifyArgs, scanner: &Scanner) -> Result<Questions> {
         let _ = writeln!(io::stderr(), "keyscan: {}: {}", Escaped(&unit.path), Escaped(&unit.reason));
     }
     let mut asked = (Vec::new(), BTreeMap::new());
-    for ((rule, secret), place) in secrets.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        question(scanner, rule, &secret, Some(place), &mut asked);
+    let mut known: BTreeSet<(usize, &Secret)> = BTreeSet::new();
+    for located in &outcome.findings {
+        if known.insert((located.finding.rule, &located.finding.secret)) {
+            let place = format!("{}:{}", located.path, located.finding.start.line);
+            let probes = Probe::of_finding(scanner.rules(), &located.finding);
+            probes.into_iter().for_each(|probe| question(probe, Some(place.clone()), &mut asked));
+        }
     }
     Ok(asked)
 }
 
-fn question(scanner: &Scanner, rule: usize, secret: &Secret, place: Option<String>, asked: &mut Questions) {
-    let rule = &scanner.rules()[rule];
-    match Probe::new(rule, secret) {
-        Ok(probe) => asked.0.push(Question { probe, place }),
-        Err(_) => *asked.1.entry(rule.id().to_owned()).or_default() += 1,
+fn question(
+    probe: std::result::Result<Probe, (&Rule, Unverifiable)>,
+    place: Option<String>,
+    (questions, unasked): &mut Questions,
+) {
+    match probe {
+        // A secret may be found alone, and as a part of a credential.
+        Ok(probe) if questions.iter().any(|one: &Question| one.probe.is_same(&probe)) => {}
+        Ok(probe) => questions.push(Question { probe, place }),
+        Err((rule, why)) => *unasked.entry(format!("{}: {why}", rule.id())).or_default() += 1,
     }
 }
 
@@ -167,8 +166,8 @@ fn say_who(verifier: &Verifier, questions: &[Question], unasked: &BTreeMap<Strin
             false => writeln!(err, "keyscan: does not ask {host} about {what} of {provider}: it is not allowed"),
         };
     }
-    for (rule, count) in unasked {
-        let _ = writeln!(err, "keyscan: {count} of rule {rule}: it knows no way to ask");
+    for (why, count) in unasked {
+        let _ = writeln!(err, "keyscan: does not ask about {count} of {why}");
     }
 }
 

@@ -11,7 +11,6 @@ mod manager;
 mod oauth;
 mod protocol;
 mod push;
-mod sigv4;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -10,10 +10,10 @@ use super::unix_now;
 use crate::rotate::failure::{FailureClass, SourceError};
 use crate::rotate::source::http::{Http, Reply, Request};
 use crate::rotate::source::manager::encoded;
-use crate::rotate::source::sigv4::Signer;
 use crate::rotate::source::{FetchContext, json};
 use crate::rotate::time;
 use crate::secret::Secret;
+use crate::sigv4::Signer;
 
 /// Credentials are got anew so long before they end.
 const MARGIN: Duration = Duration::from_secs(300);

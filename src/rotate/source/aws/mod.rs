@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 pub use self::credentials::AwsCredentials;
 use self::credentials::Chain;
 use super::http::{Http, HttpSettings, Reply, Request};
-use super::sigv4::{self, ToSign};
 use super::{FetchContext, Fetched, Source, json};
 use crate::rotate::failure::{FailureClass, SourceError};
 use crate::secret::Secret;
+use crate::sigv4::{self, ToSign};
 
 /// A server's clock that is further off than this is what signatures follow.
 const SKEW: u64 = 30;

@@ -7,32 +7,32 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::rotate::time;
+use crate::gate::Date;
 use crate::secret::Secret;
 
 /// Who signs.
 #[derive(Debug, Clone)]
-pub(super) struct Signer {
-    pub(super) key_id: String,
-    pub(super) secret: Secret,
-    pub(super) session: Option<Secret>,
+pub(crate) struct Signer {
+    pub(crate) key_id: String,
+    pub(crate) secret: Secret,
+    pub(crate) session: Option<Secret>,
 }
 
 /// What is signed: a POST request to `/` without a query.
-pub(super) struct ToSign<'a> {
-    pub(super) host: &'a str,
-    pub(super) region: &'a str,
-    pub(super) service: &'a str,
+pub(crate) struct ToSign<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
     /// Headers besides those that a signature always has; in lower case.
-    pub(super) headers: &'a [(&'a str, &'a str)],
-    pub(super) body: &'a [u8],
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
     /// Since 1970.
-    pub(super) now: Duration,
+    pub(crate) now: Duration,
 }
 
 /// The headers to send besides those that were signed: `x-amz-date`, the session's token, and the signature.
-pub(super) fn sign(signer: &Signer, request: &ToSign<'_>) -> Vec<(&'static str, Zeroizing<String>)> {
-    let at = time::compact(request.now);
+pub(crate) fn sign(signer: &Signer, request: &ToSign<'_>) -> Vec<(&'static str, Zeroizing<String>)> {
+    let at = stamp(request.now);
     let session = signer.session.as_ref().map(|session| String::from_utf8_lossy(session.expose()).into_owned());
     let session = session.map(Zeroizing::new);
     let mut headers: Vec<(&str, &str)> = request.headers.to_vec();
@@ -60,6 +60,13 @@ pub(super) fn sign(signer: &Signer, request: &ToSign<'_>) -> Vec<(&'static str, 
     added.extend(session.map(|session| ("x-amz-security-token", session)));
     added.push(("x-amz-date", Zeroizing::new(at)));
     added
+}
+
+/// `20260131T102030Z`
+fn stamp(now: Duration) -> String {
+    let seconds = now.as_secs();
+    let day = Date::from_unix_seconds(seconds).to_string().replace('-', "");
+    format!("{day}T{:02}{:02}{:02}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 fn hex(bytes: &[u8]) -> String {

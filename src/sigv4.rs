@@ -84,6 +84,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn times_are_written_as_signatures_have_them() {
+        assert_eq!(stamp(Duration::from_secs(1_767_225_599)), "20251231T235959Z");
+    }
+
+    #[test]
     fn signatures_are_those_of_botocore() {
         let mut signer = Signer { key_id: "test-id".to_owned(), secret: Secret::new(b"test-word"), session: None };
         let request = ToSign {

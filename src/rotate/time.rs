@@ -62,7 +62,6 @@ mod tests {
             assert_eq!(parse(&rfc3339(time)), Some(time));
         }
         assert_eq!(rfc3339(Duration::from_secs(1_767_225_599)), "2025-12-31T23:59:59Z");
-        assert_eq!(compact(Duration::from_secs(1_767_225_599)), "20251231T235959Z");
         for same in ["2026-01-01T01:00:00.25+01:00", "2025-12-31T22:30:00-0130", "2026-01-01 00:00:00Z"] {
             assert_eq!(parse(same), Some(Duration::from_secs(1_767_225_600)), "{same}");
         }

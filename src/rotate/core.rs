@@ -344,7 +344,7 @@ impl Core {
 
     /// A clock was set forward, and the source could not say that the value is still good: it ends when its clock says so.
     fn follow_wall(&self, now: Instant2) {
-        let _one_at_a_time = lock(&self.history);
+        let mut history = lock(&self.history);
         let mut published = write(&self.published);
         let Some(current) = published.current.clone() else { return };
         let Some(expires) = current.expires else { return };
@@ -354,22 +354,20 @@ impl Core {
             let (value, name) = (current.value.clone(), Arc::clone(&current.name));
             let source_version = current.source_version.clone();
             published.current = Some(Arc::new(Held { value, name, source_version, expires, ..*current }));
+            history.leave(current);
         }
     }
 
     /// Drops the version before when its time is over, and what has been hidden for long enough.
     fn tidy(&self) {
         let now = self.clock.monotonic();
-        let is_over = read(&self.published).previous.as_ref().is_some_and(|(_, until)| now >= *until);
-        if is_over || self.settings.retire_ttl.is_some() {
-            let mut history = lock(&self.history);
-            let over = {
-                let mut published = write(&self.published);
-                published.previous.take_if(|(_, until)| now >= *until)
-            };
-            over.into_iter().for_each(|(held, _)| history.retire(&held, &self.settings, now));
-            history.forget_old(&self.name, &self.settings, now);
+        let mut history = lock(&self.history);
+        let over = write(&self.published).previous.take_if(|(_, until)| now >= *until);
+        if let Some((held, _)) = over {
+            history.leave(held);
         }
+        history.let_go(&self.settings, now, &self.published);
+        history.forget_old(&self.name, &self.settings, now);
     }
 
     /// The system tells that a file has changed.

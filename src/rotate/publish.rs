@@ -44,6 +44,8 @@ pub(super) struct History {
     revoked: VecDeque<Tag>,
     pub(super) tags: VecDeque<(u64, Tag)>,
     pub(super) records: VecDeque<RotationRecord>,
+    /// What readers get no more. As long as a lease of it lives, a value is not out of use.
+    leaving: Vec<Arc<Held>>,
     /// Values that are hidden for some time still, and since when they are out of use.
     retired: VecDeque<(Secret, Duration)>,
 }
@@ -117,7 +119,7 @@ impl History {
                         name: Arc::clone(name),
                         ..**current
                     };
-                    super::write(published).current = Some(Arc::new(renewed));
+                    self.leaving.extend(super::write(published).current.replace(Arc::new(renewed)));
                 }
                 return Ok(Refreshed::Unchanged);
             }
@@ -147,15 +149,15 @@ impl History {
             published.changes += 1;
             std::mem::replace(&mut published.previous, kept).map(|(gone, _)| gone)
         };
-        // A version that came back is in use, and not out of it.
-        let is_out =
-            |gone: &Arc<Held>| gone.tag != tag && current.as_ref().is_none_or(|current| current.tag != gone.tag);
-        gone.filter(is_out).iter().for_each(|gone| self.retire(gone, settings, now.monotonic));
+        self.leaving.extend(gone);
+        let previous = current.as_ref().map(|current| current.tag);
+        drop(current);
+        self.let_go(settings, now.monotonic, published);
         self.remember(RotationRecord {
             name: name.to_string(),
             version: held.version,
             fingerprint: Some(tag),
-            previous: current.map(|current| current.tag),
+            previous,
             at: time::rfc3339(now.wall),
             origin,
         });
@@ -180,15 +182,14 @@ impl History {
             published.changes += 1;
             (published.current.take(), published.previous.take())
         };
-        for held in previous.map(|(held, _)| held).iter().chain(&current) {
+        let previous = previous.map(|(held, _)| held);
+        for held in previous.iter().chain(&current) {
             self.revoked.push_back(held.tag);
             if self.revoked.len() > MAX_TAGS {
                 self.revoked.pop_front();
             }
-            self.retire(held, settings, now.monotonic);
         }
-        let current = current?;
-        self.remember(RotationRecord {
+        let record = current.as_ref().map(|current| RotationRecord {
             name: name.to_owned(),
             version: current.version,
             fingerprint: None,
@@ -196,20 +197,56 @@ impl History {
             at: time::rfc3339(now.wall),
             origin: Origin::Revoked,
         });
-        Some(current.version)
+        self.leaving.extend(previous.into_iter().chain(current));
+        self.let_go(settings, now.monotonic, published);
+        let record = record?;
+        let version = record.version;
+        self.remember(record);
+        Some(version)
     }
 
     /// Hides in this set all that is in use, and all that comes.
     pub(super) fn attach(&mut self, known: &KnownSecrets, settings: &RotateSettings, published: &Published) -> bool {
-        let held = published.current.iter().chain(published.previous.iter().map(|(held, _)| held));
+        let leased = self.leaving.iter().filter(|held| Arc::strong_count(held) > 1);
+        let held = published.current.iter().chain(published.previous.iter().map(|(held, _)| held)).chain(leased);
         let values = held.map(|held| (&*held.name, held.value.expose()));
         let hidden = known.add_all(values, settings.admission).is_empty();
         self.known.push(known.clone());
         hidden
     }
 
-    /// A version that readers have no more is hidden for some time, or for good.
-    pub(super) fn retire(&mut self, held: &Held, settings: &RotateSettings, now: Duration) {
+    /// What readers get no more leaves as soon as its leases have ended.
+    pub(super) fn leave(&mut self, held: Arc<Held>) {
+        self.leaving.push(held);
+    }
+
+    /// A version that nobody has any more is hidden for some time, or for good.
+    pub(super) fn let_go(
+        &mut self,
+        settings: &RotateSettings,
+        now: Duration,
+        published: &std::sync::RwLock<Published>,
+    ) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        // Nobody can take a lease of what only this list has.
+        let (gone, leased): (Vec<_>, Vec<_>) = self.leaving.drain(..).partition(|held| Arc::strong_count(held) == 1);
+        self.leaving = leased;
+        for held in gone {
+            if !self.is_in_use(held.tag, &super::read(published)) {
+                self.retire(&held, settings, now);
+            }
+        }
+    }
+
+    /// Whether readers have this value, be it as a version that came back.
+    fn is_in_use(&self, tag: Tag, published: &Published) -> bool {
+        let previous = published.previous.iter().map(|(held, _)| held);
+        published.current.iter().chain(previous).chain(&self.leaving).any(|held| held.tag == tag)
+    }
+
+    fn retire(&mut self, held: &Held, settings: &RotateSettings, now: Duration) {
         self.known.iter().for_each(|known| known.retire_value(&held.name, held.value.expose()));
         if settings.retire_ttl.is_some() {
             self.retired.retain(|(retired, _)| *retired != held.value);

@@ -295,7 +295,10 @@ impl RotatingSecret {
         let core = &self.0.core;
         let mut history = lock(&core.history);
         let dropped = write(&core.published).previous.take();
-        dropped.iter().for_each(|(held, _)| history.retire(held, &core.settings, core.clock.monotonic()));
+        if let Some((held, _)) = dropped {
+            history.leave(held);
+        }
+        history.let_go(&core.settings, core.clock.monotonic(), &core.published);
     }
 
     /// Hides each value in this set, too, before anyone can read it; those that are in use at once. Answers whether these

@@ -15,8 +15,8 @@ pub struct RotateSettings {
     /// How long the version before is kept for [`RotatingSecret::previous`](super::RotatingSecret::previous). Default
     /// 600 s.
     pub overlap: Duration,
-    /// How long a version that went is hidden by redactors. Default `None`: as long as the process runs, but for the
-    /// oldest of more than 64.
+    /// How long a version that went is hidden by redactors, from when the last lease of it ended. Default `None`: as long
+    /// as the process runs, but for the oldest of more than 64.
     pub retire_ttl: Option<Duration>,
     /// A source that takes longer has failed. Default 10 s.
     pub fetch_timeout: Duration,

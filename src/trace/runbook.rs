@@ -197,9 +197,10 @@ impl Text<'_> {
     /// How those who read it get the new value.
     fn reload(&mut self, name: &str) {
         self.task("Programs that read it through `keyscan::rotate`:");
+        // What a shell prints by itself is in no list of processes, as arguments are.
         self.commands(&[format!(
-            "curl -s -X POST http://127.0.0.1:{}/v1/secrets/{name}/rotate -H \"Authorization: Bearer $(cat admin.token)\" \
-             -H 'Content-Type: application/json' -d '{{\"mode\":\"reload\",\"reason\":\"rotation\"}}'",
+            "printf 'X-Admin-Token: %s' \"$(cat admin.token)\" | curl -s -X POST -H @- -H 'Content-Type: application/json' \
+             -d '{{\"mode\":\"reload\",\"reason\":\"rotation\"}}' http://127.0.0.1:{}/v1/secrets/{name}/rotate",
             self.port
         )]);
         if self.uses(Use::MountedFile) {

@@ -259,15 +259,30 @@ fn a_value_is_hidden_before_anyone_can_read_it() {
     until("all have looked", || looks.load(Ordering::Relaxed) > seen + 10);
     stop.store(true, Ordering::Relaxed);
     readers.into_iter().for_each(|reader| reader.join().unwrap());
-    // Old ones stay hidden.
-    for version in [290, 298, 299] {
+    // Old ones stay hidden: the last 64, and one of which somebody has a lease.
+    let lease = secret.get().unwrap();
+    for version in 300..400 {
+        secret.set(Secret::new(format!("quartz-{version:05}").as_bytes())).unwrap();
+    }
+    assert_eq!(lease.expose(), b"quartz-00299");
+    for version in [299, 390, 398, 399] {
         let shown = redaction.redact(format!("key=quartz-{version:05}").as_bytes());
         assert!(!shown.windows(6).any(|part| part == b"quartz"));
     }
     // A set that comes later has what is in use at once.
     let late = KnownSecrets::new();
     assert!(secret.hide_in(&late));
-    assert_eq!((late.len(), secret.redactors()), (2, 2));
+    assert_eq!((late.len(), secret.redactors()), (3, 2));
+    // A lease that has ended counts no more.
+    let count = known.len();
+    drop(lease);
+    secret.set(Secret::new(b"quartz-00400")).unwrap();
+    assert_eq!(known.len(), count - 1);
+    assert!(redaction.redact(b"quartz-00299").starts_with(b"[REDACTED"));
+    for version in 401..470 {
+        secret.set(Secret::new(format!("quartz-{version:05}").as_bytes())).unwrap();
+    }
+    assert_eq!(redaction.redact(b"quartz-00299"), b"quartz-00299");
 }
 
 #[test]

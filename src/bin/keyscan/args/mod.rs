@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Find every place of one secret, and who asks for it by name
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(TraceArgs),
-    /// Ask providers whether secrets are alive; the only command that sends a secret anywhere
+    /// Ask providers whether secrets are alive: each secret is sent to its own provider, and nowhere else
     #[cfg(feature = "verify")]
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),

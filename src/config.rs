@@ -28,6 +28,8 @@ pub struct Config {
     pub min_severity: Option<Severity>,
     /// The least confidence to report, from 0 to 1.
     pub min_confidence: Option<f32>,
+    /// Archives, and archives in archives, are opened so deep; 0 for none.
+    pub max_archive_depth: Option<u32>,
     /// Whether files of other tools that lie beside what is scanned are read. They are unless this says no.
     pub other_tools: Option<bool>,
     /// What a guard does with secrets on their way to models, users and tools.

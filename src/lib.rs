@@ -55,7 +55,7 @@ pub use crate::history::{HistoryCache, HistorySettings, NewCommits};
 #[cfg(feature = "trace")]
 pub use crate::lint::KeyLint;
 pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, Severity, Structure, Verify};
-pub use crate::run::{Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
+pub use crate::run::{ARCHIVE_DEPTH, Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]
 pub use crate::source::fs::{PathGlobs, WalkSettings};

@@ -4,12 +4,15 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::engine::{Coverage, Scanner, Scratch, Surroundings};
+use crate::engine::{Coverage, DOUBTFUL, Scanner, Scratch, Surroundings};
 use crate::finding::{Finding, Located, Part};
 use crate::source::stream::{self, End};
 
 /// How a unit is called that comes from standard input.
 pub const STDIN: &str = "<stdin>";
+
+/// Archives in archives are opened so deep unless something else is asked for.
+pub const ARCHIVE_DEPTH: u32 = 3;
 
 /// A unit, or a part of one, that was not examined.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +69,10 @@ pub struct Run<'a> {
     pub min_confidence: f32,
     /// Asked about each finding.
     pub inspect: &'a Inspect<'a>,
+    /// Archives are opened so deep, up to 16: with 1 their members are looked at, with 2 also the members of archives
+    /// among these. A compressed archive counts once; so does a file that is compressed alone. 0, or without the feature
+    /// `archive`: they are looked at as they are.
+    pub max_archive_depth: u32,
     /// Told how far the scan has come.
     pub progress: &'a Progress,
     /// Set from outside to end the scan early.
@@ -113,12 +120,25 @@ impl std::fmt::Debug for Run<'_> {
     }
 }
 
+impl<'a> Run<'a> {
+    /// With what holds unless something else is asked for.
+    #[must_use]
+    pub fn new(
+        scanner: &'a Scanner,
+        inspect: &'a Inspect<'a>,
+        progress: &'a Progress,
+        interrupted: &'a AtomicBool,
+    ) -> Run<'a> {
+        Run { scanner, min_confidence: DOUBTFUL, inspect, max_archive_depth: ARCHIVE_DEPTH, progress, interrupted }
+    }
+}
+
 impl Run<'_> {
     /// Scans a stream, giving each finding to `found` while it is still being read; the outcome has only the rest.
     pub fn stream(&self, name: &str, reader: impl Read, mut found: impl FnMut(Located)) -> Outcome {
         let started = Instant::now();
         let mut worker = Worker::new(*self);
-        worker.read_unit(name, reader, &mut found);
+        worker.read_stream(name, reader, &mut found);
         let mut outcome = worker.outcome;
         outcome.stats.elapsed = started.elapsed();
         outcome
@@ -141,6 +161,15 @@ struct Worker<'a> {
 impl<'a> Worker<'a> {
     fn new(run: Run<'a>) -> Worker<'a> {
         Worker { run, scratch: Scratch::new(), buffer: Vec::new(), outcome: Outcome::default() }
+    }
+
+    /// Scans a stream, or what is in it where it is an archive.
+    fn read_stream(&mut self, name: &str, reader: impl Read, found: &mut dyn FnMut(Located)) {
+        #[cfg(feature = "archive")]
+        if self.run.max_archive_depth > 0 {
+            return self.read_stream_or_archive(name, reader, found);
+        }
+        self.read_unit(name, reader, found);
     }
 
     /// Scans a unit that comes piece by piece.
@@ -218,6 +247,85 @@ impl Run<'_> {
         } else {
             for part in parts.into_iter().filter(|part| !part.is_public) {
                 give(Located { finding: part.finding, ..located.clone() });
+            }
+        }
+    }
+}
+
+#[cfg(feature = "archive")]
+mod archives {
+    use std::io::{self, Cursor, Read, Seek};
+    use std::sync::atomic::Ordering;
+
+    use super::Worker;
+    use crate::finding::Located;
+    use crate::source::archive::{self, HEAD_LEN, Opening};
+
+    /// Scans what an archive gives.
+    struct Members<'a, 'w, 'f> {
+        worker: &'a mut Worker<'w>,
+        found: &'a mut (dyn FnMut(Located) + 'f),
+    }
+
+    impl archive::Visitor for Members<'_, '_, '_> {
+        fn unit(&mut self, name: &str, reader: &mut dyn Read) {
+            self.worker.read_unit(name, reader, self.found);
+        }
+
+        fn unopened(&mut self, name: &str, reason: String) {
+            self.worker.failed(name, reason);
+        }
+    }
+
+    impl<'w> Worker<'w> {
+        /// Whether a unit that starts like this is an archive, and is to be opened.
+        pub(super) fn opens(&self, head: &[u8]) -> bool {
+            self.run.max_archive_depth > 0 && archive::is_archive(head)
+        }
+
+        fn opening(&self) -> Opening<'w> {
+            Opening { depth: self.run.max_archive_depth, interrupted: self.run.interrupted }
+        }
+
+        /// Scans a file, or what is in it.
+        pub(super) fn file_or_archive(
+            &mut self,
+            file: impl Read + Seek,
+            name: &str,
+            len: u64,
+            found: &mut dyn FnMut(Located),
+        ) {
+            let opening = self.opening();
+            archive::open(name, file, len, opening, &mut Members { worker: self, found });
+        }
+
+        /// Its first bytes tell what it is; who waits for what comes next waits for no more than these.
+        pub(super) fn read_stream_or_archive(
+            &mut self,
+            name: &str,
+            mut reader: impl Read,
+            found: &mut dyn FnMut(Located),
+        ) {
+            let mut head = vec![0; HEAD_LEN];
+            let read = loop {
+                match reader.read(&mut head) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                        if self.run.interrupted.load(Ordering::Relaxed) {
+                            break Ok(0);
+                        }
+                    }
+                    read => break read,
+                }
+            };
+            match read {
+                Ok(len) => head.truncate(len),
+                Err(error) => return self.failed(name, format!("reading failed: {error}")),
+            }
+            if self.opens(&head) {
+                let opening = self.opening();
+                archive::open_stream(name, &head, reader, opening, &mut Members { worker: self, found });
+            } else {
+                self.read_unit(name, Cursor::new(head).chain(reader), found);
             }
         }
     }
@@ -315,11 +423,25 @@ mod files {
             }
             let mut found = Vec::new();
             if len > WHOLE_LEN {
-                self.read_unit(name, file, &mut |located| found.push(located));
+                self.large_file(file, name, len, &mut |located| found.push(located));
             } else {
                 self.whole_file(file, name, len, &mut |located| found.push(located));
             }
             self.outcome.findings.append(&mut found);
+        }
+
+        #[cfg(not(feature = "archive"))]
+        fn large_file(&mut self, file: File, name: &str, _: u64, found: &mut dyn FnMut(Located)) {
+            self.read_unit(name, file, found);
+        }
+
+        #[cfg(feature = "archive")]
+        fn large_file(&mut self, file: File, name: &str, len: u64, found: &mut dyn FnMut(Located)) {
+            if self.run.max_archive_depth > 0 {
+                self.file_or_archive(file, name, len, found);
+            } else {
+                self.read_unit(name, file, found);
+            }
         }
 
         fn whole_file(&mut self, mut file: File, name: &str, len: u64, found: &mut dyn FnMut(Located)) {
@@ -332,6 +454,10 @@ mod files {
                     let grown = io::Cursor::new(std::mem::take(&mut buffer)).chain(file);
                     self.read_unit(name, grown, found);
                     return;
+                }
+                #[cfg(feature = "archive")]
+                Ok(Some(len)) if self.opens(&buffer[..len]) => {
+                    self.file_or_archive(io::Cursor::new(&buffer[..len]), name, len as u64, found);
                 }
                 Ok(Some(len)) => {
                     let run = self.run;

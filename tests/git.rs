@@ -19,8 +19,7 @@ use common::texts::Texts;
 
 fn history_with(scanner: &Scanner, path: &Path, settings: &HistorySettings) -> keyscan::Result<Outcome> {
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
-    let run =
-        Run { scanner, min_confidence: 0.5, inspect: &|_, _| true, progress: &progress, interrupted: &interrupted };
+    let run = Run::new(scanner, &|_, _| true, &progress, &interrupted);
     run.history(path, settings)
 }
 

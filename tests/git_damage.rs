@@ -16,8 +16,7 @@ use common::pack::{BLOB, COMMIT, LETTERS_RULE, Pack, TREE, append, stored};
 
 fn scan(scanner: &Scanner, path: &Path) -> Outcome {
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
-    let run =
-        Run { scanner, min_confidence: 0.5, inspect: &|_, _| true, progress: &progress, interrupted: &interrupted };
+    let run = Run::new(scanner, &|_, _| true, &progress, &interrupted);
     run.history(path, &HistorySettings { threads: 2, ..HistorySettings::default() }).unwrap()
 }
 

@@ -113,13 +113,7 @@ fn cache() -> Vec<u8> {
     let cache = keyscan::HistoryCache { least_objects: 0, ..keyscan::HistoryCache::new(folder.path().join("caches")) };
     let settings = keyscan::HistorySettings { cache: Some(cache), ..keyscan::HistorySettings::default() };
     let (progress, interrupted) = Default::default();
-    let run = keyscan::Run {
-        scanner: scanner(),
-        min_confidence: 0.5,
-        inspect: &|_, _| true,
-        progress: &progress,
-        interrupted: &interrupted,
-    };
+    let run = keyscan::Run::new(scanner(), &|_, _| true, &progress, &interrupted);
     let outcome = run.history(repo.path(), &settings).unwrap();
     assert!(outcome.is_complete() && outcome.findings.len() >= 5, "{:?}", outcome.findings);
     let bytes = fs::read(&files(&folder.path().join("caches"), "")[0]).unwrap();

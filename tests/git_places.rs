@@ -17,7 +17,7 @@ fn run<T>(work: impl FnOnce(&Run<'_>) -> T) -> T {
     static SCANNER: OnceLock<Scanner> = OnceLock::new();
     let scanner = SCANNER.get_or_init(|| Scanner::new(RuleSet::builtin()));
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
-    work(&Run { scanner, min_confidence: 0.5, inspect: &|_, _| true, progress: &progress, interrupted: &interrupted })
+    work(&Run::new(scanner, &|_, _| true, &progress, &interrupted))
 }
 
 fn history(path: &Path, submodules: bool) -> Outcome {

@@ -34,13 +34,8 @@ impl<'a> Scan<'a> {
     fn run(&self, path: &Path, cache: Option<&Path>) -> Outcome {
         let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
         let keep = self.keep;
-        let run = Run {
-            scanner: self.scanner,
-            min_confidence: self.least,
-            inspect: &move |located, _| keep(located),
-            progress: &progress,
-            interrupted: &interrupted,
-        };
+        let inspect = move |located: &Located, _: keyscan::Surroundings<'_>| keep(located);
+        let run = Run { min_confidence: self.least, ..Run::new(self.scanner, &inspect, &progress, &interrupted) };
         let cache = cache.map(|folder| HistoryCache { least_objects: 0, ..HistoryCache::new(folder.to_owned()) });
         run.history(path, &HistorySettings { cache, ..self.settings.clone() }).unwrap()
     }
@@ -306,8 +301,7 @@ fn where_nothing_can_be_remembered_everything_is_scanned() {
     let cache = HistoryCache::new(other.path().join("few"));
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
     let run = |interrupted: &AtomicBool, cache: &HistoryCache| {
-        let run =
-            Run { scanner: &scanner, min_confidence: 0.5, inspect: &|_, _| true, progress: &progress, interrupted };
+        let run = Run::new(&scanner, &|_, _| true, &progress, interrupted);
         run.history(repo.path(), &HistorySettings { cache: Some(cache.clone()), ..HistorySettings::default() }).unwrap()
     };
     run(&interrupted, &cache);

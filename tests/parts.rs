@@ -467,7 +467,7 @@ fn each_secret_is_accepted_by_itself() {
         };
         let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
         let (scanner, progress, interrupted) = (&scanner, &progress, &interrupted);
-        let run = Run { scanner, min_confidence: DOUBTFUL, inspect: &inspect, progress, interrupted };
+        let run = Run::new(scanner, &inspect, progress, interrupted);
         let mut found = Vec::new();
         let outcome = run.stream("text", &text[..], |located| {
             let secret = String::from_utf8_lossy(located.finding.secret.expose()).into_owned();

@@ -22,8 +22,7 @@ fn try_staged(path: &Path, settings: &HistorySettings) -> keyscan::Result<Outcom
     static SCANNER: OnceLock<Scanner> = OnceLock::new();
     let scanner = SCANNER.get_or_init(|| Scanner::new(RuleSet::builtin()).with_margin(1024));
     let (progress, interrupted) = (Progress::default(), AtomicBool::new(false));
-    let run =
-        Run { scanner, min_confidence: 0.5, inspect: &|_, _| true, progress: &progress, interrupted: &interrupted };
+    let run = Run::new(scanner, &|_, _| true, &progress, &interrupted);
     run.staged(path, settings)
 }
 

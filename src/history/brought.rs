@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::HistorySettings;
 use super::commits::parts;
 use super::diff::{Change, Changes, Differ};
+use super::members::{Unopened, each_member};
 use super::scan::{Part, SecretKey};
 use super::telling::masked;
 use crate::engine::{Scratch, Surroundings};
@@ -232,9 +233,11 @@ impl<'a> Bringer<'a> {
         let reader = &mut thread.reader;
         let why = match self.lookup.read(&object.id, &mut reader.inflater, &mut reader.content) {
             Ok(Some(_)) => {
-                let (secrets, skipped) = self.secrets(&reader.content, &mut reader.scratch);
-                let len = reader.content.len();
-                return self.examined(object, secrets, skipped, len, thread);
+                let content = std::mem::take(&mut reader.content);
+                let (secrets, skipped) = self.secrets(&content, &mut reader.scratch);
+                self.examined(object, &content, secrets, skipped, thread);
+                thread.reader.content = content;
+                return;
             }
             Ok(None) => format!("its object {} is not there", object.id),
             Err(error) => error.to_string(),
@@ -243,21 +246,25 @@ impl<'a> Bringer<'a> {
         thread.outcome.unexamined.push(Unexamined { path, reason: why });
     }
 
-    /// Notes what an object of a length holds, and how many places were passed over.
+    /// Notes what an object holds, and how many places were passed over, and looks into it where it is an archive.
     pub(super) fn examined(
         &self,
         object: &NewObject<'_>,
+        content: &[u8],
         mut secrets: Vec<SecretKey>,
-        skipped: u64,
-        len: usize,
+        mut skipped: u64,
         thread: &mut Thread,
     ) {
+        let len = content.len() as u64;
         thread.outcome.stats.units += 1;
-        thread.outcome.stats.bytes += len as u64;
-        self.run.progress.unit(len as u64);
-        if skipped > 0 {
-            let path = self.shown_path(object.path, &mut thread.reader.scratch);
-            thread.outcome.unexamined.push(Unexamined { path, reason: skipped_places(skipped) });
+        thread.outcome.stats.bytes += len;
+        self.run.progress.unit(len);
+        let scratch = &mut thread.reader.scratch;
+        let unopened = self.members(content, scratch, &mut secrets, &mut skipped);
+        let passed_over = (skipped > 0).then(|| (String::new(), skipped_places(skipped)));
+        for (member, reason) in unopened.into_iter().chain(passed_over) {
+            let path = self.shown_path(object.path, scratch) + &member;
+            thread.outcome.unexamined.push(Unexamined { path, reason });
         }
         secrets.sort_unstable();
         secrets.dedup();
@@ -283,6 +290,21 @@ impl<'a> Bringer<'a> {
             }
         });
         (secrets, coverage.skipped_attempts)
+    }
+
+    /// Adds what the members hold, where the content of a file is an archive; answers what was not opened.
+    fn members(
+        &self,
+        content: &[u8],
+        scratch: &mut Scratch,
+        secrets: &mut Vec<SecretKey>,
+        skipped: &mut u64,
+    ) -> Unopened {
+        each_member(&self.run, content, &mut |_, text| {
+            let (of_member, passed_over) = self.secrets(text, scratch);
+            secrets.extend(of_member);
+            *skipped += passed_over;
+        })
     }
 
     fn message(&self, message: &Message, reader: &mut Reader, gathered: &mut Gathered, outcome: &mut Outcome) {
@@ -317,8 +339,11 @@ impl<'a> Bringer<'a> {
     pub(super) fn holds(&self, object: ObjectId, brought: &Brought) -> bool {
         let mut reader = Reader::new();
         let read = self.lookup.read(&object, &mut reader.inflater, &mut reader.content);
-        matches!(read, Ok(Some(ObjectKind::Blob)))
-            && self.secrets(&reader.content, &mut reader.scratch).0.contains(&brought.secret)
+        matches!(read, Ok(Some(ObjectKind::Blob))) && {
+            let (mut secrets, mut skipped) = self.secrets(&reader.content, &mut reader.scratch);
+            let _unopened = self.members(&reader.content, &mut reader.scratch, &mut secrets, &mut skipped);
+            secrets.contains(&brought.secret)
+        }
     }
 
     /// Adds the findings to the outcome, each with what `origin` says of it; `every_place`: at each place of an object
@@ -341,7 +366,8 @@ impl<'a> Bringer<'a> {
             let Some(object) = object else {
                 for brought in list {
                     let name = brought.raw_path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-                    self.text(name, &[brought], every_place, &origin, &mut reader.scratch, outcome);
+                    let wanted = &mut Wanted::of(vec![brought], every_place);
+                    self.text("", name, wanted, &origin, &mut reader.scratch, outcome);
                 }
                 continue;
             };
@@ -357,42 +383,50 @@ impl<'a> Bringer<'a> {
                     Place::Part(_) => parts(&reader.content).message,
                     _ => &reader.content,
                 };
-                self.text(text, &of_place, every_place, &origin, &mut reader.scratch, outcome);
+                let wanted = &mut Wanted::of(of_place, every_place);
+                self.text("", text, wanted, &origin, &mut reader.scratch, outcome);
+                if place == Place::File {
+                    // What is not examined of them was told when they were scanned.
+                    let _unopened = each_member(&self.run, text, &mut |name, text| {
+                        self.text(name, text, wanted, &origin, &mut reader.scratch, outcome);
+                    });
+                }
             }
         }
     }
 
+    /// Tells what is wanted of what a text holds, which is the object, or the member of that name in it.
     fn text(
         &self,
+        member: &str,
         text: &[u8],
-        wanted: &[&Brought],
-        every_place: bool,
+        wanted: &mut Wanted<'_>,
         origin: &impl Fn(&Brought) -> Option<Box<Origin>>,
         scratch: &mut Scratch,
         outcome: &mut Outcome,
     ) {
-        let mut told = vec![false; wanted.len()];
+        let Wanted { list: wanted, told, every_place } = wanted;
         let of_secret = |finding: &Finding, told: &[bool]| -> Vec<usize> {
             let secret = self.key(finding);
-            let is_due = |at: &usize| wanted[*at].secret == secret && (every_place || !told[*at]);
+            let is_due = |at: &usize| wanted[*at].secret == secret && (*every_place || !told[*at]);
             (0..wanted.len()).filter(is_due).collect()
         };
         // Answers false for one that a comment allows: it does not stand for others.
         let mut tell = |brought: &Brought, finding: &Finding, around: Surroundings<'_>| -> bool {
-            let (path, origin) = (brought.path.clone(), origin(brought));
+            let (path, origin) = (brought.path.clone() + member, origin(brought));
             let located = Located { path, finding: finding.clone(), origin };
             let before = outcome.findings.len();
             self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
             outcome.findings.len() > before
         };
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
-            let whole = of_secret(&finding, &told);
+            let whole = of_secret(&finding, told);
             for &at in &whole {
                 told[at] |= tell(wanted[at], &finding, around);
             }
             let came = |at: usize| (&wanted[at].path, wanted[at].commit);
             for (part, around) in around.of_secret_parts(&finding) {
-                for at in of_secret(part, &told) {
+                for at in of_secret(part, told) {
                     // Parts that came with it were told with it, the others, which came before or later, are by themselves.
                     let with = whole.iter().find(|whole| came(**whole) == came(at));
                     told[at] |= with.map_or_else(|| tell(wanted[at], part, around), |with| told[*with]);
@@ -404,6 +438,20 @@ impl<'a> Bringer<'a> {
                 keep(finding, around);
             }
         });
+    }
+}
+
+/// What is to be told of an object, and what of it was.
+struct Wanted<'w> {
+    list: Vec<&'w Brought>,
+    told: Vec<bool>,
+    /// At each place at which the secret stands.
+    every_place: bool,
+}
+
+impl<'w> Wanted<'w> {
+    fn of(list: Vec<&'w Brought>, every_place: bool) -> Wanted<'w> {
+        Wanted { told: vec![false; list.len()], list, every_place }
     }
 }
 
@@ -425,17 +473,21 @@ impl Before<'_, '_> {
         let mut secrets = HashSet::new();
         // What is not there, as in a partial clone, hides nothing.
         if let Ok(Some(_)) = lookup.read(&object, inflater, content) {
-            let _coverage = run.scanner.scan_with(content, scratch, |finding, around| {
-                if finding.confidence < run.min_confidence {
-                    return;
-                }
-                for (secret, around) in around.of_secret_parts(&finding).chain([(&finding, around)]) {
-                    let rule = run.scanner.rules()[secret.rule].id();
-                    if allowed_by(around, rule, secret.decoded).is_none() {
-                        secrets.insert(self.bringer.key(secret));
+            let mut add = |text: &[u8]| {
+                let _coverage = run.scanner.scan_with(text, scratch, |finding, around| {
+                    if finding.confidence < run.min_confidence {
+                        return;
                     }
-                }
-            });
+                    for (secret, around) in around.of_secret_parts(&finding).chain([(&finding, around)]) {
+                        let rule = run.scanner.rules()[secret.rule].id();
+                        if allowed_by(around, rule, secret.decoded).is_none() {
+                            secrets.insert(self.bringer.key(secret));
+                        }
+                    }
+                });
+            };
+            add(content);
+            let _unopened = each_member(run, content, &mut |_, text| add(text));
         }
         let secrets = Rc::new(secrets);
         self.known.insert(object, Rc::clone(&secrets));

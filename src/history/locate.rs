@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::attribute::Paths;
 use super::commits::{Graph, parts};
+use super::members::each_member;
 use super::scan::{Part, SecretKey};
 use super::select::Selection;
 use super::telling::{commit_info, masked};
@@ -165,27 +166,45 @@ impl Locator<'_> {
                 outcome.unexamined.push(Unexamined { path, reason: error.to_string() });
                 continue;
             }
-            let text = match part {
-                Part::Content => &content[..],
-                Part::Header => parts(content).header,
-                Part::Message => parts(content).message,
-            };
-            self.text(text, &mut wanted, scratch, outcome);
+            match part {
+                Part::Header => self.text("", parts(content).header, &mut wanted, scratch, outcome),
+                Part::Message => self.text("", parts(content).message, &mut wanted, scratch, outcome),
+                Part::Content | Part::Member => {
+                    self.text("", content, &mut wanted, scratch, outcome);
+                    if !wanted.is_empty() {
+                        // What is not examined of them was told when they were scanned.
+                        let _unopened = each_member(&self.run, content, &mut |name, text| {
+                            self.text(name, text, &mut wanted, scratch, outcome);
+                        });
+                    }
+                }
+            }
+            not_found(&wanted, outcome);
         }
         for told in told.iter().filter(|told| matches!(told.group.place, Place::Name(_))) {
             let Place::Name(path) = told.group.place else { continue };
             let name = &self.names[self.paths.name(path) as usize];
-            self.text(name, &mut vec![told], scratch, outcome);
+            let mut wanted = vec![told];
+            self.text("", name, &mut wanted, scratch, outcome);
+            not_found(&wanted, outcome);
         }
     }
 
-    fn text(&self, text: &[u8], wanted: &mut Vec<&Told<'_>>, scratch: &mut Scratch, outcome: &mut Outcome) {
+    /// Tells what is wanted of what a text holds, which is the object, or the member of that name in it.
+    fn text(
+        &self,
+        member: &str,
+        text: &[u8],
+        wanted: &mut Vec<&Told<'_>>,
+        scratch: &mut Scratch,
+        outcome: &mut Outcome,
+    ) {
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
             let key =
                 |finding: &Finding| SecretKey::new(finding.rule, self.scan_hasher.hash_one(finding.secret.expose()));
             let mut tell = |told: &Told<'_>, finding: &Finding, around: Surroundings<'_>| {
                 let origin = Some(Box::new(told.origin.clone()));
-                let located = Located { path: told.path.clone(), finding: finding.clone(), origin };
+                let located = Located { path: told.path.clone() + member, finding: finding.clone(), origin };
                 self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
             };
             // The first of its kind in the text.
@@ -206,10 +225,13 @@ impl Locator<'_> {
                 keep(finding, around);
             }
         });
-        for told in wanted {
-            let reason = "a secret that was found in it was not found again".to_owned();
-            outcome.unexamined.push(Unexamined { path: told.path.clone(), reason });
-        }
+    }
+}
+
+fn not_found(wanted: &[&Told<'_>], outcome: &mut Outcome) {
+    for told in wanted {
+        let reason = "a secret that was found in it was not found again".to_owned();
+        outcome.unexamined.push(Unexamined { path: told.path.clone(), reason });
     }
 }
 

@@ -13,6 +13,7 @@ mod commits;
 mod diff;
 mod incoming;
 mod locate;
+mod members;
 mod new_objects;
 pub(crate) mod probe;
 mod revision;
@@ -151,15 +152,13 @@ impl Run<'_> {
         let scan = ObjectScan {
             store: &store,
             hash_len: repository.hash_len,
-            scanner: self.scanner,
-            min_confidence: self.min_confidence,
-            progress: self.progress,
+            run: *self,
             names: Names::default(),
             hasher: RandomState::new(),
         };
         let mut outcome = Outcome::default();
         let mut cache = settings.cache.as_ref().and_then(|cache| {
-            let cache = Cache::open(cache, &repository, self.scanner, self.min_confidence);
+            let cache = Cache::open(cache, &repository, self);
             cache.map_err(|why| outcome.notes.push(format!("the cache is not used: {why}"))).ok()
         });
         let Recalled { known, found: recalled, edges } =
@@ -290,6 +289,9 @@ fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcom
     for (number, skipped) in found.iter().flat_map(|found| &found.skipped) {
         note(name(store.id(*number)), skipped_places(*skipped));
     }
+    for (number, member, reason) in found.iter().flat_map(|found| &found.unopened) {
+        note(name(store.id(*number)) + member, reason.clone());
+    }
     let missing: HashSet<&[u8]> = found.iter().flat_map(|found| &found.trees.missing).map(|id| &**id).collect();
     if !missing.is_empty() {
         let why = if repository.is_partial { "the clone is partial" } else { "the repository is damaged" };
@@ -375,7 +377,7 @@ impl Gathering<'_> {
         rest.sort_unstable_by_key(|(commit, object, hit)| (commit.map(|commit| selection.rank(commit)), *object, *hit));
         for (commit, object, hit) in rest {
             let place = match hit.part {
-                Part::Content => Place::Nowhere,
+                Part::Content | Part::Member => Place::Nowhere,
                 part => Place::Part { part, is_tag: tags.contains_key(&object) },
             };
             let commit = commit.filter(|_| place != Place::Nowhere);

@@ -89,7 +89,7 @@ impl Visitor for AlongDeltas<'_, '_, '_> {
         if let Some(new) = self.wanted(object.number) {
             let spots = scanned.spots().filter(|spot| spot.confidence >= run.min_confidence);
             let secrets = spots.map(|spot| self.bringer.key_of(spot.rule, spot.secret(content))).collect();
-            self.bringer.examined(new, secrets, scanned.skipped_attempts(), content.len(), thread);
+            self.bringer.examined(new, content, secrets, scanned.skipped_attempts(), thread);
         }
         scanned
     }

@@ -5,9 +5,10 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use super::commits::{Commit, parts};
+use super::members::each_member;
 use super::trees::{Names, TreeContext, TreeEntry, TreeReader};
-use crate::engine::{Scanned, Scanner, Scratch};
-use crate::run::Progress;
+use crate::engine::{Scanned, Scratch};
+use crate::run::Run;
 use crate::source::git::walk::{Object, Visitor};
 use crate::source::git::{ObjectError, ObjectId, ObjectKind, ObjectNumber, Store};
 use crate::span::{Copied, Span};
@@ -21,6 +22,8 @@ pub(super) enum Part {
     Header,
     /// The message of a commit or tag.
     Message,
+    /// The content of a file in a blob that is an archive.
+    Member,
 }
 
 /// What tells a secret of a rule from others, for as long as a scan lasts.
@@ -84,9 +87,7 @@ pub(super) enum Memory {
 pub(super) struct ObjectScan<'a> {
     pub(super) store: &'a Store,
     pub(super) hash_len: usize,
-    pub(super) scanner: &'a Scanner,
-    pub(super) min_confidence: f32,
-    pub(super) progress: &'a Progress,
+    pub(super) run: Run<'a>,
     pub(super) names: Names,
     pub(super) hasher: RandomState,
 }
@@ -107,6 +108,8 @@ pub(super) struct Found {
     pub(super) links: Vec<ObjectNumber>,
     /// Objects in which places were passed over, and how many.
     pub(super) skipped: Vec<(ObjectNumber, u64)>,
+    /// What was not examined of archives, by the name that goes after that of the file, and why.
+    pub(super) unopened: Vec<(ObjectNumber, String, String)>,
     /// Objects that were not examined, and why.
     pub(super) failed: Vec<(Option<ObjectId>, String)>,
     pub(super) objects: u64,
@@ -121,8 +124,8 @@ impl ObjectScan<'_> {
     /// The secrets of a text that are sure enough, where they stand, and how many places were passed over.
     pub(super) fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<(SecretKey, SecretPlace)>, u64) {
         let mut secrets = Vec::new();
-        let coverage = self.scanner.scan_with(text, scratch, |finding, _| {
-            if finding.confidence >= self.min_confidence {
+        let coverage = self.run.scanner.scan_with(text, scratch, |finding, _| {
+            if finding.confidence >= self.run.min_confidence {
                 secrets.extend(finding.secrets().map(|secret| {
                     let key = self.key(secret.rule, secret.secret.expose());
                     (key, SecretPlace::at(secret.span, secret.decoded.is_some()))
@@ -134,21 +137,25 @@ impl ObjectScan<'_> {
 
     fn blob(&self, found: &mut Found, object: &Object<'_>, base: Option<(&Scanned, &[Copied])>) -> Scanned {
         let scanned = match base {
-            Some((base, copies)) => self.scanner.scan_delta(base, object.content, copies, &mut found.scratch),
-            None => self.scanner.scan_base(object.content, &mut found.scratch),
+            Some((base, copies)) => self.run.scanner.scan_delta(base, object.content, copies, &mut found.scratch),
+            None => self.run.scanner.scan_base(object.content, &mut found.scratch),
         };
         if object.is_copy {
             return scanned;
         }
         self.passed_over(found, object.number, scanned.skipped_attempts());
         let first = found.hits.len();
-        for spot in scanned.spots().filter(|spot| spot.confidence >= self.min_confidence) {
+        for spot in scanned.spots().filter(|spot| spot.confidence >= self.run.min_confidence) {
             let secret = self.key(spot.rule, spot.secret(object.content));
             let place = SecretPlace::at(spot.span, spot.decoded.is_some());
             found.hits.push(Hit { object: object.number, part: Part::Content, secret, place });
         }
+        if self.members(found, object) {
+            // What is in archives is not remembered, but that there is nothing.
+            found.blobs.push(object.number);
+        }
         if found.hits.len() - first > 1 {
-            found.hits[first..].sort_unstable();
+            found.hits[first..].sort_unstable_by_key(|hit| (hit.secret, hit.part, hit.place));
             let mut last = first;
             for at in first + 1..found.hits.len() {
                 if found.hits[at].secret != found.hits[last].secret {
@@ -159,6 +166,20 @@ impl ObjectScan<'_> {
             found.hits.truncate(last + 1);
         }
         scanned
+    }
+
+    /// Scans what is in a blob that is an archive; answers whether nothing is to be told of that.
+    fn members(&self, found: &mut Found, object: &Object<'_>) -> bool {
+        let (hits_before, Found { scratch, hits, skipped, .. }) = (found.hits.len(), &mut *found);
+        let unopened = each_member(&self.run, object.content, &mut |_, text| {
+            let (secrets, passed_over) = self.secrets(text, scratch);
+            let hit = |(secret, place)| Hit { object: object.number, part: Part::Member, secret, place };
+            hits.extend(secrets.into_iter().map(hit));
+            skipped.extend((passed_over > 0).then_some((object.number, passed_over)));
+        });
+        let is_clean = unopened.is_empty() && found.hits.len() == hits_before;
+        found.unopened.extend(unopened.into_iter().map(|(name, why)| (object.number, name, why)));
+        is_clean
     }
 
     fn text(&self, found: &mut Found, object: &Object<'_>) {
@@ -212,9 +233,10 @@ impl Visitor for ObjectScan<'_> {
         if !object.is_copy {
             found.objects += 1;
             found.bytes += len;
-            self.progress.unit(len);
-            let list = if object.kind == ObjectKind::Blob { &mut found.blobs } else { &mut found.links };
-            list.push(object.number);
+            self.run.progress.unit(len);
+            if object.kind != ObjectKind::Blob {
+                found.links.push(object.number);
+            }
         }
         match (object.kind, base) {
             (ObjectKind::Blob, Some((Memory::Blob(base), copies))) => {

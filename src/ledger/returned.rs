@@ -76,7 +76,7 @@ impl Ledger {
             }
             true
         };
-        let run = Run { scanner: rules, min_confidence: 0.0, inspect: &inspect, progress, interrupted };
+        let run = Run { min_confidence: 0.0, ..Run::new(rules, &inspect, progress, interrupted) };
         let walk = WalkSettings { no_ignore: true, threads: settings.threads, ..WalkSettings::default() };
         if !settings.paths.is_empty() {
             unexamined.extend(run.paths(&settings.paths, &walk, None)?.unexamined);

@@ -1,5 +1,7 @@
 //! Where units come from.
 
+#[cfg(feature = "archive")]
+pub(crate) mod archive;
 #[cfg(feature = "fs")]
 pub(crate) mod fs;
 #[cfg(feature = "git")]

@@ -135,7 +135,7 @@ pub(super) fn gather(
         contexts.lock().unwrap_or_else(PoisonError::into_inner).insert(key(located), context);
         true
     };
-    let run = Run { scanner: needle.scanner(), min_confidence: 0.0, inspect: &inspect, progress, interrupted };
+    let run = Run { min_confidence: 0.0, ..Run::new(needle.scanner(), &inspect, progress, interrupted) };
     let mut all: Vec<(Area, Located)> = Vec::new();
     let (mut unexamined, mut was_interrupted) = (Vec::new(), false);
     let mut take = |area: Area, outcome: Outcome| {

@@ -216,7 +216,9 @@ pub(super) fn find(
         uses.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(reference);
         false
     };
-    let run = Run { scanner: &scanner, min_confidence: 0.0, inspect: &inspect, progress, interrupted };
+    // Who uses a name from within an archive was built; its source is what counts.
+    let mut run = Run::new(&scanner, &inspect, progress, interrupted);
+    (run.min_confidence, run.max_archive_depth) = (0.0, 0);
     // What a build made says nothing that its sources do not.
     let walk = WalkSettings { threads: settings.threads, ..WalkSettings::default() };
     for root in &settings.paths {

@@ -130,6 +130,7 @@ fn common(args: &GitleaksArgs) -> Result<CommonArgs> {
         write_baseline: None,
         min_severity: None,
         min_confidence: None,
+        max_archive_depth: Some(args.max_archive_depth),
         sensitive: false,
         show_secrets: args.show_secrets,
         no_allow: args.ignore_gitleaks_allow,
@@ -165,11 +166,6 @@ fn say_unread(args: &GitleaksArgs) {
             unread_args.max_decode_depth.is_some_and(|depth| depth != 0),
             "--max-decode-depth",
             "text in UTF-16 is decoded, and no other",
-        ),
-        (
-            unread_args.max_archive_depth.is_some_and(|depth| depth != 0),
-            "--max-archive-depth",
-            "archives are not opened",
         ),
         (
             unread_args.timeout.is_some_and(|seconds| seconds != 0),

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use keyscan::config::{Config, find_upward};
 use keyscan::gate::{Baseline, Date, Decision, Gate};
 use keyscan::{
-    DOUBTFUL, Error, Key, Located, PathGlobs, Progress, Result, Run, SENSITIVE, Scanner, Surroundings, config,
+    ARCHIVE_DEPTH, DOUBTFUL, Error, Key, Located, PathGlobs, Progress, Result, Run, SENSITIVE, Scanner, Surroundings,
+    config,
 };
 
 use crate::args::CommonArgs;
@@ -42,6 +43,7 @@ pub(crate) struct Search {
     pub(crate) key: Option<Key>,
     quieted: Vec<Quieted>,
     min_confidence: f32,
+    max_archive_depth: u32,
 }
 
 impl Search {
@@ -59,7 +61,9 @@ impl Search {
         }
         let quieted = quieted_paths(&config, target)?;
         let min_confidence = confidence(args, &config)?;
-        Ok(Search { config, scanner, gate, others, key, quieted, min_confidence })
+        let asked = args.max_archive_depth.or(config.max_archive_depth);
+        let max_archive_depth = asked.unwrap_or(ARCHIVE_DEPTH);
+        Ok(Search { config, scanner, gate, others, key, quieted, min_confidence, max_archive_depth })
     }
 
     /// Gives `work` what a scan needs.
@@ -74,11 +78,9 @@ impl Search {
         let progress = Progress::default();
         listen_for_interrupt();
         work(&Run {
-            scanner: &self.scanner,
             min_confidence: self.min_confidence,
-            inspect: &inspect,
-            progress: &progress,
-            interrupted: &INTERRUPTED,
+            max_archive_depth: self.max_archive_depth,
+            ..Run::new(&self.scanner, &inspect, &progress, &INTERRUPTED)
         })
     }
 }

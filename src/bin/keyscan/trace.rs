@@ -110,7 +110,7 @@ fn find(
         }
         false
     };
-    let run = Run { scanner, min_confidence: 0.0, inspect: &inspect, progress, interrupted: &INTERRUPTED };
+    let run = Run { min_confidence: 0.0, ..Run::new(scanner, &inspect, progress, &INTERRUPTED) };
     run.paths(&settings.paths, &WalkSettings { no_ignore: true, ..WalkSettings::default() }, None)?;
     let is_found = || found.lock().is_ok_and(|found| found.is_some());
     if let Some(repository) = settings.repository.as_ref().filter(|_| !is_found()) {

@@ -120,8 +120,7 @@ fn of_value(args: &VerifyArgs, scanner: &Scanner) -> Result<Questions> {
 fn of_paths(args: &VerifyArgs, scanner: &Scanner) -> Result<Questions> {
     let progress = Progress::default();
     let inspect = |_: &Located, _: Surroundings<'_>| true;
-    let run =
-        Run { scanner, min_confidence: DOUBTFUL, inspect: &inspect, progress: &progress, interrupted: &INTERRUPTED };
+    let run = Run::new(scanner, &inspect, &progress, &INTERRUPTED);
     let walk = WalkSettings::default();
     let outcome = progress::show(args.output_args.progress, &progress, || run.paths(&args.paths, &walk, None))?;
     for unit in &outcome.unexamined {

@@ -175,6 +175,8 @@ impl Learned<'_> {
                 Part::Content => 0,
                 Part::Header => 1,
                 Part::Message => 2,
+                // Their objects are not remembered.
+                Part::Member => continue,
             };
             let (start, len, is_decoded) = (hit.place.start, hit.place.len, hit.place.is_decoded);
             record.hits.push(HitRecord { object, secret, part, is_decoded, start, len });

@@ -23,7 +23,7 @@ pub(super) use self::keep::Learned;
 pub(super) use self::recall::Recalled;
 use super::HistoryCache;
 use super::scan::ObjectScan;
-use crate::engine::Scanner;
+use crate::run::Run;
 use crate::source::git::repository::Repository;
 
 /// The cache of one repository, for one set of rules.
@@ -42,16 +42,11 @@ type Digest256 = [u8; 32];
 
 impl Cache {
     /// The cache of a repository in a folder of caches; `None` where nothing may be written there.
-    pub(super) fn open(
-        cache: &HistoryCache,
-        repository: &Repository,
-        scanner: &Scanner,
-        least: f32,
-    ) -> Result<Cache, String> {
+    pub(super) fn open(cache: &HistoryCache, repository: &Repository, run: &Run<'_>) -> Result<Cache, String> {
         let least_objects = cache.least_objects;
         let folder =
             Folder::new(&cache.folder, [&repository.git_dir, &repository.common_dir, &repository.objects.objects])?;
-        let settings = settings_digest(scanner, least, repository.hash_len);
+        let settings = settings_digest(run, repository.hash_len);
         let place = canonical(&repository.objects.objects);
         let short = |digest: &[u8]| data_encoding::HEXLOWER.encode(&digest[..12]);
         let repository = Sha256::digest(place.as_os_str().as_encoded_bytes());
@@ -100,10 +95,11 @@ impl Cache {
 }
 
 /// Stands for all that decides what is found in an object, but for the object.
-fn settings_digest(scanner: &Scanner, least: f32, hash_len: usize) -> Digest256 {
+fn settings_digest(run: &Run<'_>, hash_len: usize) -> Digest256 {
     let mut hashed = Sha256::new();
-    hashed.update(scanner.digest());
-    hashed.update(least.to_bits().to_le_bytes());
+    hashed.update(run.scanner.digest());
+    hashed.update(run.min_confidence.to_bits().to_le_bytes());
+    hashed.update(run.max_archive_depth.to_le_bytes());
     hashed.update((hash_len as u64).to_le_bytes());
     hashed.finalize().into()
 }

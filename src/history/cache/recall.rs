@@ -225,9 +225,10 @@ impl Reader<'_> {
                 Part::Content => &self.content[..],
                 Part::Header => parts(&self.content).header,
                 Part::Message => parts(&self.content).message,
+                Part::Member => return None,
             };
             let rule = record.secrets[hit.secret as usize] as usize;
-            if rule >= self.scan.scanner.rules().len() {
+            if rule >= self.scan.run.scanner.rules().len() {
                 return None;
             }
             let place = place(hit);

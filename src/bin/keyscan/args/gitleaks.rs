@@ -59,6 +59,9 @@ pub(crate) struct GitleaksArgs {
     /// trace, debug, info, warn, error or fatal
     #[arg(short, long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log_level: String,
+    /// Open archives, and archives in archives, so deep
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_archive_depth: u32,
     /// What keyscan does not do is named, and nothing more
     #[command(flatten)]
     pub(crate) unread: UnreadArgs,
@@ -70,9 +73,6 @@ pub(crate) struct UnreadArgs {
     /// Not read
     #[arg(long, value_name = "N")]
     pub(crate) max_decode_depth: Option<u32>,
-    /// Not read
-    #[arg(long, value_name = "N")]
-    pub(crate) max_archive_depth: Option<u32>,
     /// Not read
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,

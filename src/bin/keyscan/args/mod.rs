@@ -172,6 +172,9 @@ pub(crate) struct CommonArgs {
     /// Also report what is doubtful: weak passwords, and values that read half like words
     #[arg(long, conflicts_with = "min_confidence")]
     pub(crate) sensitive: bool,
+    /// Open archives, and archives in archives, so deep; 0 opens none [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_archive_depth: Option<u32>,
     /// Do not mask secrets in the report
     #[arg(long)]
     pub(crate) show_secrets: bool,

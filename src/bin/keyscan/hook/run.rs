@@ -175,6 +175,7 @@ fn common() -> CommonArgs {
         write_baseline: None,
         min_severity: None,
         min_confidence: None,
+        max_archive_depth: None,
         sensitive: false,
         show_secrets: false,
         no_allow: false,

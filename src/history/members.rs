@@ -1,0 +1,59 @@
+//! What is in archives that are files of a repository.
+
+use crate::run::Run;
+
+/// Longer members are not held in memory.
+#[cfg(feature = "archive")]
+const MAX_MEMBER_LEN: u64 = 256 << 20;
+
+/// What of an archive was not examined: its name, as it goes after that of the file, and why.
+pub(super) type Unopened = Vec<(String, String)>;
+
+/// Shows each member of an archive with its name, as it goes after that of the file: `!folder/file`. Nothing is shown of
+/// other files.
+#[cfg(feature = "archive")]
+pub(super) fn each_member(run: &Run<'_>, content: &[u8], visit: &mut dyn FnMut(&str, &[u8])) -> Unopened {
+    use std::io::{Cursor, Read};
+
+    use crate::source::archive::{self, HEAD_LEN, Opening};
+
+    struct Members<'v> {
+        visit: &'v mut dyn FnMut(&str, &[u8]),
+        text: Vec<u8>,
+        unopened: Unopened,
+    }
+
+    impl archive::Visitor for Members<'_> {
+        fn unit(&mut self, name: &str, reader: &mut dyn Read) {
+            self.text.clear();
+            let read = reader.take(MAX_MEMBER_LEN).read_to_end(&mut self.text);
+            (self.visit)(name, &self.text);
+            match read {
+                Ok(len) if len as u64 == MAX_MEMBER_LEN => {
+                    let reason = format!("what comes after its first {} MiB was not examined", MAX_MEMBER_LEN >> 20);
+                    self.unopened(name, reason);
+                }
+                Ok(_) => {}
+                Err(error) => self.unopened(name, format!("reading stopped after {} bytes: {error}", self.text.len())),
+            }
+        }
+
+        fn unopened(&mut self, name: &str, reason: String) {
+            self.unopened.push((name.to_owned(), reason));
+        }
+    }
+
+    if run.max_archive_depth == 0 || !archive::is_archive(&content[..content.len().min(HEAD_LEN)]) {
+        return Unopened::new();
+    }
+    let mut members = Members { visit, text: Vec::new(), unopened: Unopened::new() };
+    let opening = Opening { depth: run.max_archive_depth, interrupted: run.interrupted };
+    archive::open("", Cursor::new(content), content.len() as u64, opening, &mut members);
+    members.unopened
+}
+
+/// Without the feature `archive`, none is opened.
+#[cfg(not(feature = "archive"))]
+pub(super) fn each_member(_: &Run<'_>, _: &[u8], _: &mut dyn FnMut(&str, &[u8])) -> Unopened {
+    Unopened::new()
+}

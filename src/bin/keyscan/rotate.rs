@@ -98,12 +98,15 @@ fn record(args: &RecordArgs) -> Result<Exit> {
         places.dedup();
     }
     let scanner = Scanner::new(rules);
-    let rule = needle.rules_like(&scanner).first().map(|rule| rule.id().to_owned());
+    let rule_of = |needle: &Needle| needle.rules_like(&scanner).first().map(|rule| rule.id().to_owned());
+    let rule = rule_of(&needle);
+    let new_rule = new.as_ref().map(|new| Needle::new(new.expose())).transpose()?.and_then(|new| rule_of(&new));
     let refused = ledger.record(NewRotation {
         name: &args.name,
         rule: rule.as_deref(),
         old: &old,
         new: new.as_ref(),
+        new_rule: new_rule.as_deref(),
         today: today(),
         due: in_days(i64::from(args.days)),
         reason: args.reason.as_deref(),

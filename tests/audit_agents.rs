@@ -161,7 +161,7 @@ fn with_database(path: &Path, lines: &str) -> bool {
     let script = format!("import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\n{lines}\n");
     let run = Command::new("python3").args(["-c", &script]).arg(path).output();
     let Ok(output) = run else {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: there is no Python\n");
+        let _ = Write::write_all(&mut std::io::stderr(), b"SKIPPED: there is no Python\n");
         return false;
     };
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -176,7 +176,7 @@ fn values_of_databases_are_whole_wherever_their_pages_end() {
     let told = |output: &Output| -> Vec<String> {
         let mut told: Vec<String> = text(&output.stdout)
             .lines()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["secret"].as_str().unwrap().to_owned())
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["secret"].as_str().unwrap().to_owned())
             .collect();
         told.sort();
         told

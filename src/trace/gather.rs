@@ -1,10 +1,11 @@
 //! Findings of the secret, from everywhere, brought together by place.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use super::home::kept;
 use super::place::{PlaceKind, kind_of};
 use super::reference::assigned_name;
 use super::{InHistory, Needle, Place, Spot, TraceSettings};
@@ -14,74 +15,14 @@ use crate::finding::{CommitInfo, Encoding, Located, Origin};
 use crate::history::{HistorySettings, masked};
 use crate::run::{Outcome, Progress, Run, Unexamined};
 use crate::secret::Secret;
-use crate::source::fs::WalkSettings;
+use crate::source::fs::{self, WalkSettings};
 use crate::source::git::index::Index;
 use crate::source::git::repository::Repository;
 
-/// What shells, tools and coding agents keep in a home.
-const IN_HOME: &[&str] = &[
-    ".aider.chat.history.md",
-    ".ash_history",
-    ".aws",
-    ".azure",
-    ".bash_history",
-    ".bash_login",
-    ".bash_profile",
-    ".bashrc",
-    ".boto",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".claude",
-    ".claude.json",
-    ".codex",
-    ".config/fish",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/git",
-    ".config/hub",
-    ".config/opencode",
-    ".copilot",
-    ".cursor",
-    ".docker/config.json",
-    ".dockercfg",
-    ".env",
-    ".envrc",
-    ".gem/credentials",
-    ".gemini",
-    ".git-credentials",
-    ".gitconfig",
-    ".histfile",
-    ".history",
-    ".kube/config",
-    ".lesshst",
-    ".local/share/fish/fish_history",
-    ".local/share/opencode",
-    ".local/share/powershell/PSReadLine/ConsoleHost_history.txt",
-    ".m2/settings.xml",
-    ".my.cnf",
-    ".mysql_history",
-    ".netrc",
-    ".node_repl_history",
-    ".npmrc",
-    ".pgpass",
-    ".profile",
-    ".psql_history",
-    ".pypirc",
-    ".python_history",
-    ".rediscli_history",
-    ".s3cfg",
-    ".sqlite_history",
-    ".ssh",
-    ".terraform.d/credentials.tfrc.json",
-    ".terraformrc",
-    ".vault-token",
-    ".viminfo",
-    ".yarnrc",
-    ".yarnrc.yml",
-    ".zprofile",
-    ".zsh_history",
-    ".zshenv",
-    ".zshrc",
+/// How files end that hold others, packed so that nothing can be seen in them as they are.
+const ARCHIVES: &[&str] = &[
+    "7z", "aar", "apk", "bz2", "docx", "ear", "egg", "gz", "ipa", "jar", "lz4", "nupkg", "ods", "odt", "pptx", "rar",
+    "tbz2", "tgz", "txz", "vsix", "war", "whl", "xlsx", "xpi", "xz", "zip", "zst",
 ];
 
 /// What was gathered.
@@ -161,7 +102,8 @@ pub(super) fn gather(
         outcome
     };
     for root in &settings.paths {
-        let outcome = run.paths(std::slice::from_ref(root), &walk, None)?;
+        let mut outcome = run.paths(std::slice::from_ref(root), &walk, None)?;
+        outcome.unexamined.extend(archives(root, &walk, interrupted)?);
         let is_main = settings.repository.as_ref() == Some(root) || root == Path::new(".") || !root.is_dir();
         let rename = |name: &str| match is_main {
             true => name.to_owned(),
@@ -170,10 +112,10 @@ pub(super) fn gather(
         take(Area::Files, renamed(outcome, &rename));
     }
     if let Some(home) = &settings.home {
-        for kept in IN_HOME.iter().map(|kept| (kept, home.join(kept))).filter(|(_, path)| path.exists()) {
-            let (kept, path): (&&str, PathBuf) = kept;
+        for (kept, path) in kept().into_iter().map(|kept| (kept, home.join(kept))).filter(|(_, path)| path.exists()) {
             let is_folder = path.is_dir();
-            let outcome = run.paths(&[path], &walk, None)?;
+            let mut outcome = run.paths(std::slice::from_ref(&path), &walk, None)?;
+            outcome.unexamined.extend(archives(&path, &walk, interrupted)?);
             let rename = |name: &str| if is_folder { format!("~/{kept}/{name}") } else { format!("~/{kept}") };
             take(Area::Files, renamed(outcome, &rename));
         }
@@ -204,6 +146,22 @@ pub(super) fn gather(
     let staged = settings.repository.as_ref().map(|path| staged_objects(path, settings)).unwrap_or_default();
     let places = Places { needle, rules, contexts, scratch: Scratch::new(), by_path: BTreeMap::new() };
     Ok(Gathered { places: places.of(all, &staged), unexamined, interrupted: was_interrupted, written })
+}
+
+/// The archives among files, which are not opened.
+fn archives(root: &Path, walk: &WalkSettings, interrupted: &AtomicBool) -> Result<Vec<Unexamined>> {
+    let found: Mutex<Vec<Unexamined>> = Mutex::default();
+    fs::walk(&[root.to_owned()], walk, interrupted, || {
+        |step: fs::Step<'_>| {
+            let fs::Step::File(fs::Found { path, name }) = step else { return };
+            let ends = path.extension().map(|ends| ends.to_string_lossy().to_ascii_lowercase());
+            if ends.is_some_and(|ends| ARCHIVES.binary_search(&&*ends).is_ok()) {
+                let reason = "an archive, which is not opened".to_owned();
+                found.lock().unwrap_or_else(PoisonError::into_inner).push(Unexamined { path: name, reason });
+            }
+        }
+    })?;
+    Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The paths of the objects that are staged.

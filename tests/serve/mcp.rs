@@ -158,10 +158,7 @@ fn events_that_are_too_long_are_answered_by_their_id() {
         let serve = before(&upstream, &["--max-body", "100K"]);
         let answer = call(&serve, &request(3, "plain")).text();
         let (first, rest) = answer.split_once("\n\n").unwrap();
-        assert!(
-            first.starts_with("id: 8\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32600"),
-            "{first}"
-        );
+        assert!(first.starts_with("id: 8\ndata: {\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32600"), "{first}");
         assert_eq!(rest.trim_start_matches(['\r', '\n']), next);
         let refused = call(&serve, &request(3, &long));
         assert_eq!((refused.status, &refused.json()["error"]["code"]), (413, &json!(-32001)));

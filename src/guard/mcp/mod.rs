@@ -148,7 +148,7 @@ impl Refused {
         };
         let mut refused = Refused { why: why.to_owned(), ..Refused::default() };
         for part in parts {
-            let id = part.get("id").map(|id| id.raw()).filter(|id| *id != "null");
+            let id = part.get("id").map(Value::raw).filter(|id| *id != "null");
             refused.part(id, part.get("method").is_some(), code);
         }
         refused

@@ -1,4 +1,4 @@
-//! Values of SQLite databases that do not fit into their page: the pieces of each, put together again.
+//! Values of `SQLite` databases that do not fit into their page: the pieces of each, put together again.
 //!
 //! Nothing of the database is trusted, and no other program runs: pages are read as <https://sqlite.org/fileformat2.html>
 //! has them, and all values together are no longer than the file.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the sidecar bears: small questions by the thousand, their times at half of that load, 10,000 silent connections,
-# bodies of 100 MB, and memory over minutes. Needs wrk, curl and python3, and a calm machine.
+# bodies of 100 MB, and memory over minutes. Needs wrk, curl, python3 and rustc, and a calm machine. Seconds are those of each
+# load: with 300, the memory that is told behind the loads is that of minutes.
 #
 #     benches/serve.sh [BINARY] [SECONDS]
 set -euo pipefail
@@ -28,29 +29,13 @@ for path in guard redact scan; do
     echo "   cpu $(( $(cpu) - before )) ticks of 10 ms, memory $(memory)"
 done
 
-echo "== 10,000 questions a second, each at its time"
-python3 - "$port" "$seconds" <<'PY'
-import socket, sys, threading, time
-port, seconds, rate, threads = int(sys.argv[1]), float(sys.argv[2]), 10_000, 4
-body = b'{"text":"The quick brown fox jumps over the lazy dog; set api_key in the settings."}'
-question = b"POST /v1/guard HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
-# Python asks in bunches of ten, one after the other on a connection: more than that it cannot time.
-def ask(times):
-    stream = socket.create_connection(("127.0.0.1", port))
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        at = time.perf_counter()
-        stream.sendall(question)
-        stream.recv(4096)
-        times.append(time.perf_counter() - at)
-        time.sleep(max(0, threads / rate * 10 - (time.perf_counter() - at)))
-times = [[] for _ in range(threads)]
-all_threads = [threading.Thread(target=ask, args=(own,)) for own in times]
-[thread.start() for thread in all_threads]; [thread.join() for thread in all_threads]
-flat = sorted(time for own in times for time in own)
-print(f"   {len(flat)} questions, 50% {flat[len(flat) // 2] * 1e3:.2f} ms, 99% {flat[len(flat) * 99 // 100] * 1e3:.2f} ms")
-PY
+rustc -O --edition 2024 -o "$folder/pace" "$(dirname "$0")/pace.rs"
+for path in guard scan; do
+    echo "== /v1/$path, 10,000 questions a second, each at its time"
+    before=$(cpu)
+    "$folder/pace" "127.0.0.1:$port" "/v1/$path" 10000 "$seconds" 16
+    echo "   cpu $(( $(cpu) - before )) ticks of 10 ms, memory $(memory)"
+done
 
 echo "== 10,000 silent connections"
 python3 - "$port" <<'PY'

@@ -180,7 +180,12 @@ fn a_reload_says_whether_there_is_another_value() {
     let desk = Desk::new();
     let path = "/v1/secrets/STRIPE_KEY/rotate";
     // The source has the old one still: that is no success.
-    assert_eq!(desk.post(path, r#"{"mode":"reload"}"#), (409, serde_json::json!({"error":"unchanged","version":1})));
+    let (status, unchanged) = desk.post(path, r#"{"mode":"reload"}"#);
+    assert_eq!((status, &unchanged["error"], &unchanged["version"]), (409, &"unchanged".into(), &1.into()));
+    assert!(
+        unchanged["rotated_at"].as_str().is_some_and(|at| at.ends_with('Z')),
+        "since when it is in use: {unchanged}"
+    );
     fs::write(desk.folder.path().join("stripe"), "quartz-file-0002").unwrap();
     let headers = [("host", "[::1]:9090"), ("x-admin-token", TOKEN), ("if-match", "\"1\"")];
     let (response, body) = desk.send("POST", path, &headers, b"");

@@ -155,6 +155,69 @@ fn databases_are_looked_through_and_not_changed() {
     assert_eq!(fs::read(&path).unwrap(), database);
 }
 
+/// Runs lines of Python with a database at this path; false where there is no Python.
+fn with_database(path: &Path, lines: &str) -> bool {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let script = format!("import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\n{lines}\n");
+    let run = Command::new("python3").args(["-c", &script]).arg(path).output();
+    let Ok(output) = run else {
+        let _ = Write::write_all(&mut std::io::stderr(), b"SKIPPED: there is no Python\n");
+        return false;
+    };
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    true
+}
+
+#[test]
+fn values_of_databases_are_whole_wherever_their_pages_end() {
+    let (home, count) = (tempfile::tempdir().unwrap(), 300);
+    let folder = home.path().join(".config/Cursor/User/globalStorage");
+    let secrets: Vec<String> = (0..count).map(|seed| secret(1000 + seed)).collect();
+    let told = |output: &Output| -> Vec<String> {
+        let mut told: Vec<String> = text(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["secret"].as_str().unwrap().to_owned())
+            .collect();
+        told.sort();
+        told
+    };
+    let mut expected: Vec<String> = secrets.iter().map(|one| keyscan::Secret::new(one.as_bytes()).masked()).collect();
+    expected.sort();
+    let list = format!("s = {secrets:?}\n");
+    for (name, setup) in [
+        ("one.vscdb", "c.execute('pragma page_size=1024')"),
+        ("two.vscdb", "c.execute('pragma page_size=65536')"),
+        // Not yet in the database, but in the log beside it, which stays when nobody closes it.
+        ("three.vscdb", "c.execute('pragma journal_mode=wal'); c.execute('pragma wal_autocheckpoint=0')"),
+    ] {
+        let path = folder.join(name).with_file_name("state.vscdb");
+        // At every distance from the end of a page; keys as well, of which long ones lie in pieces, too.
+        let lines = format!(
+            "{list}{setup}\nc.execute('create table t (key text primary key, value blob)')\n\
+             half = len(s) // 2\n\
+             c.execute('insert into t values (?, ?)', ('k', ' '.join(x + ' ' + 'word ' * 41 for x in s[:half])))\n\
+             c.execute('insert into t values (?, ?)', (' '.join(x + ' ' + 'word ' * 41 for x in s[half:]), 'v'))\n\
+             c.commit(); os._exit(0)"
+        );
+        let _ = fs::remove_dir_all(&folder);
+        if !with_database(&path, &lines) {
+            return;
+        }
+        let output = audit(home.path(), &["--format", "jsonl"]);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output.stderr));
+        let mut found = told(&output);
+        found.dedup();
+        assert_eq!(found, expected, "{name}");
+    }
+    // Pages that lead in circles, or nowhere, cost no more than others.
+    let path = folder.join("state.vscdb");
+    let mut bytes = fs::read(&path).unwrap();
+    let len = bytes.len();
+    (4096..len).step_by(97).for_each(|at| bytes[at] = (at % 251) as u8);
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(audit(home.path(), &[]).status.code(), Some(0..=2)));
+}
+
 #[test]
 fn links_are_not_followed_and_bytes_that_are_no_text_stay() {
     let (home, secret) = (tempfile::tempdir().unwrap(), secret(5));

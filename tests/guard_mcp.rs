@@ -242,6 +242,46 @@ fn python() -> Option<PathBuf> {
     works().then_some(python)
 }
 
+/// What the client of `tests/mcp` got, run with these arguments.
+struct Got {
+    stdout: String,
+    stderr: String,
+}
+
+impl Got {
+    fn of(python: &Path, secret: &str, arguments: &[&str]) -> Got {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/client.py");
+        let output =
+            Command::new(python).arg(script).args(arguments).env("FAKE_SECRET", secret).output().expect("it runs");
+        let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{stderr}");
+        assert!(!stdout.contains(&secret[6..16]) && !stderr.contains(&secret[6..16]), "{stdout}\n{stderr}");
+        Got { stdout, stderr }
+    }
+
+    fn step(&self, name: &str) -> Value {
+        let mut lines = self.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.find(|line| line["step"] == name).unwrap_or_else(|| panic!("{name}: {}\n{}", self.stdout, self.stderr))
+    }
+
+    /// What holds whatever carries the messages.
+    fn check(&self) {
+        let marker = "[REDACTED:github-pat]";
+        assert_eq!(self.step("tools")["got"]["tools"].as_array().unwrap().len(), 6);
+        assert_eq!(self.step("show")["got"]["content"][0]["text"], format!("x is {marker}\nand \"more\""));
+        assert_eq!(self.step("table")["got"]["structuredContent"], json!({"key": marker, "note": "plain"}));
+        assert!(self.step("table")["got"]["content"][0]["text"].as_str().unwrap().contains(marker));
+        assert_eq!(self.step("fail")["got"]["isError"], true, "{}", self.step("fail"));
+        assert_eq!(self.step("echo")["got"]["content"][0]["text"], "12");
+        assert!(self.step("leak")["error"].as_str().unwrap().contains("github-pat"), "{}", self.step("leak"));
+        assert_eq!(self.step("progress")["got"], format!("half of {marker}"));
+        assert_eq!(self.step("tell")["got"]["content"][0]["text"], "done");
+        assert_eq!(self.step("resource")["got"]["contents"][0]["text"], format!("token = {marker}"));
+        assert_eq!(self.step("prompt")["got"]["messages"][0]["content"]["text"], format!("Explain {marker}"));
+        assert_eq!(self.step("again")["got"]["content"][0]["text"], "11");
+    }
+}
+
 #[test]
 fn a_real_client_and_a_real_server_talk_through_it() {
     let Some(python) = python() else {
@@ -249,37 +289,94 @@ fn a_real_client_and_a_real_server_talk_through_it() {
         return;
     };
     let (folder, secret) = (tempfile::tempdir().unwrap(), secret());
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp");
     let seen = folder.path().join("seen");
-    let output = Command::new(&python)
-        .arg(scripts.join("client.py"))
-        .args([env!("CARGO_BIN_EXE_keyscan"), "guard", "mcp", "--max-message", "200K", "--"])
-        .arg(&python)
-        .arg(scripts.join("server.py"))
-        .env("FAKE_SECRET", &secret)
-        .env("FAKE_SEEN", &seen)
-        .output()
-        .unwrap();
-    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{stderr}");
-    assert!(!stdout.contains(&secret[6..16]) && !stderr.contains(&secret[6..16]), "{stdout}\n{stderr}");
-    let step = |name: &str| -> Value {
-        let line =
-            stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|line| line["step"] == name);
-        line.unwrap_or_else(|| panic!("{name}: {stdout}\n{stderr}"))
-    };
-    let marker = "[REDACTED:github-pat]";
-    assert_eq!(step("tools")["got"]["tools"].as_array().unwrap().len(), 4);
-    assert_eq!(step("show")["got"]["content"][0]["text"], format!("x is {marker}\nand \"more\""));
-    assert_eq!(step("table")["got"]["structuredContent"], json!({"key": marker, "note": "plain"}));
-    assert!(step("table")["got"]["content"][0]["text"].as_str().unwrap().contains(marker));
-    assert_eq!(step("fail")["got"]["isError"], true, "{}", step("fail"));
-    assert_eq!(step("echo")["got"]["content"][0]["text"], "12");
-    assert!(step("leak")["error"].as_str().unwrap().contains("github-pat"), "{}", step("leak"));
-    assert!(step("long")["error"].as_str().unwrap().contains("longer than"), "{}", step("long"));
-    assert_eq!(step("resource")["got"]["contents"][0]["text"], format!("token = {marker}"));
-    assert_eq!(step("prompt")["got"]["messages"][0]["content"]["text"], format!("Explain {marker}"));
-    assert_eq!(step("again")["got"]["content"][0]["text"], "11");
+    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/server.py");
+    let (python_text, server_text) = (python.to_str().unwrap(), server.to_str().unwrap());
+    // The client gives the server its own environment.
+    let seen_text = format!("FAKE_SEEN={}", seen.display());
+    let guard = [env!("CARGO_BIN_EXE_keyscan"), "guard", "mcp", "--max-message", "200K", "--"];
+    let arguments = [&guard[..], &["env", &seen_text, python_text, server_text]].concat();
+    let got = Got::of(&python, &secret, &arguments);
+    got.check();
+    assert!(got.step("long")["error"].as_str().unwrap().contains("longer than"), "{}", got.step("long"));
     assert_eq!(fs::read_to_string(&seen).unwrap(), "plain \u{e4} text\nstill there\n");
-    assert!(stderr.contains(&format!("showing x: {marker}")), "{stderr}");
+    assert!(got.stderr.contains("showing x: [REDACTED:github-pat]"), "{}", got.stderr);
+}
+
+#[cfg(feature = "serve")]
+mod over_http {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A process that ends with its test.
+    struct Killed(Child);
+
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn free_port() -> u16 {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    fn wait_for(port: u16) {
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(60), "it listens");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[test]
+    fn a_real_client_and_a_real_server_talk_through_the_sidecar() {
+        let Some(python) = python() else {
+            let _ = writeln!(std::io::stderr(), "SKIPPED: Python with the package `mcp` cannot be had here");
+            return;
+        };
+        let is_there = |what: &str| Command::new(&python).args(["-c", what]).output().unwrap().status.success();
+        if !is_there("from mcp.client.streamable_http import streamable_http_client; from mcp import Client") {
+            let _ = writeln!(std::io::stderr(), "SKIPPED: this package `mcp` is an old one");
+            return;
+        }
+        let (folder, secret) = (tempfile::tempdir().unwrap(), secret());
+        let server_script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/server.py");
+        for more in [&[][..], &["json"]] {
+            let (port, own, seen) = (free_port(), free_port(), folder.path().join("seen"));
+            let mut server = Command::new(&python);
+            server.arg(&server_script).arg(port.to_string()).args(more);
+            server.env("FAKE_SECRET", &secret).env("FAKE_SEEN", &seen);
+            let _server = Killed(server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+            wait_for(port);
+            let listen = format!("127.0.0.1:{own}");
+            let mut serve = Command::new(env!("CARGO_BIN_EXE_keyscan"));
+            serve.args(["serve", "-q", "--listen", &listen, "--max-body", "200K"]);
+            serve.args(["--mcp", &format!("fake=http://127.0.0.1:{port}/mcp")]);
+            let _serve = Killed(serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+            wait_for(own);
+            let url = format!("http://{listen}/mcp/fake");
+            for arguments in [&[url.as_str()][..], &["modern", &url]] {
+                let _ = fs::remove_file(&seen);
+                let got = Got::of(&python, &secret, arguments);
+                // Without a stream, nothing is told before the end, and nothing asked.
+                if more.is_empty() {
+                    got.check();
+                }
+                assert_eq!(got.step("show")["got"]["content"][0]["text"], "x is [REDACTED:github-pat]\nand \"more\"");
+                assert!(got.step("leak")["error"].as_str().unwrap().contains("github-pat"), "{}", got.step("leak"));
+                assert!(got.step("long")["error"].as_str().unwrap().contains("larger than"), "{}", got.step("long"));
+                assert_eq!(fs::read_to_string(&seen).unwrap(), "plain \u{e4} text\nstill there\n");
+                if more.is_empty() && arguments.len() == 1 {
+                    let asked = got.step("asked");
+                    assert!(asked.to_string().contains("what of [REDACTED:github-pat]?"), "{asked}");
+                    // The answer held the secret: the server was told so in its place, and does not wait.
+                    let sample = got.step("sample");
+                    assert!(sample.to_string().contains("goes to a tool: it holds 1 secret"), "{sample}");
+                }
+            }
+        }
+    }
 }

@@ -142,6 +142,20 @@ fn what_is_rotated_is_hidden_at_once() {
     let (status, answer) = process.admin("GET", "/secret-status", "", "");
     assert!(status == 200 && answer.contains(r#""secret_name":"MOUNTED""#), "{answer}");
 
+    // How secrets are is told to whoever collects numbers, without their values.
+    let (status, metrics) =
+        process.ask(&process.public, "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    for line in [
+        "keyscan_secret_state{name=\"PUSHED\",state=\"ok\"} 1",
+        "keyscan_secret_state{name=\"PUSHED\",state=\"revoked\"} 0",
+        "keyscan_secret_state{name=\"LATER\",state=\"absent\"} 1",
+        "keyscan_secret_version{name=\"PUSHED\"} 1",
+        "keyscan_secret_rotations_total{name=\"PUSHED\"} 1",
+    ] {
+        assert!(status == 200 && metrics.lines().any(|own| own == line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains("keyscan_secret_age_seconds{name=\"MOUNTED\"} ") && !metrics.contains("quartz"));
+
     // Whoever is not meant is refused.
     let ask = |head: &str| process.ask(&process.admin, &format!("{head}connection: close\r\n\r\n")).0;
     assert_eq!(ask("GET /v1/status HTTP/1.1\r\nhost: localhost\r\n"), 401);
@@ -205,12 +219,23 @@ fn other_machines_do_not_reach_the_endpoint() {
     assert!(status == Some(2) && said.contains("line 2") && !said.contains("quartz"), "{said}");
 }
 
-/// What stands for AWS: the endpoint of a container, STS, and Secrets Manager.
+/// What stands for AWS: the endpoint of a container, the metadata service of an instance, STS, and Secrets Manager.
 fn aws(asked: &Asked) -> (u16, String, String) {
     let answer = |status: u16, body: &str| (status, String::new(), body.to_owned());
+    let keys = r#"{"AccessKeyId":"temp-id","SecretAccessKey":"temp-word","Token":"temp-session","Expiration":"2999-01-01T00:00:00Z"}"#;
     if asked.line.starts_with("GET /container ") && asked.header("authorization") == "container-word" {
-        let keys = r#"{"AccessKeyId":"temp-id","SecretAccessKey":"temp-word","Token":"temp-session","Expiration":"2999-01-01T00:00:00Z"}"#;
         return answer(200, keys);
+    }
+    // Of the second version: who has no token of it is not answered.
+    let role = "GET /latest/meta-data/iam/security-credentials/";
+    let is_known = asked.header("x-aws-ec2-metadata-token") == "metadata-word";
+    if asked.line.starts_with("PUT /latest/api/token ")
+        && !asked.header("x-aws-ec2-metadata-token-ttl-seconds").is_empty()
+    {
+        return answer(200, "metadata-word");
+    }
+    if let Some(rest) = asked.line.strip_prefix(role).filter(|_| is_known) {
+        return answer(200, if rest.starts_with("the%20role ") { keys } else { "the role\n" });
     }
     if asked
         .body
@@ -246,8 +271,8 @@ fn credentials_for_aws_are_found_where_its_own_tools_find_them() {
         "[default]\naws_access_key_id = none\naws_secret_access_key = none\n[app]\n\
            aws_access_key_id = temp-id\naws_secret_access_key = temp-word\naws_session_token = temp-session\n",
     );
-    let container = format!("{url}/container");
-    let chains: [&[(&str, &str)]; 5] = [
+    let (container, metadata) = (format!("{url}/container"), format!("{url}/"));
+    let chains: [&[(&str, &str)]; 6] = [
         &[
             ("AWS_ACCESS_KEY_ID", "temp-id"),
             ("AWS_SECRET_ACCESS_KEY", "temp-word"),
@@ -260,6 +285,7 @@ fn credentials_for_aws_are_found_where_its_own_tools_find_them() {
             ("AWS_ROLE_ARN", "arn:aws:iam::1:role/app"),
             ("AWS_ENDPOINT_URL_STS", url),
         ],
+        &[("AWS_EC2_METADATA_DISABLED", "false"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata)],
         &[],
     ];
     for chain in chains {
@@ -282,6 +308,65 @@ fn credentials_for_aws_are_found_where_its_own_tools_find_them() {
         assert_eq!(said.contains("has no value yet"), chain.is_empty(), "{chain:?}: {said}");
         assert!(!chain.is_empty() || said.contains("no credentials for AWS were found"), "{said}");
     }
-    let stages = server.asked().iter().filter(|asked| asked.line.starts_with("GET ")).count();
-    assert_eq!(stages, 1, "a container is asked by those who have one");
+    let count = |start: &str| server.asked().iter().filter(|asked| asked.line.starts_with(start)).count();
+    assert_eq!(count("GET /container"), 1, "a container is asked by those who have one");
+    assert_eq!((count("PUT /latest/"), count("GET /latest/")), (1, 2), "and so is an instance");
+}
+
+#[test]
+fn other_machines_reach_it_over_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("secrets.toml"), "[secret.PUSHED]\npush = true\n").unwrap();
+    fs::write(at("token"), TOKEN).unwrap();
+    let serve = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyscan"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--secrets", &at("secrets.toml")]);
+        command.args(["--admin-token-file", &at("token")]).args(more);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let refused = |more: &[&str], what: &str| {
+        let output = serve(more).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(what), "{said}");
+    };
+    refused(&["--admin-listen", "0.0.0.0:0"], "--admin-tls-cert");
+    refused(&["--admin-listen", "0.0.0.0:0", "--allow-remote"], "--admin-tls-cert");
+    fs::write(at("none"), "nothing\n").unwrap();
+    refused(&["--admin-tls-cert", &at("none"), "--admin-tls-key", &at("none")], "no certificate");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", &at("cert"), "-keyout"])
+        .arg(at("key"))
+        .output();
+    if !made.is_ok_and(|made| made.status.success()) || Command::new("curl").arg("--version").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: openssl or curl is not there");
+        return;
+    }
+    refused(&["--admin-tls-cert", &at("cert"), "--admin-tls-key", &at("cert")], "no private key");
+    let tls = ["--admin-listen", "0.0.0.0:0", "--admin-tls-cert", &at("cert"), "--admin-tls-key", &at("key")];
+    let mut child = serve(&tls).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let port =
+        lines.find_map(|line| Some(line.split_once("rotates secrets at https://0.0.0.0:")?.1.to_owned())).unwrap();
+    std::thread::spawn(move || lines.for_each(drop));
+    let curl = |url: &str, more: &[&str]| {
+        let output =
+            Command::new("curl").args(["-s", "-m", "20", "--noproxy", "*"]).args(more).arg(url).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let url = format!("https://127.0.0.1:{port}/v1/status");
+    let token = format!("x-admin-token: {TOKEN}");
+    let (asked, answer) = curl(&url, &["--cacert", &at("cert"), "-H", &token]);
+    assert!(asked && answer.contains("\"PUSHED\""), "{answer}");
+    assert!(curl(&url, &["--cacert", &at("cert")]).1.contains("unauthorized"));
+    assert!(!curl(&url, &["-H", &token]).0, "the certificate is looked at");
+    assert!(!curl(&format!("http://127.0.0.1:{port}/v1/status"), &["-H", &token]).0, "nobody is answered without TLS");
+    // Who says nothing is not waited for before others.
+    let silent = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    assert!(curl(&url, &["--cacert", &at("cert"), "-H", &token]).0);
+    drop(silent);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

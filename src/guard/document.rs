@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::string::decoded;
 use crate::span::Span;
 
 /// Containers in one another; a document that is deeper is refused.
@@ -338,84 +339,9 @@ fn escape_len(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Gives the pieces of a string that stand between its quotes: what each says, and how many bytes it has there.
-pub(super) fn pieces<'r>(raw: &'r [u8], mut piece: impl FnMut(&[u8], usize)) {
-    let mut rest: &'r [u8] = raw;
-    while !rest.is_empty() {
-        let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-        if plain > 0 {
-            piece(&rest[..plain], plain);
-            rest = &rest[plain..];
-            continue;
-        }
-        let (character, len) = unescaped(rest);
-        let mut buffer = [0; 4];
-        match character {
-            Ok(c) => piece(c.encode_utf8(&mut buffer).as_bytes(), len),
-            // Half of a surrogate pair, as if it were a character.
-            Err(half) => {
-                piece(&[0xE0 | (half >> 12) as u8, 0x80 | (half >> 6 & 0x3F) as u8, 0x80 | (half & 0x3F) as u8], len);
-            }
-        }
-        rest = &rest[len..];
-    }
-}
-
-/// The character of the escape at the start of the text, or half of one, and how long the escape is.
-fn unescaped(text: &[u8]) -> (Result<char, u16>, usize) {
-    let unit = |at: usize| -> Option<u16> {
-        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-    };
-    let short = |c: char| (Ok(c), 2.min(text.len()));
-    match text.get(1) {
-        Some(b'n') => short('\n'),
-        Some(b't') => short('\t'),
-        Some(b'r') => short('\r'),
-        Some(b'b') => short('\u{8}'),
-        Some(b'f') => short('\u{C}'),
-        Some(b'u') => match (unit(0), unit(6)) {
-            (Some(high @ 0xD800..=0xDBFF), Some(low @ 0xDC00..=0xDFFF)) => {
-                let c = 0x1_0000 + ((u32::from(high) - 0xD800) << 10) + (u32::from(low) - 0xDC00);
-                (char::from_u32(c).ok_or(high), 12)
-            }
-            (Some(unit), _) => (char::from_u32(u32::from(unit)).ok_or(unit), 6),
-            (None, _) => (Ok('u'), 2),
-        },
-        Some(other) => short(char::from(*other)),
-        None => short('\\'),
-    }
-}
-
-/// What a string says, of what stands between its quotes.
-pub(super) fn decoded(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len());
-    pieces(raw, |said, _| out.extend_from_slice(said));
-    out
-}
-
-/// A text as a string of a document, with its quotes.
-#[must_use]
-pub fn json_string(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::json_string;
     use super::*;
 
     #[test]

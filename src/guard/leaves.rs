@@ -9,9 +9,10 @@ use std::ops::Range;
 
 use super::Lane;
 use super::audit::AuditEntry;
-use super::document::{Document, NotJson, ValueKind, decoded, json_string, pieces};
+use super::document::{Document, NotJson, ValueKind};
 use super::policy::Action;
 use super::pool::Pooled;
+use super::string::{decoded, json_string, pieces};
 use crate::redact::{Cause, Record, Redaction, Redactor};
 use crate::span::Span;
 

@@ -25,10 +25,12 @@ mod audit;
 mod document;
 pub mod hook;
 mod leaves;
+pub mod mcp;
 mod policy;
 mod pool;
 mod restore;
 mod stream;
+mod string;
 #[cfg(feature = "tower")]
 mod tower;
 
@@ -43,10 +45,11 @@ use crate::secret::Secret;
 use crate::span::Span;
 
 pub use self::audit::{AuditEntry, Exposure, Reason};
-pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind, json_string};
+pub use self::document::{Document, MAX_DEPTH, MAX_LEN, NotJson, Value, ValueKind};
 pub use self::policy::{Action, Direction, DirectionPolicy, Policy};
 pub use self::restore::restore_json;
 pub use self::stream::{Framing, StreamError, StreamGuard, StreamLimits, Streams};
+pub use self::string::json_string;
 #[cfg(feature = "serve")]
 pub(crate) use self::tower::Handling;
 #[cfg(feature = "tower")]

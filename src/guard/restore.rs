@@ -1,6 +1,7 @@
 //! Placeholders back to values, for a sink that may have them.
 
-use super::document::{Document, ValueKind, json_string};
+use super::document::{Document, ValueKind};
+use super::string::json_string;
 use crate::redact::Vault;
 
 /// Documents in strings of documents.

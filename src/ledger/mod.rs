@@ -40,7 +40,7 @@ pub struct Rotation {
     pub old: Fingerprint,
     /// The old one, masked.
     pub masked: String,
-    /// The new one, where it is known.
+    /// The new one, where it is known, as the rule sees it that it has the form of.
     pub new: Option<Fingerprint>,
     /// When it was rotated.
     pub rotated: Date,
@@ -76,6 +76,8 @@ pub struct NewRotation<'a> {
     pub old: &'a Secret,
     /// The value that took its place.
     pub new: Option<&'a Secret>,
+    /// The rule that the new one has the form of.
+    pub new_rule: Option<&'a str>,
     /// The day.
     pub today: Date,
     /// When the next rotation is due.
@@ -135,18 +137,18 @@ impl Ledger {
     /// # Errors
     /// When the values are the same, or the new one was retired before.
     pub fn record(&mut self, rotation: NewRotation<'_>) -> Result<Option<String>> {
-        let rule = rotation.rule.unwrap_or(NO_RULE);
-        let print = |secret: &Secret| Fingerprint::new(&self.key, rule, secret);
-        let (old, new) = (print(rotation.old), rotation.new.map(print));
-        if new == Some(old) {
+        let print = |rule: Option<&str>, secret| Fingerprint::new(&self.key, rule.unwrap_or(NO_RULE), secret);
+        let old = print(rotation.rule, rotation.old);
+        if rotation.new == Some(rotation.old) {
             return Err(Error::config("the new value is the old one: nothing was rotated"));
         }
-        if self.rotations.iter().any(|known| Some(known.old) == new) {
+        if rotation.new.is_some_and(|new| self.of_value(new).is_some()) {
             return Err(Error::config("the new value was rotated out before: it may be known to others"));
         }
         if self.rotations.iter().any(|known| known.old == old && known.name == rotation.name) {
             return Err(Error::config(format!("this rotation of {} is written down already", rotation.name)));
         }
+        let new = rotation.new.map(|new| print(rotation.new_rule, new));
         let (list, refused) = WatchList::new([(rotation.name, rotation.old.expose())], None)?;
         let refused = refused.first().map(|(_, why)| why.to_string());
         self.rotations.push(Rotation {
@@ -210,6 +212,7 @@ mod tests {
             rule: Some("test-key"),
             old,
             new,
+            new_rule: Some("test-key-2"),
             today: day("2026-01-01"),
             due: day("2026-04-01"),
             reason: Some("left in a \"log\"\n"),
@@ -227,6 +230,8 @@ mod tests {
         assert_eq!(ledger.record(new("A_KEY", &one, Some(&two))).unwrap(), None);
         let proof = Proof { at: day("2026-01-03"), by: "GET https://t.example/me 401".to_owned() };
         ledger.prove(ledger.of_value(&one).unwrap().old, &proof).unwrap();
+        // Each is told as its own rule finds it.
+        assert_eq!(ledger.rotations()[0].new, Some(Fingerprint::new(&ledger.key, "test-key-2", &two)));
         ledger.write().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("Zw3Rk9v") && !text.contains("Qs1Jf6g"), "{text}");

@@ -30,6 +30,10 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [State; 7] =
+        [State::Absent, State::Loading, State::Ok, State::Refreshing, State::Stale, State::Expired, State::Revoked];
+
     /// Whether readers get a value.
     #[must_use]
     pub fn serves(self) -> bool {

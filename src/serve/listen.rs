@@ -27,6 +27,7 @@ use tower_service::Service;
 
 use super::Sidecar;
 use super::names::Names;
+use super::tls::ServerTls;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a server listens.
@@ -73,6 +74,8 @@ pub struct ServerSettings {
     pub unread: Duration,
     /// How long answers that are on their way may take when the server is told to stop. Default 30 s.
     pub drain: Duration,
+    /// Speaks TLS with this certificate; not through a socket in the file system. Default none.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for ServerSettings {
@@ -84,6 +87,7 @@ impl Default for ServerSettings {
             head: Duration::from_secs(30),
             unread: Duration::from_secs(60),
             drain: Duration::from_secs(30),
+            tls: None,
         }
     }
 }
@@ -137,7 +141,8 @@ impl Server {
     pub fn address(&self) -> String {
         match &self.listener {
             Listener::Tcp(listener) => {
-                listener.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"))
+                let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
+                listener.local_addr().map_or_else(|_| String::new(), |address| format!("{scheme}://{address}"))
             }
             #[cfg(unix)]
             Listener::Unix(_, path) => format!("unix:{}", path.display()),
@@ -265,6 +270,9 @@ struct Connection {
 
 impl Connection {
     async fn run(mut self, stream: Box<dyn Stream>) {
+        // No browser reaches a socket in the file system, and nobody listens to it.
+        let tls = self.settings.tls.as_ref().filter(|_| self.names.is_some());
+        let Some(stream) = greeted(stream, tls, self.settings.head).await else { return };
         let (router, names) = (self.router.clone(), self.names);
         let service = service_fn(move |request: Request<Incoming>| {
             let mut router = router.clone();
@@ -293,6 +301,13 @@ impl Connection {
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
     }
+}
+
+/// The connection as it goes on, once both sides have agreed on keys where they have to.
+async fn greeted(stream: Box<dyn Stream>, tls: Option<&ServerTls>, within: Duration) -> Option<Box<dyn Stream>> {
+    let Some(tls) = tls else { return Some(stream) };
+    let accepted = tokio::time::timeout(within, tls.acceptor().accept(stream)).await;
+    accepted.ok()?.ok().map(|stream| Box::new(stream) as Box<dyn Stream>)
 }
 
 /// A stream that fails when what is written to it is not taken for too long.

@@ -13,6 +13,8 @@ use axum::routing::get;
 
 use super::Sidecar;
 use crate::redact::RedactStats;
+#[cfg(feature = "rotate")]
+use crate::rotate::{State, Status};
 
 /// What is counted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +23,10 @@ pub(super) enum Endpoint {
     Redact,
     Guard,
     Proxy,
+    Mcp,
 }
 
-const ENDPOINTS: [&str; 4] = ["scan", "redact", "guard", "proxy"];
+const ENDPOINTS: [&str; 5] = ["scan", "redact", "guard", "proxy", "mcp"];
 /// Classes of statuses: 1xx to 5xx.
 const CLASSES: usize = 5;
 /// Upper bounds of times, in microseconds.
@@ -96,9 +99,6 @@ impl Metrics {
     fn text(&self, room: usize, capacity: usize) -> String {
         let mut out = String::with_capacity(4096);
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
-            let _ = writeln!(out, "# HELP keyscan_{name} {help}\n# TYPE keyscan_{name} {kind}");
-        };
         head(&mut out, "requests_total", "counter", "Requests that were answered.");
         for (name, counters) in ENDPOINTS.iter().zip(&self.endpoints) {
             for (class, count) in counters.by_class.iter().enumerate() {
@@ -122,8 +122,7 @@ impl Metrics {
         }
         head(&mut out, "hidden_total", "counter", "Secrets that were hidden, by rule or by name.");
         for (label, count) in &*self.hidden.lock().unwrap_or_else(PoisonError::into_inner) {
-            let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = writeln!(out, "keyscan_hidden_total{{rule=\"{label}\"}} {count}");
+            let _ = writeln!(out, "keyscan_hidden_total{{rule=\"{}\"}} {count}", escaped(label));
         }
         let held = capacity.saturating_sub(room) * super::UNIT;
         for (name, kind, help, value) in [
@@ -145,11 +144,52 @@ impl Metrics {
     }
 }
 
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP keyscan_{name} {help}\n# TYPE keyscan_{name} {kind}");
+}
+
+/// The value of a label.
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// How secrets are that are kept up to date: nothing of their values.
+#[cfg(feature = "rotate")]
+fn secrets_text(statuses: &[Status], out: &mut String) {
+    let names: Vec<String> = statuses.iter().map(|status| escaped(&status.name)).collect();
+    head(out, "secret_state", "gauge", "1 for the state in which a secret is, 0 for all others.");
+    for (status, name) in statuses.iter().zip(&names) {
+        for state in State::ALL {
+            let is_it = u8::from(state == status.state);
+            let _ = writeln!(out, "keyscan_secret_state{{name=\"{name}\",state=\"{state}\"}} {is_it}");
+        }
+    }
+    let mut each = |name: &str, kind: &str, help: &str, of: fn(&Status) -> Option<u64>| {
+        head(out, name, kind, help);
+        for (status, label) in statuses.iter().zip(&names) {
+            if let Some(value) = of(status) {
+                let _ = writeln!(out, "keyscan_{name}{{name=\"{label}\"}} {value}");
+            }
+        }
+    };
+    each("secret_version", "gauge", "The version that is served; 0 where there is none.", |s| Some(s.version));
+    each("secret_age_seconds", "gauge", "How long the version is in use.", |s| s.age_s);
+    each("secret_expires_in_seconds", "gauge", "How long it lasts, where it has an end.", |s| s.expires_in_s);
+    each("secret_rotations_total", "counter", "Reloads that brought another value.", |s| Some(s.rotations_total));
+    each("secret_failures_total", "counter", "Reloads that failed.", |s| Some(s.failures_total));
+    each("secret_unauthorized_total", "counter", "How often a version was rejected.", |s| Some(s.unauthorized_total));
+}
+
 pub(super) fn router(sidecar: &Sidecar) -> Router {
     let sidecar = sidecar.clone();
     let capacity = sidecar.0.room.available_permits();
     let metrics = move || async move {
-        let text = sidecar.metrics().text(sidecar.0.room.available_permits(), capacity);
+        #[cfg_attr(not(feature = "rotate"), expect(unused_mut, reason = "there are no secrets to tell of"))]
+        let mut text = sidecar.metrics().text(sidecar.0.room.available_permits(), capacity);
+        #[cfg(feature = "rotate")]
+        if let Some(secrets) = sidecar.0.secrets.get() {
+            secrets_text(&secrets.statuses(), &mut text);
+        }
         ([(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))], text).into_response()
     };
     Router::new().route("/healthz", get(|| async { "ok\n" })).route("/metrics", get(metrics))

@@ -10,9 +10,12 @@ mod answer;
 mod api;
 mod body;
 mod listen;
+mod mcp;
 mod metrics;
 mod names;
 mod proxy;
+mod tls;
+mod upstream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +32,9 @@ use crate::rule::RuleSet;
 #[cfg(feature = "rotate")]
 pub use self::admin::admin_router;
 pub use self::listen::{Listen, Server, ServerSettings};
+pub use self::mcp::{McpProxy, McpSettings};
 pub use self::proxy::{Proxy, ProxySettings};
+pub use self::tls::ServerTls;
 
 /// What one request, and all of them together, may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,9 @@ struct Inner {
     /// Threads that may look into large bodies at one time.
     heavy: Arc<Semaphore>,
     metrics: Metrics,
+    /// Of which `/metrics` tells how they are.
+    #[cfg(feature = "rotate")]
+    secrets: std::sync::OnceLock<crate::rotate::Secrets>,
 }
 
 /// Bodies are counted in units of so many bytes.
@@ -107,7 +115,15 @@ impl Sidecar {
             heavy: Arc::new(Semaphore::new(threads)),
             limits,
             metrics: Metrics::default(),
+            #[cfg(feature = "rotate")]
+            secrets: std::sync::OnceLock::new(),
         }))
+    }
+
+    /// Has `/metrics` tell how these secrets are: by name, without their values. The first set stays.
+    #[cfg(feature = "rotate")]
+    pub fn tell_of(&self, secrets: &crate::rotate::Secrets) {
+        let _ = self.0.secrets.set(secrets.clone());
     }
 
     fn streams(&self, direction: Direction) -> &Streams {

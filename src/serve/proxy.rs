@@ -6,19 +6,16 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::http::{Request, Response, StatusCode, Uri, Version};
+use axum::http::header::{self, HeaderMap};
+use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::Sidecar;
 use super::answer::Refusal;
 use super::body::{self, Timed, Whole};
 use super::metrics::Endpoint;
-use crate::error::{Error, Result};
+use super::upstream::{Upstream, unusable};
+use crate::error::Result;
 use crate::guard::{Direction, Framing, GuardedBody, Handling, Streams};
 
 /// What a proxy does.
@@ -50,17 +47,14 @@ pub struct Proxy(Arc<Inner>);
 
 struct Inner {
     sidecar: Sidecar,
-    client: Client<HttpsConnector<HttpConnector>, Body>,
-    scheme: String,
-    authority: String,
-    /// Before the paths of requests, without a slash at its end.
-    path: String,
+    /// Its path has no slash at its end.
+    upstream: Upstream,
     settings: ProxySettings,
 }
 
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Proxy({}://{})", self.0.scheme, self.0.authority)
+        write!(f, "Proxy({:?})", self.0.upstream)
     }
 }
 
@@ -71,62 +65,15 @@ impl Proxy {
     /// # Errors
     /// When the upstream is no URL of `http` or `https`, or has a name and password in it.
     pub fn new(sidecar: &Sidecar, settings: ProxySettings) -> Result<Proxy> {
-        let wrong =
-            |why: &str| Error::config(format!("the upstream {why}; say https://HOST, maybe with a port and a path"));
-        let uri: Uri = settings.upstream.parse().map_err(|_| wrong("is no URL"))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(wrong("has no scheme or no host"));
-        };
-        if !matches!(scheme, "http" | "https") {
-            return Err(wrong("is neither http nor https"));
-        }
-        if authority.as_str().contains('@') {
-            return Err(wrong("has a name or password in it, which clients send themselves"));
-        }
-        if uri.query().is_some() {
-            return Err(wrong("has a query"));
-        }
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(settings.connect));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls()?)
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .build(connector);
-        Ok(Proxy(Arc::new(Inner {
-            sidecar: sidecar.clone(),
-            client,
-            scheme: scheme.to_owned(),
-            authority: authority.to_string(),
-            path: uri.path().trim_end_matches('/').to_owned(),
-            settings,
-        })))
+        let mut upstream = Upstream::new(&settings.upstream, settings.connect, settings.silent)?;
+        upstream.path.truncate(upstream.path.trim_end_matches('/').len());
+        Ok(Proxy(Arc::new(Inner { sidecar: sidecar.clone(), upstream, settings })))
     }
 
     /// The router with the upstream behind everything that it does not have itself.
     pub fn behind(&self, router: Router) -> Router {
         router.fallback_service(Router::new().fallback(pass).with_state(self.clone()))
     }
-}
-
-fn tls() -> Result<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Error::config(format!("TLS: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Body> {
@@ -138,44 +85,23 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
 
 impl Proxy {
     async fn pass(&self, request: Request<Body>) -> std::result::Result<Response<Body>, Refusal> {
-        let Inner { sidecar, client, settings, .. } = &*self.0;
-        let (mut parts, body) = request.into_parts();
+        let Inner { sidecar, upstream, settings } = &*self.0;
+        let (parts, body) = request.into_parts();
         if parts.headers.contains_key(header::UPGRADE) {
             let message = "connections that become something else are not passed: nobody would look into them";
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request_error", message));
         }
         let body = self.prompt(&parts.headers, body).await?;
-        parts.uri = self.target(&parts.uri)?;
-        parts.version = Version::HTTP_11;
-        drop_hops(&mut parts.headers);
-        // The client makes those that it needs itself.
-        for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::ORIGIN, header::FORWARDED] {
-            parts.headers.remove(name);
-        }
-        parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        parts.extensions.clear();
-        let answer = tokio::time::timeout(settings.silent, client.request(Request::from_parts(parts, body)));
-        let unreachable =
-            |what: &str| Refusal::new(StatusCode::BAD_GATEWAY, "upstream_error", format!("the upstream {what}"));
-        let answer = match answer.await {
-            Err(_) => {
-                let message = "the upstream did not answer in time";
-                return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "timeout_error", message));
-            }
-            Ok(Err(error)) if error.is_connect() => return Err(unreachable("cannot be reached")),
-            Ok(Err(_)) => return Err(unreachable("broke the connection off")),
-            Ok(Ok(answer)) => answer,
-        };
-        let (mut parts, body) = answer.into_parts();
-        drop_hops(&mut parts.headers);
-        parts.version = Version::HTTP_11;
-        let body = Body::new(Timed::new(Body::new(body), settings.silent));
+        let asked = parts.uri.path_and_query().map_or("/", |asked| asked.as_str());
+        let asked = format!("{}{asked}", upstream.path);
+        let (mut parts, body) = upstream.ask(parts, &asked, body).await?;
+        let body = Body::new(Timed::new(body, settings.silent));
         if body::is_empty(&body) {
             return Ok(Response::from_parts(parts, Body::empty()));
         }
         let streams = sidecar.streams(Direction::ToUser);
         let body = match Handling::of(&parts.headers) {
-            Handling::Refuse => return Err(unreachable("sent a compressed answer, though it was asked for none")),
+            Handling::Refuse => return Err(unusable("sent a compressed answer, though it was asked for none")),
             Handling::Pass => {
                 sidecar.metrics().unread.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 body
@@ -257,28 +183,4 @@ impl Proxy {
         };
         self.0.sidecar.aside(len, run).await.ok_or_else(Refusal::failed)?
     }
-
-    /// The place at the upstream that a request asks for.
-    fn target(&self, uri: &Uri) -> std::result::Result<Uri, Refusal> {
-        let Inner { scheme, authority, path, .. } = &*self.0;
-        let asked = uri.path_and_query().map_or("/", |asked| asked.as_str());
-        let target = Uri::builder().scheme(scheme.as_str()).authority(authority.as_str());
-        let target = target.path_and_query(format!("{path}{asked}")).build();
-        target.map_err(|_| Refusal::bad_request("this is no path of the upstream"))
-    }
-}
-
-/// Takes out the headers that are of one connection only.
-fn drop_hops(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    let hops = ["connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te"];
-    let more = ["trailer", "transfer-encoding", "upgrade", "http2-settings"];
-    named.into_iter().for_each(|name| drop(headers.remove(name)));
-    hops.into_iter().chain(more).for_each(|name| drop(headers.remove(name)));
 }

@@ -1,10 +1,11 @@
 //! Findings of the secret, from everywhere, brought together by place.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use super::home::kept;
 use super::place::{PlaceKind, kind_of};
 use super::reference::assigned_name;
 use super::{InHistory, Needle, Place, Spot, TraceSettings};
@@ -17,72 +18,6 @@ use crate::secret::Secret;
 use crate::source::fs::WalkSettings;
 use crate::source::git::index::Index;
 use crate::source::git::repository::Repository;
-
-/// What shells, tools and coding agents keep in a home.
-const IN_HOME: &[&str] = &[
-    ".aider.chat.history.md",
-    ".ash_history",
-    ".aws",
-    ".azure",
-    ".bash_history",
-    ".bash_login",
-    ".bash_profile",
-    ".bashrc",
-    ".boto",
-    ".cargo/credentials",
-    ".cargo/credentials.toml",
-    ".claude",
-    ".claude.json",
-    ".codex",
-    ".config/fish",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/git",
-    ".config/hub",
-    ".config/opencode",
-    ".copilot",
-    ".cursor",
-    ".docker/config.json",
-    ".dockercfg",
-    ".env",
-    ".envrc",
-    ".gem/credentials",
-    ".gemini",
-    ".git-credentials",
-    ".gitconfig",
-    ".histfile",
-    ".history",
-    ".kube/config",
-    ".lesshst",
-    ".local/share/fish/fish_history",
-    ".local/share/opencode",
-    ".local/share/powershell/PSReadLine/ConsoleHost_history.txt",
-    ".m2/settings.xml",
-    ".my.cnf",
-    ".mysql_history",
-    ".netrc",
-    ".node_repl_history",
-    ".npmrc",
-    ".pgpass",
-    ".profile",
-    ".psql_history",
-    ".pypirc",
-    ".python_history",
-    ".rediscli_history",
-    ".s3cfg",
-    ".sqlite_history",
-    ".ssh",
-    ".terraform.d/credentials.tfrc.json",
-    ".terraformrc",
-    ".vault-token",
-    ".viminfo",
-    ".yarnrc",
-    ".yarnrc.yml",
-    ".zprofile",
-    ".zsh_history",
-    ".zshenv",
-    ".zshrc",
-];
 
 /// What was gathered.
 pub(super) struct Gathered {
@@ -170,8 +105,7 @@ pub(super) fn gather(
         take(Area::Files, renamed(outcome, &rename));
     }
     if let Some(home) = &settings.home {
-        for kept in IN_HOME.iter().map(|kept| (kept, home.join(kept))).filter(|(_, path)| path.exists()) {
-            let (kept, path): (&&str, PathBuf) = kept;
+        for (kept, path) in kept().into_iter().map(|kept| (kept, home.join(kept))).filter(|(_, path)| path.exists()) {
             let is_folder = path.is_dir();
             let outcome = run.paths(&[path], &walk, None)?;
             let rename = |name: &str| if is_folder { format!("~/{kept}/{name}") } else { format!("~/{kept}") };

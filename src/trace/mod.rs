@@ -5,6 +5,7 @@
 //! another manner than by a scan.
 
 mod gather;
+mod home;
 mod needle;
 mod place;
 mod reference;
@@ -23,6 +24,7 @@ use crate::run::{Progress, Unexamined};
 use crate::secret::Secret;
 use crate::source::git::repository::GitEnvironment;
 
+pub use self::home::{AGENT_HOMES, AgentHome};
 pub use self::needle::{Form, Needle};
 pub use self::place::{PlaceKind, kind_of};
 pub use self::reference::{Reference, Use};

@@ -196,13 +196,26 @@ impl Text<'_> {
 
     /// How those who read it get the new value.
     fn reload(&mut self, name: &str) {
-        self.task("Programs that read it through `keyscan::rotate`:");
+        self.task(
+            "Programs that read it through `keyscan::rotate`. `unchanged` with a `rotated_at` of just now: they had it already.",
+        );
         // What a shell prints by itself is in no list of processes, as arguments are.
         self.commands(&[format!(
             "printf 'X-Admin-Token: %s' \"$(cat admin.token)\" | curl -s -X POST -H @- -H 'Content-Type: application/json' \
              -d '{{\"mode\":\"reload\",\"reason\":\"rotation\"}}' http://127.0.0.1:{}/v1/secrets/{name}/rotate",
             self.port
         )]);
+        self.task("Those that have it from there, and from nowhere else:");
+        self.commands(&[
+            "(umask 077; printf 'X-Admin-Token: %s' \"$(cat admin.token)\" > admin.header)".to_owned(),
+            format!(
+                "printf '{{\"mode\":\"set\",\"value_b64\":\"%s\",\"reason\":\"rotation\"}}' \
+                 \"$(tr -d '\\n' < new.key | base64 | tr -d '\\n')\" | curl -s -X POST -H @admin.header \
+                 -H 'Content-Type: application/json' --data-binary @- http://127.0.0.1:{}/v1/secrets/{name}/rotate",
+                self.port
+            ),
+            "rm admin.header".to_owned(),
+        ]);
         if self.uses(Use::MountedFile) {
             self.task("Mounted Secrets change within a minute or two; a subPath never does.");
         }

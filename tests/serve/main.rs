@@ -5,6 +5,7 @@
 
 mod http;
 mod limits;
+mod mcp;
 mod proxy;
 mod upstream;
 

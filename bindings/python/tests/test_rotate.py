@@ -311,3 +311,91 @@ def test_the_sdks_use_keys_that_rotate(name, key_file, token):
         with pytest.raises(sdk.AuthenticationError):
             ask(client)
         assert "unused" not in server.keys
+
+
+class Manager:
+    """A server of secrets: what it answers by path, and what it was asked."""
+
+    def __init__(self):
+        self.answers, self.asked = {}, []
+        manager = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                manager.asked.append((self.command, self.path, dict(self.headers), body.decode()))
+                status, text = manager.answers.get(self.path, (404, "{}"))
+                self.send_response(status)
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def manager():
+    manager = Manager()
+    yield manager
+    manager.server.shutdown()
+
+
+def test_a_server_is_asked_for_a_field(manager, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("entry-token-0001\n")
+    manager.answers["/key"] = (200, json.dumps({"data": {"value": "first-key-0123"}}))
+    source = Source.http(
+        f"{manager.url}/key", field="/data/value", token_file=token, headers=[("x-team", "payments")]
+    )
+    with RotatingSecret("KEY", source) as secret:
+        assert secret.get().expose() == "first-key-0123"
+        headers = {name.lower(): value for name, value in manager.asked[0][2].items()}
+        assert headers["authorization"] == "Bearer entry-token-0001" and headers["x-team"] == "payments"
+        manager.answers["/key"] = (200, json.dumps({"data": {"value": "second-key-4567"}}))
+        secret.reload(5)
+        assert secret.get().expose() == "second-key-4567"
+        # A server that fails takes nothing from anyone.
+        manager.answers["/key"] = (503, "down second-key-4567")
+        with pytest.raises(SourceError) as error:
+            secret.reload(5)
+        assert "second-key" not in str(error.value) and secret.get().expose() == "second-key-4567"
+    with pytest.raises(SourceError):
+        RotatingSecret("KEY", Source.http("http://keys.example/key"))
+
+
+def test_vault_is_asked_as_it_wants_to_be(manager):
+    path = "/v1/kv/data/app/db"
+    document = {"data": {"data": {"password": "first-key-0123"}, "metadata": {"version": 7}}}
+    manager.answers[path] = (200, json.dumps(document))
+    with RotatingSecret("TOKEN", lambda: "vault-token-0001") as token:
+        source = Source.vault(manager.url, "kv", "app/db", "password", token=token, namespace="team")
+        with RotatingSecret("KEY", source) as secret:
+            assert secret.get().expose() == "first-key-0123"
+            headers = {name.lower(): value for name, value in manager.asked[0][2].items()}
+            assert headers["x-vault-token"] == "vault-token-0001" and headers["x-vault-namespace"] == "team"
+    manager.answers[path] = (403, "{}")
+    with pytest.raises(SourceError):
+        RotatingSecret("KEY", Source.vault(manager.url, "kv", "app/db", "password"))
+
+
+def test_aws_is_asked_with_a_signature(manager, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-word")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    answer = {"SecretString": json.dumps({"key": "first-key-0123"}), "VersionId": "v1"}
+    manager.answers["/"] = (200, json.dumps(answer))
+    source = Source.aws("app/key", field="key", region="eu-west-1", endpoint=manager.url)
+    with RotatingSecret("KEY", source) as secret:
+        assert secret.get().expose() == "first-key-0123"
+        method, _, headers, body = manager.asked[0]
+        headers = {name.lower(): value for name, value in headers.items()}
+        assert (method, headers["x-amz-target"]) == ("POST", "secretsmanager.GetSecretValue")
+        assert "Credential=test-id/" in headers["authorization"] and "test-word" not in str(headers)
+        assert json.loads(body)["SecretId"] == "app/key"

@@ -1,9 +1,11 @@
 //! Live secrets of `keyscan serve`, and their endpoint.
 
+use std::net::IpAddr;
+
 use keyscan::redact::{KnownSecrets, Redaction};
 use keyscan::rotate::admin::{Admin, AdminTokens};
 use keyscan::rotate::{AuditLog, Secrets, SecretsConfig, TagKey};
-use keyscan::serve::{Server, ServerSettings, Sidecar, admin_router};
+use keyscan::serve::{Listen, Server, ServerSettings, ServerTls, Sidecar, admin_router};
 use keyscan::{Error, Result};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -13,7 +15,7 @@ use crate::redact::say;
 
 /// Secrets that are kept up to date as long as this is there.
 pub(crate) struct Live {
-    _secrets: Secrets,
+    pub(crate) secrets: Secrets,
     admin: Option<Admin>,
 }
 
@@ -41,14 +43,26 @@ pub(crate) fn start(args: &ServeArgs, redaction: &Redaction, known: &KnownSecret
     let admin = args.admin_token_file.as_ref().map(|path| {
         let failed = |error: keyscan::rotate::SourceError| Error::config(error.to_string()).with_path(path);
         let tokens = AdminTokens::of_file(path, known).map_err(failed)?;
-        let builder = Admin::builder(secrets.clone(), tokens, known, redaction.clone()).hosts(&args.allow_host);
+        let builder = Admin::builder(secrets.clone(), tokens, known, redaction.clone()).hosts(hosts(args));
         match log {
             Some(log) => builder.audit(log),
             None => builder,
         }
         .build()
     });
-    Ok(Some(Live { admin: admin.transpose()?, _secrets: secrets }))
+    Ok(Some(Live { admin: admin.transpose()?, secrets }))
+}
+
+/// By which names the endpoint may be called: also by its own address.
+fn hosts(args: &ServeArgs) -> Vec<String> {
+    let own = match &args.admin_listen {
+        Listen::Tcp(address) if !address.ip().is_unspecified() => Some(match address.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        }),
+        _ => None,
+    };
+    args.allow_host.iter().cloned().chain(own).collect()
 }
 
 /// The endpoint, once it listens.
@@ -58,15 +72,28 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Starts to answer, where the user wants that. No other machine reaches it.
+    /// Starts to answer, where the user wants that. No other machine reaches it but over TLS.
     pub(crate) async fn start(args: &ServeArgs, live: Option<&Live>, sidecar: &Sidecar) -> Result<Option<Endpoint>> {
         let Some(admin) = live.and_then(|live| live.admin.as_ref()) else { return Ok(None) };
+        let tls = match (&args.admin_tls_cert, &args.admin_tls_key) {
+            (Some(certificate), Some(key)) => Some(ServerTls::from_files(certificate, key)?),
+            _ => None,
+        };
+        if let Listen::Tcp(address) = &args.admin_listen
+            && !address.ip().is_loopback()
+            && tls.is_none()
+        {
+            let why = "other machines reach this address, and would send tokens and secrets that anyone on the way \
+                       can read: name a certificate (--admin-tls-cert, --admin-tls-key)";
+            return Err(Error::config(format!("--admin-listen {address}: {why}")));
+        }
         let settings = ServerSettings {
-            allow_remote: false,
+            allow_remote: tls.is_some(),
             hosts: args.allow_host.clone(),
             connections: 64,
             head: args.timeout,
             drain: args.drain,
+            tls,
             ..ServerSettings::default()
         };
         let server = Server::bind(&args.admin_listen, settings).await?;

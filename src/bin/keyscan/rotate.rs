@@ -22,6 +22,9 @@ use crate::search::{INTERRUPTED, listen_for_interrupt, project_key, today};
 use crate::value::Ends;
 use crate::{progress, settings, value};
 
+/// What the procedure calls the file that the old key is in as long as it lasts.
+const OLD_KEY: &str = "old.key";
+
 pub(crate) fn run(command: &RotateCommand, out: &mut dyn Write) -> Result<Exit> {
     match command {
         RotateCommand::Runbook(args) => print(args, Procedure::Emergency, out),
@@ -52,7 +55,9 @@ fn audit(args: &crate::args::AuditArgs, out: &mut dyn Write) -> Result<Exit> {
 fn print(args: &ProcedureArgs, procedure: Procedure, out: &mut dyn Write) -> Result<Exit> {
     let rules = settings::load(&args.rules, Path::new("."), false)?.rules;
     let needle = Needle::new(&value::read(&args.secret, Ends::Stripped)?)?;
-    let trace = trace(&needle, &rules, &args.paths, args.names.clone(), &args.output_args)?;
+    let mut trace = trace(&needle, &rules, &args.paths, args.names.clone(), &args.output_args)?;
+    // The copy that the procedure itself works with.
+    trace.places.retain(|place| place.path != OLD_KEY);
     out.write_all(trace.procedure(procedure, &rules, args.port).as_bytes()).map_err(broken)?;
     Ok(match (trace.interrupted, trace.is_complete()) {
         (true, _) => Exit::Interrupted,
@@ -98,12 +103,15 @@ fn record(args: &RecordArgs) -> Result<Exit> {
         places.dedup();
     }
     let scanner = Scanner::new(rules);
-    let rule = needle.rules_like(&scanner).first().map(|rule| rule.id().to_owned());
+    let rule_of = |needle: &Needle| needle.rules_like(&scanner).first().map(|rule| rule.id().to_owned());
+    let rule = rule_of(&needle);
+    let new_rule = new.as_ref().map(|new| Needle::new(new.expose())).transpose()?.and_then(|new| rule_of(&new));
     let refused = ledger.record(NewRotation {
         name: &args.name,
         rule: rule.as_deref(),
         old: &old,
         new: new.as_ref(),
+        new_rule: new_rule.as_deref(),
         today: today(),
         due: in_days(i64::from(args.days)),
         reason: args.reason.as_deref(),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use keyscan::redact::KnownSecrets;
-use keyscan::serve::{Limits, Proxy, ProxySettings, Server, ServerSettings, Sidecar, router};
+use keyscan::serve::{Limits, McpProxy, McpSettings, Proxy, ProxySettings, Server, ServerSettings, Sidecar, router};
 use keyscan::{Error, Result};
 
 use crate::args::{HidingArgs, ServeArgs};
@@ -27,6 +27,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit> {
     #[cfg(feature = "rotate")]
     let live = live::start(args, &redaction, &known)?;
     let sidecar = Sidecar::new(rules, &redaction.recorded(Some(key)), &config.guard, limits);
+    #[cfg(feature = "rotate")]
+    if let Some(live) = &live {
+        sidecar.tell_of(&live.secrets);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
     let exit = runtime.block_on(async {
         #[cfg(feature = "rotate")]
@@ -59,12 +63,30 @@ async fn serve(args: &ServeArgs, sidecar: &Sidecar, known: &KnownSecrets) -> Res
         settings.silent = args.proxy_timeout;
         app = Proxy::new(sidecar, settings)?.behind(app);
     }
+    let mut routes = Vec::new();
+    for server in &args.mcp {
+        let settings = McpSettings {
+            name: server.name.clone(),
+            silent: args.proxy_timeout,
+            ..McpSettings::new(server.url.as_str())
+        };
+        let proxy = McpProxy::new(sidecar, settings)?;
+        let route = proxy.route().to_owned();
+        if routes.contains(&route) {
+            return Err(Error::config(format!("two MCP servers at {route}: name them, as in `--mcp NAME=URL`")));
+        }
+        app = proxy.beside(app);
+        routes.push(route);
+    }
     let stop = stop_asked()?;
     reload_when_asked(&args.hiding, known)?;
     let server = Server::bind(&args.listen.clone().unwrap_or_default(), settings).await?;
     if !args.quiet {
         let to = args.proxy.as_ref().map_or_else(String::new, |upstream| format!(", before {upstream}"));
         say(&format!("listens on {}{to}", server.address()));
+        for (route, server) in routes.iter().zip(&args.mcp) {
+            say(&format!("MCP at {route}, before {}", server.url));
+        }
     }
     server.run(sidecar, app, stop).await;
     Ok(Exit::Clean)

@@ -7,9 +7,10 @@ use crate::guard::Direction;
 
 pub(super) fn answer(turn: &mut Turn<'_, '_, '_>) -> Object {
     let (event, mut reply) = (turn.event(), Object::new());
-    let tool = turn.root.get_str("tool_name").unwrap_or_default().into_owned();
     match event.as_str() {
-        "PreToolUse" | "PermissionRequest" => before_tool(turn, &event, &tool, &mut reply),
+        // Without a decision the rules of the user decide, on what is run.
+        "PreToolUse" => return turn.before_tool(None),
+        "PermissionRequest" => permission(turn, &mut reply),
         "PostToolUse" => return after_tool(turn),
         "PostToolUseFailure" => {
             if let Some(what) = turn.reason_to_stop(Direction::ToModel, "error") {
@@ -52,26 +53,11 @@ pub(super) fn answer(turn: &mut Turn<'_, '_, '_>) -> Object {
     reply
 }
 
-fn before_tool(turn: &mut Turn<'_, '_, '_>, event: &str, tool: &str, reply: &mut Object) {
-    let mut specific = Object::new();
-    specific.text("hookEventName", event);
-    let arguments = turn.root.get("tool_input");
-    match (turn.arguments(tool, arguments), event) {
-        (Arguments::Kept, _) => return,
-        (Arguments::Refused(reason), "PreToolUse") => {
-            specific.text("permissionDecision", "deny").text("permissionDecisionReason", &reason);
-        }
-        (Arguments::Refused(reason), _) => {
-            let mut decision = Object::new();
-            decision.text("behavior", "deny").text("message", &reason);
-            specific.object("decision", decision);
-        }
-        // Without a decision the rules of the user decide, on what is run.
-        (Arguments::Changed(changed), "PreToolUse") => {
-            specific.raw("updatedInput", &changed);
-        }
-        (Arguments::Changed(_), _) => return,
-    }
+fn permission(turn: &mut Turn<'_, '_, '_>, reply: &mut Object) {
+    let Arguments::Refused(reason) = turn.tool_arguments() else { return };
+    let (mut decision, mut specific) = (Object::new(), Object::new());
+    decision.text("behavior", "deny").text("message", &reason);
+    specific.text("hookEventName", "PermissionRequest").object("decision", decision);
     reply.object("hookSpecificOutput", specific);
 }
 
@@ -107,9 +93,9 @@ fn without_copy(result: String) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// What is shown of an answer. The name of the text has changed between versions.
+/// What is shown of an answer: lines that are complete, so that nothing is cut within one.
 fn display(turn: &mut Turn<'_, '_, '_>, reply: &mut Object) {
-    let text = ["message_text", "content", "message", "text"].into_iter().find_map(|name| turn.root.get(name));
+    let text = ["delta", "message_text", "content", "message", "text"].into_iter().find_map(|name| turn.root.get(name));
     let Some(text) = text.filter(|text| text.as_str().is_some()) else {
         *reply = turn.unknown();
         return;

@@ -3,29 +3,14 @@
 //! What is fed back takes the place of a result, also of commands that fail; so the redacted result is fed back.
 
 use super::claude::{block, text_of};
-use super::{Arguments, Object, Outcome, Turn};
+use super::{Object, Outcome, Turn};
 use crate::guard::Direction;
 
 pub(super) fn answer(turn: &mut Turn<'_, '_, '_>) -> Object {
     let (event, mut reply) = (turn.event(), Object::new());
     match event.as_str() {
-        "PreToolUse" => {
-            let tool = turn.root.get_str("tool_name").unwrap_or_default().into_owned();
-            let mut specific = Object::new();
-            specific.text("hookEventName", "PreToolUse");
-            let arguments = turn.root.get("tool_input");
-            match turn.arguments(&tool, arguments) {
-                Arguments::Kept => return reply,
-                Arguments::Refused(reason) => {
-                    specific.text("permissionDecision", "deny").text("permissionDecisionReason", &reason);
-                }
-                // What is changed is taken only together with this; approval is asked for as ever.
-                Arguments::Changed(changed) => {
-                    specific.text("permissionDecision", "allow").raw("updatedInput", &changed);
-                }
-            }
-            reply.object("hookSpecificOutput", specific);
-        }
+        // What is changed is taken only together with this; approval is asked for as ever.
+        "PreToolUse" => return turn.before_tool(Some("allow")),
         "PermissionRequest" => {
             if let Some(reason) = turn.reason_to_stop(Direction::ToTool, "tool_input") {
                 let (mut decision, mut specific) = (Object::new(), Object::new());

@@ -1,4 +1,4 @@
-//! Gemini CLI. Written for its hooks as of 2026.
+//! Gemini CLI. Written for its hooks as of 2026; before 0.42 a request that was edited lost the calls of tools in it.
 //!
 //! A denied result is replaced by the reason, in every version; so the redacted result is the reason. Answers come chunk
 //! by chunk, each to a hook of its own, which cannot see what is split between two: what is whole in one is hidden.
@@ -10,19 +10,15 @@ use crate::guard::Direction;
 pub(super) fn answer(turn: &mut Turn<'_, '_, '_>) -> Object {
     let (event, mut reply) = (turn.event(), Object::new());
     match event.as_str() {
-        "BeforeTool" => {
-            let tool = turn.root.get_str("tool_name").unwrap_or_default().into_owned();
-            let arguments = turn.root.get("tool_input");
-            match turn.arguments(&tool, arguments) {
-                Arguments::Kept => {}
-                Arguments::Refused(reason) => deny(&mut reply, &reason),
-                Arguments::Changed(changed) => {
-                    let mut specific = Object::new();
-                    specific.text("hookEventName", "BeforeTool").raw("tool_input", &changed);
-                    reply.object("hookSpecificOutput", specific);
-                }
+        "BeforeTool" => match turn.tool_arguments() {
+            Arguments::Kept => {}
+            Arguments::Refused(reason) => deny(&mut reply, &reason),
+            Arguments::Changed(changed) => {
+                let mut specific = Object::new();
+                specific.text("hookEventName", "BeforeTool").raw("tool_input", &changed);
+                reply.object("hookSpecificOutput", specific);
             }
-        }
+        },
         "AfterTool" => {
             let Some(response) = turn.root.get("tool_response") else { return turn.unknown() };
             // The model gets the first of these, and the user the second; without either, all of it is looked at.

@@ -16,7 +16,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::audit::AuditEntry;
-use super::document::{Document, Value, ValueKind, json_string};
+use super::document::{Document, Value, ValueKind};
+use super::string::json_string;
 use super::{Action, Checked, Decision, Direction, Guard};
 
 pub use self::shell::{ShellWrap, quoted};
@@ -65,6 +66,8 @@ impl Agent {
         Some(match () {
             () if has("cursor_version") || (has("conversation_id") && has("generation_id")) => Agent::Cursor,
             () if has("hookEventName") => Agent::VsCode,
+            // It names the turn as well.
+            () if name == "MessageDisplay" => Agent::ClaudeCode,
             () if has("turn_id") => Agent::Codex,
             () if ["BeforeTool", "AfterTool", "BeforeAgent", "AfterAgent", "BeforeModel", "AfterModel"]
                 .contains(&&*name) =>
@@ -301,6 +304,33 @@ impl Turn<'_, '_, '_> {
             json_string(&wrapped),
             &arguments[span.end as usize..]
         ))
+    }
+
+    /// Answers `PreToolUse` as Claude Code reads it, with this decision beside arguments that were changed.
+    fn before_tool(&mut self, decision: Option<&str>) -> Object {
+        let (mut reply, mut specific) = (Object::new(), Object::new());
+        specific.text("hookEventName", "PreToolUse");
+        match self.tool_arguments() {
+            Arguments::Kept => return reply,
+            Arguments::Refused(reason) => {
+                specific.text("permissionDecision", "deny").text("permissionDecisionReason", &reason);
+            }
+            Arguments::Changed(changed) => {
+                if let Some(decision) = decision {
+                    specific.text("permissionDecision", decision);
+                }
+                specific.raw("updatedInput", &changed);
+            }
+        }
+        reply.object("hookSpecificOutput", specific);
+        reply
+    }
+
+    /// What is done with `tool_input`.
+    fn tool_arguments(&mut self) -> Arguments {
+        let tool = self.root.get_str("tool_name").unwrap_or_default().into_owned();
+        let arguments = self.root.get("tool_input");
+        self.arguments(&tool, arguments)
     }
 
     /// What is done with the arguments of a tool: kept, changed to this, or refused for this reason.

@@ -4,28 +4,13 @@
 //! can be wrapped, so that theirs hold none.
 
 use super::claude::stop;
-use super::{Arguments, Object, Turn};
+use super::{Object, Turn};
 use crate::guard::Direction;
 
 pub(super) fn answer(turn: &mut Turn<'_, '_, '_>) -> Object {
     let (event, mut reply) = (turn.event(), Object::new());
     match event.as_str() {
-        "PreToolUse" => {
-            let tool = turn.root.get_str("tool_name").unwrap_or_default().into_owned();
-            let mut specific = Object::new();
-            specific.text("hookEventName", "PreToolUse");
-            let arguments = turn.root.get("tool_input");
-            match turn.arguments(&tool, arguments) {
-                Arguments::Kept => return reply,
-                Arguments::Refused(reason) => {
-                    specific.text("permissionDecision", "deny").text("permissionDecisionReason", &reason);
-                }
-                Arguments::Changed(changed) => {
-                    specific.raw("updatedInput", &changed);
-                }
-            }
-            reply.object("hookSpecificOutput", specific);
-        }
+        "PreToolUse" => return turn.before_tool(None),
         "PostToolUse" => {
             if let Some(what) = turn.reason_to_stop(Direction::ToModel, "tool_response") {
                 stop(

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::document;
 use super::escapes::Escapes;
 use super::logprobs::{Entry, Passed, Tracker, behind};
 use super::{StreamError, sse};
 use crate::guard::pool::{Pool, Pooled};
+use crate::guard::string::quoted;
 use crate::redact::{Record, RedactStats};
 
 /// Where in a message a channel belongs: a block, a choice, an item, and a part of it.
@@ -264,7 +264,7 @@ impl Envelope {
             return shown.text.clone();
         }
         let mut data = self.head.clone();
-        data.extend(document::quoted(&shown.text));
+        data.extend(quoted(&shown.text));
         data.extend_from_slice(&self.middle);
         if let Some((before, behind)) = self.logprobs.filter(|_| !shown.entries.is_empty()) {
             data.extend_from_slice(before.as_bytes());

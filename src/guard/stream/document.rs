@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::guard::string::decoded;
+
 /// Containers in one another.
 const MAX_DEPTH: usize = 512;
 /// Values of a document; more is no document that anyone means.
@@ -269,125 +271,22 @@ fn is_number(text: &[u8]) -> bool {
     text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'))
 }
 
-/// The text that the characters of a string stand for. Halves of surrogate pairs that stand alone become three bytes
-/// each, as if UTF-8 had them.
-pub(super) fn decoded(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at..];
-        // What is cut off at the end stands for itself.
-        match unit(rest).or_else(|| escape(rest).map(|(len, half)| (len, point(half)))) {
-            Some((len, said)) => {
-                out.extend(said);
-                rest = &rest[len..];
-            }
-            None => break,
-        }
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
-/// The length of the escape at the start, or of the two that make one character, and what it stands for; `None` where
-/// more of it is to come.
-pub(super) fn unit(text: &[u8]) -> Option<(usize, Vec<u8>)> {
-    let (len, unit) = escape(text)?;
-    if !(0xD800..0xDC00).contains(&unit) {
-        return Some((len, point(unit)));
-    }
-    let low = match text[len..] {
-        [] => return None,
-        [b'\\', ..] => Some(escape(&text[len..])?),
-        _ => None,
-    };
-    match low.filter(|(_, low)| (0xDC00..0xE000).contains(low)) {
-        Some((low_len, low)) => Some((len + low_len, point(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)))),
-        None => Some((len, point(unit))),
-    }
-}
-
-/// The length of the escape at the start, and what it stands for; one that is none stands for its second byte.
-fn escape(text: &[u8]) -> Option<(usize, u32)> {
-    let simple = |byte: u8| Some((2, u32::from(byte)));
-    match text.get(1)? {
-        b'u' => {
-            let digits = text[2..].iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
-            if digits == 4 {
-                let digits = std::str::from_utf8(&text[2..6]).ok()?;
-                return u32::from_str_radix(digits, 16).ok().map(|unit| (6, unit));
-            }
-            if text.len() == 2 + digits { None } else { simple(b'u') }
-        }
-        b'n' => simple(b'\n'),
-        b't' => simple(b'\t'),
-        b'r' => simple(b'\r'),
-        b'b' => simple(0x08),
-        b'f' => simple(0x0C),
-        byte => simple(*byte),
-    }
-}
-
-/// A character in UTF-8, and of halves of pairs what UTF-8 would be.
-fn point(point: u32) -> Vec<u8> {
-    match char::from_u32(point) {
-        Some(char) => char.encode_utf8(&mut [0; 4]).as_bytes().to_vec(),
-        None => vec![0xE0 | (point >> 12) as u8, 0x80 | (point >> 6 & 0x3F) as u8, 0x80 | (point & 0x3F) as u8],
-    }
-}
-
-/// The characters of a string that stands for this text, without quotes.
-pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) {
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        let short = match byte {
-            b'"' | b'\\' => Some(byte),
-            b'\n' => Some(b'n'),
-            b'\r' => Some(b'r'),
-            b'\t' => Some(b't'),
-            0x08 => Some(b'b'),
-            0x0C => Some(b'f'),
-            _ => None,
-        };
-        match (byte, text.get(at + 1), text.get(at + 2)) {
-            _ if short.is_some() => out.extend([b'\\'].into_iter().chain(short)),
-            (0..0x20, ..) => out.extend(format!("\\u{byte:04x}").bytes()),
-            (0xED, Some(&second @ 0xA0..=0xBF), Some(&third @ 0x80..=0xBF)) => {
-                let unit = 0xD000 | u32::from(second & 0x3F) << 6 | u32::from(third & 0x3F);
-                out.extend(format!("\\u{unit:04x}").bytes());
-                at += 2;
-            }
-            _ => out.push(byte),
-        }
-        at += 1;
-    }
-}
-
-/// A string for this text, with its quotes.
-pub(super) fn quoted(text: &[u8]) -> Vec<u8> {
-    let mut out = vec![b'"'];
-    encode(text, &mut out);
-    out.push(b'"');
-    out
-}
-
 /// Changes to the bytes of a document, at places that do not overlap.
 #[derive(Debug, Default)]
-pub(super) struct Edits(Vec<(Range<usize>, Vec<u8>)>);
+pub(in crate::guard) struct Edits(Vec<(Range<usize>, Vec<u8>)>);
 
 impl Edits {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::guard) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Puts these bytes in the place of those.
-    pub(super) fn replace(&mut self, span: Range<usize>, with: Vec<u8>) {
+    pub(in crate::guard) fn replace(&mut self, span: Range<usize>, with: Vec<u8>) {
         self.0.push((span, with));
     }
 
     /// The bytes with all changes. Of changes in one another, the outermost.
-    pub(super) fn apply(mut self, bytes: &[u8]) -> Vec<u8> {
+    pub(in crate::guard) fn apply(mut self, bytes: &[u8]) -> Vec<u8> {
         self.0.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
         let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
         for (span, with) in &self.0 {
@@ -431,15 +330,5 @@ mod tests {
         for text in ["0", "[]", "{}", "\"\"", " [ ] ", "{\"a\":-1.5e+3}", "[NaN]"] {
             assert!(Document::parse(text.as_bytes()).is_some(), "{text}");
         }
-    }
-
-    #[test]
-    fn texts_come_back() {
-        for text in [&b"plain"[..], b"\"\\\n\x01\x7f\xff", "\u{e4}\u{1f600}".as_bytes(), b"\xED\xA0\xBD"] {
-            let mut raw = Vec::new();
-            encode(text, &mut raw);
-            assert_eq!(decoded(&raw), text);
-        }
-        assert_eq!(decoded(br"\/\u00e4\q\u12x"), "/\u{e4}qu12x".as_bytes());
     }
 }

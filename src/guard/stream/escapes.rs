@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use super::channel::torn_len;
-use super::document::{self, unit};
 use crate::guard::pool::{Pool, Pooled};
+use crate::guard::string::{encode, unit};
 use crate::redact::{Record, RedactStats};
 
 /// A character of a string, or a byte of one: how many bytes it says, and how it is written.
@@ -164,7 +164,7 @@ impl Escapes {
                 Some((span, marker)) if span.start <= self.from => {
                     if span.start == self.from {
                         same.extend_from_slice(marker.as_bytes());
-                        document::encode(marker.as_bytes(), &mut written);
+                        encode(marker.as_bytes(), &mut written);
                     }
                 }
                 _ => {
@@ -180,7 +180,7 @@ impl Escapes {
         if same == shown {
             out.append(&mut written);
         } else {
-            document::encode(&shown, out);
+            encode(&shown, out);
         }
         self.records.extend(records);
     }

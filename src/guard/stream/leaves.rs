@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::document::{self, Document, Edits, Kind, Node, decoded};
+use super::document::{Document, Edits, Kind, Node};
 use super::escapes::Escapes;
 use super::logprobs::{self, Passed, Tracker, behind};
 use crate::guard::pool::{Pool, Pooled};
+use crate::guard::string::{decoded, quoted};
 use crate::redact::{Record, RedactStats, Redactor};
 
 /// Members whose strings are texts: that one stands there says nothing of what is in it.
@@ -129,7 +130,7 @@ impl Leaves {
                 for (key, value) in doc.members(node) {
                     let key_text = doc.raw(key);
                     if let Some(shown) = self.redacted(&decoded(key_text)) {
-                        edits.replace(doc.outer(key), document::quoted(&shown));
+                        edits.replace(doc.outer(key), quoted(&shown));
                     }
                     if !covered.contains(&value) && !media.is_opaque(doc, key_text, value) {
                         self.node(doc, value, key_text, claims, edits);
@@ -145,7 +146,7 @@ impl Leaves {
                     _ => self.redacted(&text).or_else(|| self.value(raw, &text, name)),
                 };
                 if let Some(shown) = shown {
-                    edits.replace(doc.outer(node), document::quoted(&shown));
+                    edits.replace(doc.outer(node), quoted(&shown));
                 }
             }
             Kind::Number => {
@@ -154,7 +155,7 @@ impl Leaves {
                 if let Some(shown) =
                     is_long.then(|| self.redacted(raw).or_else(|| self.value(raw, raw, name))).flatten()
                 {
-                    edits.replace(doc.outer(node), document::quoted(&shown));
+                    edits.replace(doc.outer(node), quoted(&shown));
                 }
             }
             Kind::Name | Kind::Literal => {}

@@ -2,11 +2,11 @@
 
 mod channel;
 mod dialect;
-mod document;
+pub(super) mod document;
 mod escapes;
 mod leaves;
 mod logprobs;
-mod sse;
+pub(super) mod sse;
 mod turn;
 
 use std::fmt;
@@ -19,6 +19,7 @@ use self::turn::Turn;
 use super::audit::{AuditEntry, Reason};
 use super::policy::{Action, DirectionPolicy, Policy};
 use super::pool::{Pool, Pooled};
+use super::string::quoted;
 use super::{Direction, Guard};
 use crate::redact::{Record, RedactStats, Redaction, Redactor, TextFormat};
 
@@ -333,7 +334,8 @@ impl StreamGuard {
     fn event(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
         let event = Event::parse(bytes);
         let (mut edits, mut made) = (Edits::default(), Vec::new());
-        for line in event.lines.iter().filter(|line| matches!(line.field, Field::Event | Field::Other)) {
+        for line in event.lines.iter().filter(|line| matches!(line.field, Field::Event | Field::Handle | Field::Other))
+        {
             if let Some(shown) = self.leaves.redacted(&bytes[line.value.clone()]) {
                 edits.replace(line.value.clone(), shown.into_iter().filter(|byte| !b"\r\n".contains(byte)).collect());
             }
@@ -368,7 +370,7 @@ impl StreamGuard {
                 let text = string.as_ref().map_or_else(|| data.to_vec(), |doc| doc.text(doc.root()));
                 let envelope = || Envelope::plain(name, string.is_some());
                 let shown = self.channels.channel(&channel, (0, None), false, envelope)?.push(&text, Vec::new());
-                let quote = |text: Vec<u8>| if string.is_some() { document::quoted(&text) } else { text };
+                let quote = |text: Vec<u8>| if string.is_some() { quoted(&text) } else { text };
                 Ok((shown.text != text).then(|| quote(shown.text)))
             }
         }

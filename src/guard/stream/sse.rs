@@ -6,7 +6,7 @@ use super::document::Edits;
 
 /// Cuts a stream into events, as bytes: each with the blank line that ends it.
 #[derive(Debug, Default)]
-pub(super) struct Splitter {
+pub(in crate::guard) struct Splitter {
     /// Bytes, of which those before `from` were given out.
     bytes: Vec<u8>,
     from: usize,
@@ -20,7 +20,7 @@ pub(super) struct Splitter {
 
 impl Splitter {
     /// Takes bytes, of which [`Splitter::next`] then gives the events.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(in crate::guard) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.from);
         self.seen -= self.from;
         self.line -= self.from;
@@ -29,12 +29,12 @@ impl Splitter {
     }
 
     /// How much there is that is in no event yet.
-    pub(super) fn held_len(&self) -> usize {
+    pub(in crate::guard) fn held_len(&self) -> usize {
         self.bytes.len() - self.from
     }
 
     /// The next event that is complete.
-    pub(super) fn next(&mut self) -> Option<Range<usize>> {
+    pub(in crate::guard) fn next(&mut self) -> Option<Range<usize>> {
         if self.after_cr && self.from < self.bytes.len() {
             self.after_cr = false;
             if self.bytes[self.from] == b'\n' {
@@ -70,12 +70,12 @@ impl Splitter {
     }
 
     /// The bytes of an event that was given last, or after which nothing was pushed.
-    pub(super) fn bytes(&self, event: Range<usize>) -> &[u8] {
+    pub(in crate::guard) fn bytes(&self, event: Range<usize>) -> &[u8] {
         &self.bytes[event]
     }
 
     /// What is left at the end, which no blank line ends.
-    pub(super) fn rest(&mut self) -> Vec<u8> {
+    pub(in crate::guard) fn rest(&mut self) -> Vec<u8> {
         let rest = self.bytes.split_off(self.from);
         *self = Splitter::default();
         rest
@@ -84,32 +84,34 @@ impl Splitter {
 
 /// What a line of an event is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::guard) enum Field {
     Data,
     Event,
-    /// A comment, an id, anything else: its text, or its value.
+    /// The id of the event, or how long to wait before one asks for the next.
+    Handle,
+    /// A comment, anything else: its text, or its value.
     Other,
     Blank,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) field: Field,
+pub(in crate::guard) struct Line {
+    pub(in crate::guard) field: Field,
     /// The whole line with its end.
     all: Range<usize>,
     /// What stands behind the colon.
-    pub(super) value: Range<usize>,
+    pub(in crate::guard) value: Range<usize>,
 }
 
 /// An event, and where its lines are.
 #[derive(Debug)]
-pub(super) struct Event<'b> {
-    pub(super) bytes: &'b [u8],
-    pub(super) lines: Vec<Line>,
+pub(in crate::guard) struct Event<'b> {
+    pub(in crate::guard) bytes: &'b [u8],
+    pub(in crate::guard) lines: Vec<Line>,
 }
 
 impl<'b> Event<'b> {
-    pub(super) fn parse(bytes: &'b [u8]) -> Event<'b> {
+    pub(in crate::guard) fn parse(bytes: &'b [u8]) -> Event<'b> {
         let (mut lines, mut at) = (Vec::new(), 0);
         while at < bytes.len() {
             let len = memchr::memchr2(b'\n', b'\r', &bytes[at..]).unwrap_or(bytes.len() - at);
@@ -126,7 +128,7 @@ impl<'b> Event<'b> {
     }
 
     /// The text of all data lines; `None` when there is none.
-    pub(super) fn data(&self) -> Option<Vec<u8>> {
+    pub(in crate::guard) fn data(&self) -> Option<Vec<u8>> {
         let mut lines = self.lines.iter().filter(|line| line.field == Field::Data);
         let mut data = self.bytes[lines.next()?.value.clone()].to_vec();
         for line in lines {
@@ -137,13 +139,13 @@ impl<'b> Event<'b> {
     }
 
     /// The name of the event.
-    pub(super) fn name(&self) -> Option<&'b [u8]> {
+    pub(in crate::guard) fn name(&self) -> Option<&'b [u8]> {
         let line = self.lines.iter().rev().find(|line| line.field == Field::Event)?;
         Some(&self.bytes[line.value.clone()])
     }
 
     /// How its lines end.
-    pub(super) fn line_end(&self) -> &'static [u8] {
+    pub(in crate::guard) fn line_end(&self) -> &'static [u8] {
         match self.lines.first().map(|line| &self.bytes[line.all.clone()]) {
             Some([.., b'\r', b'\n']) => b"\r\n",
             Some([.., b'\r']) => b"\r",
@@ -152,7 +154,7 @@ impl<'b> Event<'b> {
     }
 
     /// Puts this text in the place of the data.
-    pub(super) fn replace_data(&self, data: &[u8], edits: &mut Edits) {
+    pub(in crate::guard) fn replace_data(&self, data: &[u8], edits: &mut Edits) {
         let mut lines = self.lines.iter().filter(|line| line.field == Field::Data);
         let Some(first) = lines.next() else { return };
         // What stands before the value, in the way of this stream.
@@ -170,6 +172,14 @@ impl<'b> Event<'b> {
         edits.replace(first.all.clone(), text);
         lines.for_each(|line| edits.replace(line.all.clone(), Vec::new()));
     }
+
+    /// Puts this comment in the place of the data.
+    pub(in crate::guard) fn withhold_data(&self, comment: &[u8], edits: &mut Edits) {
+        let mut lines = self.lines.iter().filter(|line| line.field == Field::Data);
+        let Some(first) = lines.next() else { return };
+        edits.replace(first.all.start..first.value.end, comment.to_vec());
+        lines.for_each(|line| edits.replace(line.all.clone(), Vec::new()));
+    }
 }
 
 impl Line {
@@ -184,13 +194,14 @@ impl Line {
             _ if line.is_empty() => Field::Blank,
             b"data" => Field::Data,
             b"event" => Field::Event,
+            b"id" | b"retry" => Field::Handle,
             _ => Field::Other,
         };
         let value = match colon {
             Some(colon) if line.get(colon + 1) == Some(&b' ') => start + colon + 2,
             Some(colon) => start + colon + 1,
             // A line without a colon is a name without a value; as text, it is all there is.
-            None if field == Field::Other => start,
+            None if matches!(field, Field::Other | Field::Handle) => start,
             None => text.end,
         };
         Line { field, all: text.start..end, value: value..text.end }
@@ -198,7 +209,7 @@ impl Line {
 }
 
 /// An event of a name and a text.
-pub(super) fn event(name: Option<&[u8]>, data: &[u8], line_end: &[u8], out: &mut Vec<u8>) {
+pub(in crate::guard) fn event(name: Option<&[u8]>, data: &[u8], line_end: &[u8], out: &mut Vec<u8>) {
     if let Some(name) = name {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(name);

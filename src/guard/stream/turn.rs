@@ -2,9 +2,10 @@
 
 use super::StreamError;
 use super::channel::{Channels, Envelope, Group, Shown};
-use super::document::{self, Document, Edits, Kind, Node};
+use super::document::{Document, Edits, Kind, Node};
 use super::leaves::Claims;
 use super::logprobs;
+use crate::guard::string::quoted;
 
 /// An event while it is edited.
 pub(super) struct Turn<'t, 'b> {
@@ -52,7 +53,7 @@ impl Turn<'_, '_> {
         }
         claims.claim(piece.text);
         if shown.text != text {
-            edits.replace(doc.outer(piece.text), document::quoted(&shown.text));
+            edits.replace(doc.outer(piece.text), quoted(&shown.text));
         }
         if let Some(array) = array.filter(|_| shown.entries != came || (came.is_empty() && shown.text != text)) {
             edits.replace(doc.outer(array), [b"[", shown.entries.join(&b',').as_slice(), b"]"].concat());

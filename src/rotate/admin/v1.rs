@@ -164,7 +164,9 @@ impl Admin {
         });
         match result {
             Ok(Some(Refreshed::Unchanged)) => {
-                Err(Problem::with(409, &json!({ "error": "unchanged", "version": current })))
+                // Its source may have been read a moment before.
+                let since = secret.rotations().pop().map(|record| record.at);
+                Err(Problem::with(409, &json!({ "error": "unchanged", "version": current, "rotated_at": since })))
             }
             Ok(Some(Refreshed::Rotated(lease))) => {
                 if immediate {

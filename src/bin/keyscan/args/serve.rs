@@ -20,6 +20,9 @@ Examples:
   keyscan serve --proxy https://api.anthropic.com
                                                 then: ANTHROPIC_BASE_URL=http://127.0.0.1:7487
 
+  keyscan serve --mcp db=https://mcp.example.com/mcp
+                                                then: the MCP client asks http://127.0.0.1:7487/mcp/db
+
   keyscan serve --secrets secrets.toml --admin-token-file /run/secrets/admin-token
                                                 and these are rotated at 127.0.0.1:9090, without a restart
 
@@ -37,6 +40,10 @@ pub(crate) struct ServeArgs {
     /// Pass everything else on to this URL: requests redacted as texts for a model, answers as texts for a user
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
+    /// Stand before an MCP server at this URL, over streamable HTTP; clients ask at /mcp/NAME, or at /mcp. Again for
+    /// more servers
+    #[arg(long, value_name = "[NAME=]URL", value_parser = parse_mcp)]
+    pub(crate) mcp: Vec<McpServer>,
     /// Pass bodies of requests that are no text, such as files that are uploaded, unread
     #[arg(long, requires = "proxy")]
     pub(crate) pass_unread: bool,
@@ -58,8 +65,8 @@ pub(crate) struct ServeArgs {
     /// How long a client may be silent within a request, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "30")]
     pub(crate) timeout: Duration,
-    /// How long a model may be silent, in seconds
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "600", requires = "proxy")]
+    /// How long a model or an MCP server may be silent, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "600")]
     pub(crate) proxy_timeout: Duration,
     /// How long answers on their way may take when it is told to stop, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "30")]
@@ -72,15 +79,36 @@ pub(crate) struct ServeArgs {
     #[cfg(feature = "rotate")]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "secrets")]
     pub(crate) admin_token_file: Option<PathBuf>,
-    /// Where the endpoint for that listens: an address of this machine, or unix:PATH
+    /// Where the endpoint for that listens: an address of this machine, or unix:PATH; with TLS any address
     #[cfg(feature = "rotate")]
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090", requires = "admin_token_file")]
     pub(crate) admin_listen: Listen,
+    /// The certificate of the endpoint, and those that lead to it, in PEM
+    #[cfg(feature = "rotate")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "admin_token_file", requires = "admin_tls_key")]
+    pub(crate) admin_tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[cfg(feature = "rotate")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "admin_tls_cert")]
+    pub(crate) admin_tls_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) hiding: HidingArgs,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// An MCP server, and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct McpServer {
+    pub(crate) name: Option<String>,
+    pub(crate) url: String,
+}
+
+fn parse_mcp(text: &str) -> Result<McpServer, String> {
+    let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
+    let (name, url) = named.map_or((None, text), |(name, url)| (Some(name.to_owned()), url));
+    Ok(McpServer { name, url: url.to_owned() })
 }
 
 impl ServeArgs {

@@ -1,11 +1,14 @@
 //! One file that an agent has kept: what of it is secret, line by line where its lines are documents.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use keyscan::guard::{AuditEntry, Checked, Decision, Direction, Guard};
 use keyscan::{Secret, Severity};
+
+use super::sqlite::Pages;
 
 /// No line and no text is longer.
 const MAX_TEXT: u64 = 512 << 20;
@@ -23,6 +26,8 @@ pub(super) struct Found {
     pub(super) line: Option<u64>,
     /// In the file, in bytes.
     pub(super) offset: u64,
+    /// How many bytes it has there.
+    len: u64,
 }
 
 /// What a file is.
@@ -52,7 +57,8 @@ pub(super) fn look(guard: &Guard, path: &Path) -> io::Result<Seen> {
     let metadata = file.metadata()?;
     let mut head = Vec::new();
     file.by_ref().take(SQLITE.len() as u64).read_to_end(&mut head)?;
-    let is_database = head == SQLITE || WAL.iter().any(|start| head.starts_with(start));
+    let is_main = head == SQLITE;
+    let is_database = is_main || WAL.iter().any(|start| head.starts_with(start));
     let is_lines = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
     let form = if is_database {
         Form::Database
@@ -86,7 +92,10 @@ pub(super) fn look(guard: &Guard, path: &Path) -> io::Result<Seen> {
                 seen.text(guard, &text, 0, 1);
             }
         }
-        Form::Database => seen.database(guard, from)?,
+        Form::Database => {
+            seen.database(guard, from)?;
+            seen.split_values(guard, path, !is_main)?;
+        }
     }
     Ok(seen)
 }
@@ -132,7 +141,7 @@ impl Seen {
         }
     }
 
-    /// Looks at bytes as they lie there. A value that is longer than a page is in pieces, and what is cut there is missed.
+    /// Looks at bytes as they lie there.
     fn database(&mut self, guard: &Guard, mut from: impl Read) -> io::Result<()> {
         let mut redactor = guard.redaction(Direction::ToModel).redactor();
         let (mut chunk, mut out) = (vec![0; 256 << 10], Vec::new());
@@ -166,8 +175,41 @@ impl Seen {
         }
     }
 
+    /// Looks at the values of a database that lie on several pages, put together: what is cut where a page ends was not
+    /// seen as it lies there.
+    fn split_values(&mut self, guard: &Guard, path: &Path, is_log: bool) -> io::Result<()> {
+        let Some(mut pages) = Pages::open(path, is_log)? else { return Ok(()) };
+        // What is told of already: where it starts and ends.
+        let mut known: BTreeMap<u64, u64> =
+            self.found.iter().map(|found| (found.offset, found.offset + found.len)).collect();
+        let mut redactor = guard.redaction(Direction::ToModel).redactor();
+        let mut out = Vec::new();
+        let passed_over = pages.values(|value| {
+            out.clear();
+            redactor.push_more(&value.bytes, &mut out);
+            redactor.finish(&mut out);
+            for record in redactor.take_records() {
+                let Some(span) = record.span.filter(|span| span.start < span.end) else { continue };
+                let ends = [span.start, span.end - 1].map(|at| value.place(at));
+                let is_known = |at: u64| known.range(..=at).next_back().is_some_and(|(_, end)| at < *end);
+                if ends.into_iter().flatten().any(is_known) {
+                    continue;
+                }
+                known.extend(ends.into_iter().flatten().map(|at| (at, at + 1)));
+                let entry = guard.entry(Direction::ToModel, record);
+                let end = (span.end as usize).min(value.bytes.len());
+                let bytes = &value.bytes[(span.start as usize).min(end)..end];
+                let first = value.pieces.first().and_then(|piece| piece.at);
+                self.push(&entry, bytes, None, ends[0].or(first).unwrap_or(0));
+            }
+            Ok(())
+        })?;
+        self.unexamined += passed_over + redactor.stats().skipped_attempts;
+        Ok(())
+    }
+
     fn push(&mut self, entry: &AuditEntry, value: &[u8], line: Option<u64>, offset: u64) {
-        let preview = Secret::new(value).masked();
-        self.found.push(Found { rule: entry.rule.clone(), severity: entry.severity, preview, line, offset });
+        let (preview, len) = (Secret::new(value).masked(), value.len() as u64);
+        self.found.push(Found { rule: entry.rule.clone(), severity: entry.severity, preview, line, offset, len });
     }
 }

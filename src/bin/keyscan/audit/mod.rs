@@ -3,6 +3,7 @@
 mod file;
 mod fix;
 mod places;
+mod sqlite;
 
 use std::collections::BTreeMap;
 use std::io::Write;

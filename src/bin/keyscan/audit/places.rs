@@ -4,46 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyscan::config;
+use keyscan::trace::AGENT_HOMES;
 
-/// Below the home folder: transcripts, histories, logs, what was pasted, files before they were edited.
-const BELOW_HOME: &[&str] = &[
-    ".claude/projects",
-    ".claude/history.jsonl",
-    ".claude/todos",
-    ".claude/tasks",
-    ".claude/plans",
-    ".claude/shell-snapshots",
-    ".claude/file-history",
-    ".claude/paste-cache",
-    ".claude/debug",
-    ".codex/sessions",
-    ".codex/archived_sessions",
-    ".codex/history.jsonl",
-    ".codex/log",
-    ".codex/shell_snapshots",
-    ".gemini/tmp",
-    ".gemini/history",
-    ".cursor/projects",
-    ".cursor/chats",
-    ".copilot/session-state",
-    ".copilot/history-session-state",
-    ".copilot/logs",
-    ".copilot/command-history-state.json",
-    ".continue/sessions",
-    ".continue/logs",
-    ".aider.chat.history.md",
-    ".aider.input.history",
-    ".aider.llm.history",
-    ".local/share/opencode/storage",
-    ".local/share/opencode/log",
-    ".local/share/opencode/opencode.db",
-    ".local/share/amp/threads",
-    ".local/share/goose/sessions",
-    ".local/state/goose/logs",
-];
 /// Below the folders of settings of editors.
 const BELOW_EDITOR: &[&str] = &["User/globalStorage", "User/workspaceStorage", "logs"];
 const EDITORS: &[&str] = &["Cursor", "Code", "Code - Insiders", "VSCodium", "Windsurf"];
+/// Agents that a variable tells where to keep what they keep.
+const OWN_FOLDERS: &[(&str, &str)] =
+    &[(".claude", "CLAUDE_CONFIG_DIR"), (".codex", "CODEX_HOME"), (".copilot", "COPILOT_HOME")];
 /// Below the current folder.
 const HERE: &[&str] = &[".aider.chat.history.md", ".aider.input.history", ".aider.llm.history"];
 /// What agents sign in with, which is meant to be there.
@@ -89,14 +57,16 @@ pub(super) fn files(named: &[PathBuf]) -> Files {
         files.walk(&path, &|_| true);
     }
     let Some(home) = std::env::home_dir().filter(|home| home.is_absolute()) else { return files.sorted() };
-    BELOW_HOME.iter().for_each(|path| files.walk(&home.join(path), &|_| true));
-    // Agents that were told to keep it elsewhere.
-    for (variable, default) in
-        [("CLAUDE_CONFIG_DIR", ".claude/"), ("CODEX_HOME", ".codex/"), ("COPILOT_HOME", ".copilot/")]
-    {
-        let Some(own) = std::env::var_os(variable).filter(|own| !own.is_empty()).map(PathBuf::from) else { continue };
-        let parts = BELOW_HOME.iter().filter_map(|path| path.strip_prefix(default));
-        parts.for_each(|part| files.walk(&own.join(part), &|_| true));
+    for agent in AGENT_HOMES {
+        // Told by a variable to keep it elsewhere.
+        let variable = OWN_FOLDERS.iter().find(|(path, _)| *path == agent.path).map(|(_, variable)| variable);
+        let own = variable.and_then(std::env::var_os).filter(|own| !own.is_empty()).map(PathBuf::from);
+        for folder in [Some(home.join(agent.path)), own].into_iter().flatten() {
+            if agent.records.is_empty() {
+                files.walk(&folder, &|_| true);
+            }
+            agent.records.iter().for_each(|record| files.walk(&folder.join(record), &|_| true));
+        }
     }
     for base in [".config", "Library/Application Support", "AppData/Roaming"] {
         for editor in EDITORS {

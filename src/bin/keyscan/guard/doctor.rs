@@ -23,6 +23,7 @@ fn open_channels(agent: Agent) -> &'static [&'static str] {
             "prompts: they are blocked, not edited",
             "what is shown on the screen, and what telemetry and the transcript keep of a result before it is edited",
             "files that a prompt names with @, and CLAUDE.md",
+            "what is shown of answers where the terminal takes no replacement, as in 2.1.221 to 2.1.229",
             "all of it when the hook is killed or takes longer than its timeout: Claude Code goes on without",
         ],
         Agent::Codex => &[
@@ -38,7 +39,8 @@ fn open_channels(agent: Agent) -> &'static [&'static str] {
             "answers of the model",
         ],
         Agent::Gemini => &[
-            "GEMINI.md, and files that a prompt names with @",
+            "GEMINI.md, which is no text of a request but stands beside it; with a Gemini CLI before 0.42, which loses the \
+             calls of tools in requests that are edited, take BeforeModel out",
             "answers: they come in pieces, each to a hook of its own",
             "prompts: they are blocked, not edited",
         ],
@@ -170,6 +172,12 @@ fn probes(agent: Agent, canary: &str) -> Vec<Probe> {
             event("UserPromptSubmit", prompts, format!("\"prompt\":{prompt}"), |root| {
                 text_at(root, &["decision"], "block")
             }),
+            event(
+                "MessageDisplay",
+                "what is shown of answers",
+                format!("\"turn_id\":\"t\",\"delta\":{printed}"),
+                |root| has(root, &["hookSpecificOutput", "displayContent"]),
+            ),
         ],
         Agent::Codex => vec![
             event("PreToolUse", tools, bash, denied),
@@ -204,6 +212,12 @@ fn probes(agent: Agent, canary: &str) -> Vec<Probe> {
                 |root| text_at(root, &["decision"], "deny"),
             ),
             event("BeforeAgent", prompts, format!("\"prompt\":{prompt}"), |root| text_at(root, &["decision"], "deny")),
+            event(
+                "BeforeModel",
+                "texts of requests to the model",
+                format!("\"llm_request\":{{\"messages\":[{{\"role\":\"user\",\"content\":{printed}}}]}}"),
+                |root| has(root, &["hookSpecificOutput", "llm_request", "messages"]),
+            ),
         ],
         Agent::Copilot => {
             let event = |event, what, rest: String, acts| {

@@ -9,26 +9,21 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
-use keyscan::guard::{Checked, Decision, Direction, Document, Guard, Value, ValueKind, json_string, restore_json};
+use keyscan::guard::Direction;
+use keyscan::guard::mcp::{Looked, McpGuard, PARSE_ERROR, Passage, Refused, Skimmer, WITHHELD, error_message};
 use keyscan::redact::{Style, Vault};
 use keyscan::{Error, Key, Result};
 
 use super::audit_log::AuditLog;
-use super::skim::Skimmer;
 use crate::args::McpArgs;
 use crate::exit::Exit;
-
-/// The error of a message that was withheld; in the range that servers may use.
-const WITHHELD: i32 = -32_001;
-const PARSE_ERROR: i32 = -32_700;
-const INVALID_REQUEST: i32 = -32_600;
 
 pub(super) fn run(args: &McpArgs) -> Result<Exit> {
     // What is in a panic may be what is to be hidden.
     std::panic::set_hook(Box::new(|_| ()));
     let vault = args.placeholders.then(Key::random).transpose()?.map(Vault::new);
     let style = vault.clone().map_or(Style::Label, Style::Placeholder);
-    let guard = Arc::new(super::styled(&args.what, style)?);
+    let guard = super::styled(&args.what, style)?;
     let log = Arc::new(Mutex::new(AuditLog::open(args.what.audit_log.as_deref())?));
     let piped = || Stdio::piped();
     let mut server = Command::new(&args.command[0])
@@ -49,17 +44,15 @@ pub(super) fn run(args: &McpArgs) -> Result<Exit> {
     let output = rustix::stdio::stdout().try_clone_to_owned().map_err(|error| Error::config(error.to_string()))?;
     let client = Outgoing::start(std::fs::File::from(output), done.clone(), "client");
     let server_side = Outgoing::start(to_server, done.clone(), "server");
-    let lane = |direction, back: &Outgoing, forth: &Outgoing| Lane {
-        guard: Arc::clone(&guard),
+    let lane = |guard, back: &Outgoing, forth: &Outgoing| Lane {
+        guard,
         log: Arc::clone(&log),
-        direction,
         back: back.clone(),
         forth: forth.clone(),
         max: args.max_message,
-        vault: None,
     };
-    let requests = Lane { vault, ..lane(Direction::ToTool, &client, &server_side) };
-    let answers = lane(Direction::ToModel, &server_side, &client);
+    let requests = lane(McpGuard::new(&guard, Direction::ToTool).with_vault(vault), &client, &server_side);
+    let answers = lane(McpGuard::new(&guard, Direction::ToModel), &server_side, &client);
     spawn("requests", done.clone(), move || requests.pump(io::stdin()));
     spawn("answers", done.clone(), move || answers.pump(from_server));
     let redaction = guard.redaction(Direction::ToUser).clone();
@@ -188,16 +181,13 @@ impl Outgoing {
 
 /// Messages that go one way.
 struct Lane {
-    guard: Arc<Guard>,
+    guard: McpGuard,
     log: Arc<Mutex<AuditLog>>,
-    direction: Direction,
     /// To whom they come from.
     back: Outgoing,
     /// To whom they go.
     forth: Outgoing,
     max: u64,
-    /// What the other side may have back.
-    vault: Option<Vault>,
 }
 
 /// What was read.
@@ -214,7 +204,7 @@ impl Lane {
         loop {
             match read_message(&mut from, &mut line, self.max) {
                 Ok(Some(Message::Whole)) => self.message(&line),
-                Ok(Some(Message::Skimmed(skimmed))) => self.too_long(&skimmed),
+                Ok(Some(Message::Skimmed(skimmed))) => self.refuse(self.guard.too_long(&skimmed, self.max)),
                 Ok(None) => return true,
                 Err(_) => return false,
             }
@@ -227,88 +217,41 @@ impl Lane {
         if text.is_empty() {
             return;
         }
-        let (Ok(document), Ok(Checked { decision, findings, .. })) =
-            (Document::parse(text), self.guard.check_json(self.direction, text))
-        else {
-            return self.no_message(text);
-        };
-        let channel = if self.direction == Direction::ToTool { "mcp-request" } else { "mcp-answer" };
+        let Looked { passage, findings } = self.guard.message(text);
+        let channel = if self.guard.direction() == Direction::ToTool { "mcp-request" } else { "mcp-answer" };
         let logged = self.log.lock().is_ok_and(|mut log| log.write(channel, &findings).is_ok());
-        match decision {
-            _ if !logged => self.refuse(document.root(), WITHHELD, "keyscan: the audit log cannot be written"),
-            Decision::Allow => self.pass(text.to_owned()),
-            Decision::Redact(edited) if is_same_call(text, &edited) => self.pass(edited),
-            Decision::Redact(_) => self.refuse(document.root(), WITHHELD, "keyscan: the id or method holds a secret"),
-            Decision::Block(reason) => self.refuse(document.root(), WITHHELD, &reason.to_string()),
+        match passage {
+            Passage::NotJson => self.no_message(text),
+            _ if !logged => {
+                self.refuse(self.guard.refuse(text, WITHHELD, "keyscan: the audit log cannot be written"));
+            }
+            Passage::Pass(text) => self.forth.pass(text),
+            Passage::Refuse(refused) => self.refuse(refused),
         }
-    }
-
-    /// Passes a message on, with the values that the other side may have.
-    fn pass(&self, text: String) {
-        let restored = self.vault.as_ref().and_then(|vault| restore_json(vault, &text));
-        self.forth.pass(restored.unwrap_or(text));
     }
 
     /// What is no JSON: of a client, an error; of a server, a stray line of its log.
     fn no_message(&self, text: &str) {
-        if self.direction == Direction::ToTool {
+        if self.guard.direction() == Direction::ToTool {
             self.back.tell(error_message("null", PARSE_ERROR, "keyscan: this is no JSON"));
             return;
         }
-        match self.guard.check(Direction::ToModel, text).decision.apply(text) {
+        match self.guard.guard().check(Direction::ToModel, text).decision.apply(text) {
             Ok(text) => self.forth.pass(text.replace(['\r', '\n'], " ")),
             Err(reason) => warn(&reason.to_string()),
         }
     }
 
-    fn too_long(&self, skimmed: &Skimmer) {
-        let why =
-            format!("keyscan: the message is longer than {} bytes and was not examined (--max-message)", self.max);
-        match skimmed.id() {
-            Some(id) => self.answer(id, skimmed.has_method(), INVALID_REQUEST, &why),
-            None => warn(&why),
-        }
-    }
-
-    /// Does not pass a message on, nor its parts, if it is several.
-    fn refuse(&self, message: Value<'_, '_>, code: i32, why: &str) {
-        let parts: Vec<Value<'_, '_>> = match message.kind() {
-            ValueKind::Array => message.elements().collect(),
-            _ => vec![message],
-        };
-        for part in parts {
-            match part.get("id").filter(|id| id.raw() != "null") {
-                Some(id) => self.answer(id.raw(), part.get("method").is_some(), code, why),
-                None => warn(why),
-            }
-        }
-    }
-
-    /// An error, to who asked or to who waits for the answer.
-    fn answer(&self, id: &str, is_request: bool, code: i32, why: &str) {
-        let error = error_message(id, code, why);
-        if is_request { self.back.tell(error) } else { self.forth.pass(error) }
+    /// Tells whom it concerns that a message does not go on.
+    fn refuse(&self, refused: Refused) {
+        refused.back.into_iter().for_each(|error| self.back.tell(error));
+        refused.forth.into_iter().for_each(|error| self.forth.pass(error));
+        (0..refused.dropped).for_each(|_| warn(&refused.why));
     }
 }
 
 fn warn(why: &str) {
     let _ = writeln!(io::stderr(), "keyscan: a message was dropped: {why}");
-}
-
-fn error_message(id: &str, code: i32, why: &str) -> String {
-    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{}}}}}", json_string(why))
-}
-
-/// Whether what routes a message is as it was.
-fn is_same_call(before: &str, after: &str) -> bool {
-    let routed = |text: &str| -> Option<Vec<Option<String>>> {
-        let document = Document::parse(text).ok()?;
-        let of = |value: Value<'_, '_>, name| value.get(name).map(|value| value.raw().to_owned());
-        let parts = std::iter::once(document.root()).chain(document.root().elements());
-        Some(parts.flat_map(|part| ["id", "method", "jsonrpc"].map(|name| of(part, name))).collect())
-    };
-    let (before, after) = (routed(before), routed(after));
-    before.is_some() && before == after
 }
 
 /// Reads one line. A longer one than `max` is read to its end, and skimmed.

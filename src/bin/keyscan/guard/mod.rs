@@ -8,8 +8,6 @@ mod install;
 #[cfg(unix)]
 mod mcp;
 mod settings;
-#[cfg(unix)]
-mod skim;
 
 use std::io::Write;
 

@@ -20,11 +20,12 @@ pub(super) struct Place {
     pub(super) entry: String,
 }
 
-const CLAUDE_EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "Stop"];
+const CLAUDE_EVENTS: &[&str] =
+    &["PreToolUse", "PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "MessageDisplay", "Stop"];
 const CODEX_EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "UserPromptSubmit", "Stop"];
 const CURSOR_EVENTS: &[&str] =
     &["beforeSubmitPrompt", "preToolUse", "beforeReadFile", "postToolUse", "postToolUseFailure", "afterMCPExecution"];
-const GEMINI_EVENTS: &[&str] = &["BeforeTool", "AfterTool", "BeforeAgent", "AfterAgent"];
+const GEMINI_EVENTS: &[&str] = &["BeforeTool", "AfterTool", "BeforeAgent", "BeforeModel", "AfterAgent"];
 const COPILOT_EVENTS: &[&str] =
     &["preToolUse", "postToolUse", "postToolUseFailure", "userPromptSubmitted", "subagentStop"];
 const VSCODE_EVENTS: &[&str] = &["PreToolUse", "PostToolUse", "UserPromptSubmit"];

@@ -19,7 +19,7 @@ use crate::sigv4::Signer;
 const MARGIN: Duration = Duration::from_secs(300);
 /// The metadata service of an instance answers at once, or is not there.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
-const METADATA: &str = "http://169.254.169.254/latest";
+const METADATA: &str = "http://169.254.169.254";
 
 /// Where credentials for AWS come from.
 #[derive(Debug, Clone, Default)]
@@ -216,7 +216,9 @@ fn instance(http: &Http, context: &FetchContext<'_>) -> Result<Option<Found>, So
     let stop = std::sync::atomic::AtomicBool::new(false);
     let left = context.remaining()?.min(METADATA_TIMEOUT);
     let short = FetchContext::new(left, context.is_fresh(), &stop);
-    let url = format!("{METADATA}/api/token");
+    let service = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or_else(|| METADATA.to_owned());
+    let service = format!("{}/latest", service.trim_end_matches('/'));
+    let url = format!("{service}/api/token");
     let headers = [("x-aws-ec2-metadata-token-ttl-seconds", "300")];
     let request = Request { method: "PUT", url: &url, headers: &headers, body: &[] };
     let Ok(Ok(token)) = http.send(&request, &short).map(|reply| reply.ok("the instance")) else { return Ok(None) };
@@ -226,7 +228,7 @@ fn instance(http: &Http, context: &FetchContext<'_>) -> Result<Option<Found>, So
         let reply = http.send(&Request { method: "GET", url, headers: &headers, body: &[] }, context)?;
         reply.ok("the instance")
     };
-    let roles = format!("{METADATA}/meta-data/iam/security-credentials/");
+    let roles = format!("{service}/meta-data/iam/security-credentials/");
     let role = get(&roles)?;
     let role = String::from_utf8_lossy(&role.body).trim().lines().next().map(encoded).unwrap_or_default();
     document(&get(&(roles + &role))?).map(Some)

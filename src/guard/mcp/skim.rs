@@ -5,7 +5,7 @@ const MAX_KEPT: usize = 256;
 
 /// Follows a JSON object, and keeps two of its members.
 #[derive(Debug, Default)]
-pub(super) struct Skimmer {
+pub struct Skimmer {
     /// Containers that are open.
     depth: u64,
     in_string: bool,
@@ -22,18 +22,21 @@ pub(super) struct Skimmer {
 
 impl Skimmer {
     /// Reads on.
-    pub(super) fn feed(&mut self, text: &[u8]) {
+    pub fn feed(&mut self, text: &[u8]) {
         for &byte in text {
             self.take(byte);
         }
     }
 
     /// The id, as it is written, where it is one.
-    pub(super) fn id(&self) -> Option<&str> {
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
         self.id.as_deref().filter(|_| !self.is_other)
     }
 
-    pub(super) fn has_method(&self) -> bool {
+    /// Whether it asks for something, or tells of something; otherwise it answers.
+    #[must_use]
+    pub fn has_method(&self) -> bool {
         self.has_method
     }
 
@@ -88,8 +91,8 @@ impl Skimmer {
             b"\"method\"" => self.has_method = true,
             b"\"id\"" => {
                 let text = String::from_utf8(std::mem::take(&mut self.kept)).unwrap_or_default();
-                let is_id = keyscan::guard::Document::parse(&text).is_ok_and(|document| {
-                    use keyscan::guard::ValueKind::{Number, String};
+                let is_id = super::Document::parse(&text).is_ok_and(|document| {
+                    use super::ValueKind::{Number, String};
                     matches!(document.root().kind(), Number | String)
                 });
                 self.id = is_id.then_some(text);

@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 4;
 pub(super) struct Echo {
     /// How many are before this one.
     depth: usize,
-    /// Made for the first marker.
+    /// There as long as something is looked at.
     inner: Option<Box<Redactor>>,
     /// So many bytes are still to be looked at, as long as something is.
     left: Option<usize>,
@@ -50,9 +50,7 @@ impl Echo {
         self.left = None;
         self.recent.clear();
         self.shown = 0;
-        if let Some(inner) = &mut self.inner {
-            inner.restart();
-        }
+        self.inner = None;
     }
 
     /// Starts behind this text, which is out already.
@@ -159,15 +157,20 @@ impl Echo {
 
     /// Adds what was hidden here.
     pub(super) fn report(&mut self, stats: &mut RedactStats, records: &mut Vec<Record>) {
-        if let Some(inner) = &mut self.inner {
-            for (label, count) in std::mem::take(&mut inner.stats.hidden) {
-                *stats.hidden.entry(label).or_default() += count;
-            }
-            stats.skipped_attempts += std::mem::take(&mut inner.stats.skipped_attempts);
-            let shown = self.shown;
-            let made = |record: Record| Record { at: shown.min(record.at), span: None, ..record };
-            records.extend(inner.take_records().into_iter().map(made));
+        let Some(inner) = &mut self.inner else { return };
+        stats.adopt(&mut inner.stats);
+        let shown = self.shown;
+        let made = |record: Record| Record { at: shown.min(record.at), span: None, ..record };
+        records.extend(inner.take_records().into_iter().map(made));
+        if self.left.is_none() {
+            // Most streams come to no other marker for a long time.
+            self.inner = None;
         }
+    }
+
+    /// Where in the output something stands that stood at `at` before it was looked at, when that ended at `end`.
+    pub(super) fn place(&self, at: u64, end: u64) -> u64 {
+        (self.shown + self.held_len() as u64).saturating_sub(end - at)
     }
 
     fn remember(&mut self, shown: &[u8]) {

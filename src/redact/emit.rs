@@ -7,7 +7,8 @@ use super::interval::{Hidden, Interval};
 use super::json::{self, Place};
 use super::redactor::{Mark, OPEN};
 use super::stats::Record;
-use super::{Redactor, Style, style};
+use super::style::{self, Wide};
+use super::{Redactor, Style};
 use crate::engine::Hindered;
 use crate::fingerprint::Fingerprint;
 use crate::secret::Secret;
@@ -161,6 +162,10 @@ impl Redactor {
     /// Writes a marker; in a document, where it is a part of a string or stands for another value.
     fn write_marker(&mut self, hidden: &Hidden, len: u64, in_string: Option<bool>, out: &mut Vec<u8>) {
         self.stats.count(hidden.label(&self.redaction.scanner));
+        // What is text in UTF-16 stays that.
+        let raw = self.scratch.text_from(self.done).get(..len as usize);
+        let wide = raw.filter(|_| in_string.is_none() && !matches!(hidden, Hidden::Block(_))).and_then(Wide::of);
+        let len = if wide.is_some() { len.div_ceil(2) } else { len };
         let (start, mut marker) = (self.written, self.marker(hidden, len));
         if marker.is_empty() && self.may_join() {
             marker = self.safe(style::NEUTRAL);
@@ -174,9 +179,10 @@ impl Redactor {
             Some(true) => Place::String,
             Some(false) => Place::Between,
         };
-        match in_string {
-            None => self.write(marker.as_bytes(), out),
-            Some(in_string) => self.write(&json::quoted(&marker, !in_string), out),
+        match (in_string, wide) {
+            (None, Some(wide)) => self.write(&wide.text(&marker), out),
+            (None, None) => self.write(marker.as_bytes(), out),
+            (Some(in_string), _) => self.write(&json::quoted(&marker, !in_string), out),
         }
         self.marks.push(Mark { start, end: self.written, place });
     }
@@ -258,6 +264,13 @@ impl Redactor {
     pub(super) fn sequences_to(&mut self, to: u64, out: &mut Vec<u8>) {
         while self.sequences.front().is_some_and(|sequence| sequence.at <= to) {
             let Some(sequence) = self.sequences.pop_front() else { return };
+            let Redactor { told, written, sequences_len, .. } = self;
+            let from = sequence.at + *sequences_len;
+            told.extend(sequence.records.into_iter().map(|record| Record {
+                at: *written + record.at,
+                span: record.span.map(|span| Span { start: from + span.start, end: from + span.end }),
+                ..record
+            }));
             self.sequences_len += sequence.len;
             self.write(&sequence.bytes, out);
         }

@@ -39,6 +39,8 @@ pub(super) struct Sequence {
     pub(super) bytes: Vec<u8>,
     /// How many bytes it had.
     pub(super) len: u64,
+    /// What was hidden in it, in its own offsets.
+    pub(super) records: Vec<Record>,
 }
 
 /// Redacts one stream, piece by piece.
@@ -59,6 +61,10 @@ pub struct Redactor {
     pub(super) sequences: VecDeque<Sequence>,
     /// How many bytes those had that are out.
     pub(super) sequences_len: u64,
+    /// Redacts the texts of those that have one.
+    aside: Option<Box<Redactor>>,
+    /// What was hidden in those that are out, and is not told yet.
+    pub(super) told: Vec<Record>,
     /// The text of a piece without its sequences.
     pub(super) shown: Vec<u8>,
     /// What would be found if a marker stood behind it.
@@ -98,7 +104,7 @@ impl Redactor {
     pub(super) fn new(redaction: Redaction, depth: usize) -> Redactor {
         let mut scratch = Scratch::new();
         scratch.start_hiding(&redaction.scanner);
-        let mut known = Matcher::new(redaction.known.clone());
+        let mut known = Matcher::new(redaction.known.clone(), redaction.at_end == AtEnd::HideParts);
         known.renew(0);
         // Rules of other tools take markers for secrets, since nothing judges what they find.
         let judged = !redaction.scanner.rules().iter().any(Rule::is_foreign);
@@ -112,6 +118,8 @@ impl Redactor {
             stripper: Stripper::default(),
             sequences: VecDeque::new(),
             sequences_len: 0,
+            aside: None,
+            told: Vec::new(),
             shown: Vec::new(),
             intervals: Vec::new(),
             hindered: Vec::new(),
@@ -191,7 +199,8 @@ impl Redactor {
     /// How many bytes are held.
     #[must_use]
     pub fn held_len(&self) -> usize {
-        (self.scratch.end() - self.done) as usize + self.stripper.held_len() + self.echo.held_len()
+        let sequences: usize = self.sequences.iter().map(|sequence| sequence.bytes.len()).sum();
+        (self.scratch.end() - self.done) as usize + sequences + self.stripper.held_len() + self.echo.held_len()
     }
 
     /// What was done so far.
@@ -221,7 +230,9 @@ impl Redactor {
 
     fn count(&mut self, from: usize, out: &[u8]) {
         self.stats.bytes_out += (out.len() - from) as u64;
-        self.echo.report(&mut self.stats, &mut self.records);
+        let Redactor { echo, told, written, records, stats, .. } = self;
+        echo.report(stats, records);
+        records.extend(told.drain(..).map(|record| Record { at: echo.place(record.at, *written), ..record }));
     }
 
     /// Goes on behind a text that is out already, and in which nothing is looked for but how it goes on.
@@ -269,22 +280,31 @@ impl Redactor {
         let mut shown = std::mem::take(&mut self.shown);
         shown.clear();
         let end = self.scratch.end();
-        let Redactor { stripper, sequences, redaction, .. } = self;
+        let Redactor { stripper, sequences, redaction, aside, stats, .. } = self;
         stripper.feed(bytes, last, |part| match part {
             Taken::Text(text) => shown.extend_from_slice(text),
             Taken::Sequence(bytes) => {
                 let at = end + shown.len() as u64;
-                sequences.push_back(Sequence { at, bytes: bytes.to_vec(), len: bytes.len() as u64 });
+                let (bytes, len) = (bytes.to_vec(), bytes.len() as u64);
+                sequences.push_back(Sequence { at, bytes, len, records: Vec::new() });
             }
             Taken::String(open, text, close) => {
                 // A text of its own, which is short and all there.
                 let mut bytes = open.to_vec();
-                let mut inner = Redactor::new(redaction.clone(), 0);
+                let inner = aside.get_or_insert_with(|| Box::new(Redactor::new(redaction.clone(), 0)));
                 inner.push_more(text, &mut bytes);
                 inner.finish(&mut bytes);
+                stats.adopt(&mut inner.stats);
+                let behind = |span: Span| Span { start: span.start + open.len() as u64, end: span.end + open.len() as u64 };
+                let here = |record: Record| Record {
+                    at: record.at + open.len() as u64,
+                    span: record.span.map(behind),
+                    ..record
+                };
+                let records = inner.take_records().into_iter().map(here).collect();
                 bytes.extend_from_slice(close);
                 let len = (open.len() + text.len() + close.len()) as u64;
-                sequences.push_back(Sequence { at: end + shown.len() as u64, bytes, len });
+                sequences.push_back(Sequence { at: end + shown.len() as u64, bytes, len, records });
             }
         });
         self.find(&shown, last);

@@ -194,6 +194,7 @@ fn what_a_command_leaves_running_is_not_waited_for() {
     assert!(output.status.success() && started.elapsed() < Duration::from_secs(20));
 }
 
+/// What varlock and `op run` took away: a terminal, and with it colours.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_command_keeps_its_terminal() {
@@ -360,4 +361,22 @@ fn claude_code_and_codex_did_not_redact_and_did_not_say_so() {
     // And where nothing can be hidden, nothing is passed on.
     let none = with_values(&[], &["--secrets-from", "env:NO_SUCH_VARIABLE_*"], text.as_bytes());
     assert_eq!((none.status.code(), none.stdout.len()), (Some(2), 0), "{}", String::from_utf8_lossy(&none.stderr));
+}
+
+/// What scans report as doubtful when they are asked to.
+#[test]
+fn sensitive_hides_what_sensitive_scans_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.env");
+    let text = "DB_PASSWORD=hunter2\nport=8080\n";
+    fs::write(&file, text).unwrap();
+    let scan = |flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyscan"));
+        command.arg("scan").args(flags).arg(&file).output().unwrap().status.code()
+    };
+    assert_eq!((scan(&[]), scan(&["--sensitive"])), (Some(0), Some(1)), "the sample is doubtful");
+    assert_eq!(stdout(&filtered(&[], text.as_bytes())), text);
+    let hidden = stdout(&filtered(&["--sensitive"], text.as_bytes()));
+    assert!(!hidden.contains("hunter2") && hidden.ends_with("]\nport=8080\n"), "{hidden}");
+    assert_eq!(stdout(&filtered(&["--sensitive"], hidden.as_bytes())), hidden);
 }

@@ -174,6 +174,11 @@ impl Wraps {
     }
 }
 
+/// Whether the end of a line may start with this byte.
+pub(super) fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r') || is_soft(byte)
+}
+
 fn is_soft(byte: u8) -> bool {
     matches!(byte, b'=' | b'\\')
 }

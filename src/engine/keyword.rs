@@ -7,9 +7,9 @@
 
 use std::sync::OnceLock;
 
+use super::lent::lent;
 use super::lists::Lists;
 use super::pass::starts_word;
-use super::lent::lent;
 use super::prefilter::{Literal, Prefilter, Run};
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn};

@@ -12,8 +12,8 @@
 use super::Engine;
 use super::escaped;
 use super::keyword::KeywordIndex;
-use super::pass::keyword_before;
 use super::lent::lent;
+use super::pass::keyword_before;
 use super::prefilter::looks_drawn;
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn, alphabet};

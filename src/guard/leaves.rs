@@ -79,8 +79,7 @@ impl<'l> Leaves<'l> {
         // A document starts at the start of a line.
         let from = text.len() - text.trim_start().len();
         let Leaves { lane, json, out, skipped, .. } = self;
-        let records =
-            records(json.get_or_insert_with(|| lane.json.redactor()), &text.as_bytes()[from..], out, skipped);
+        let records = records(json.get_or_insert_with(|| lane.json.redactor()), &text.as_bytes()[from..], out, skipped);
         let nodes = document.nodes();
         for record in records {
             let Some(at) = record.span.map(|span| span.start as usize + from..span.end as usize + from) else {

@@ -103,13 +103,16 @@ impl Redactor {
         let marker = self.marker(&hidden, span.len().min(BLOCK_MASK));
         let Redactor { scratch, redaction, .. } = self;
         let (scanner, least) = (&redaction.scanner, redaction.min_confidence);
-        let (rule, found) = scratch.found_before(scanner, hindered, by, marker.as_bytes(), least)?;
-        if !redaction.wants(rule) {
-            return None;
-        }
-        // What goes on into the marker is found there; what stood before this did not wait.
+        // A line that ends behind the marker may be one value with it, and none where a quote follows: what follows is not
+        // known yet. What goes on into the marker is found there.
+        let (rule, found) = ["", "\""].into_iter().find_map(|behind| {
+            let behind = format!("{marker}{behind}");
+            let found = scratch.found_before(scanner, hindered, by, behind.as_bytes(), least);
+            found.filter(|(_, found)| found.end <= by)
+        })?;
+        // What stood before this did not wait.
         let span = Span { start: found.start.max(start), end: found.end };
-        if found.end > by || span.end <= span.start {
+        if !redaction.wants(rule) || span.end <= span.start {
             return None;
         }
         let secret = Secret::new(&scratch.text_from(span.start)[..span.len() as usize]);

@@ -59,16 +59,19 @@ struct Merge<'n> {
 }
 
 impl Merge<'_> {
-    /// Whether `this` starts with the needle that is here now.
-    fn starts(&self, this: &[u8], index: u32) -> bool {
-        this.starts_with(bytes_of(self.values, &self.sorted[index as usize]))
+    /// Whether this needle, with this head, starts with the one that is here now.
+    fn starts(&self, needle: &Needle, head: u64, index: u32) -> bool {
+        // Of a shorter one than a head zeros stand at its end.
+        let other = self.heads[index as usize];
+        (other == head || other as u8 == 0)
+            && bytes_of(self.values, needle).starts_with(bytes_of(self.values, &self.sorted[index as usize]))
     }
 
     /// Takes the old ones before this one, as far as they are not taken. What they start with is known but for new ones.
     fn take_old(&mut self, to: usize) {
         for index in self.moved.len()..to {
-            let needle = self.old.sorted[index];
-            while self.open != NONE && !self.starts(bytes_of(self.values, &needle), self.open) {
+            let (needle, head) = (self.old.sorted[index], self.old.heads[index]);
+            while self.open != NONE && !self.starts(&needle, head, self.open) {
                 self.open = self.sorted[self.open as usize].up;
             }
             let known = if needle.up == NONE { NONE } else { self.moved[needle.up as usize] };
@@ -76,15 +79,14 @@ impl Merge<'_> {
             let is_new = self.open != NONE && (known == NONE || self.open > known);
             self.moved.push(self.sorted.len() as u32);
             self.sorted.push(Needle { up: if is_new { self.open } else { known }, ..needle });
-            self.heads.push(self.old.heads[index]);
+            self.heads.push(head);
         }
     }
 
     fn take_new(&mut self, needle: Needle, head: u64) {
-        let this = bytes_of(self.values, &needle);
         // The one before starts with all that both start with.
         let mut up = self.sorted.len().checked_sub(1).map_or(NONE, |last| last as u32);
-        while up != NONE && !self.starts(this, up) {
+        while up != NONE && !self.starts(&needle, head, up) {
             up = self.sorted[up as usize].up;
         }
         self.open = self.sorted.len() as u32;
@@ -99,10 +101,26 @@ impl Needles {
         let mut values = self.values.clone();
         let first = values.len() as u32;
         values.extend(added);
-        let forms = values[first as usize..].iter().zip(first..).flat_map(|(value, number)| {
-            (0..value.forms.len() as u32).map(move |form| (head(value.forms.get(form as usize)), number, form))
-        });
-        let mut new: Vec<(u64, u32, u32)> = forms.collect();
+        // In the order in which they lie in memory.
+        let forms = || {
+            values[first as usize..].iter().zip(first..).flat_map(|(value, number)| {
+                (0..value.forms.len()).map(move |form| (value.forms.get(form), number, form as u32))
+            })
+        };
+        let mut there = if self.bytes.is_empty() { vec![false; 256].into() } else { self.bytes.clone() };
+        let mut max_len = self.max_len;
+        for (form, ..) in forms() {
+            form.iter().for_each(|byte| there[usize::from(*byte)] = true);
+            max_len = max_len.max(form.len());
+        }
+        let mut grams = self.grams.clone();
+        if !grams.extend(forms().map(|(form, ..)| form)) {
+            grams = Grams::default();
+            let old = self.sorted.iter().map(|needle| bytes_of(&values, needle));
+            let fits = grams.extend(old.chain(forms().map(|(form, ..)| form)));
+            debug_assert!(fits, "there is room in new tables");
+        }
+        let mut new: Vec<(u64, u32, u32)> = forms().map(|(bytes, value, form)| (head(bytes), value, form)).collect();
         let bytes = |value: u32, form: u32| values[value as usize].forms.get(form as usize);
         let name = |value: u32| &values[value as usize].name;
         new.sort_unstable_by(|a, b| {
@@ -110,20 +128,6 @@ impl Needles {
             a.0.cmp(&b.0).then_with(by_bytes).then_with(|| name(a.1).cmp(name(b.1)))
         });
         new.dedup_by(|a, b| a.0 == b.0 && bytes(a.1, a.2) == bytes(b.1, b.2));
-        let mut grams = self.grams.clone();
-        let new_bytes = || new.iter().map(|needle| bytes(needle.1, needle.2));
-        if !grams.extend(new_bytes()) {
-            grams = Grams::default();
-            let old = self.sorted.iter().map(|needle| bytes(needle.value, needle.form));
-            let fits = grams.extend(old.chain(new_bytes()));
-            debug_assert!(fits, "there is room in new tables");
-        }
-        let mut there = if self.bytes.is_empty() { vec![false; 256].into() } else { self.bytes.clone() };
-        let mut max_len = self.max_len;
-        for needle in new_bytes() {
-            needle.iter().for_each(|byte| there[usize::from(*byte)] = true);
-            max_len = max_len.max(needle.len());
-        }
         let (sorted, heads) = self.merged(&new, &values);
         Needles { values, sorted, heads, grams, max_len, bytes: there }
     }

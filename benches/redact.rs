@@ -66,6 +66,7 @@ fn latency(c: &mut Criterion) {
     lines.iter().for_each(|line| redactor.push(line, &mut out));
     assert_eq!(out, text);
     assert_eq!(redactor.held_len(), 0);
+    c.bench_function("make a redactor", |b| b.iter(|| redaction.redactor()));
     let mut at = 0;
     c.bench_function("redact a line", |b| {
         b.iter(|| {
@@ -81,6 +82,13 @@ fn known_sets(c: &mut Criterion) {
     let mut group = c.benchmark_group("known secrets");
     group.sample_size(10);
     group.bench_function("make 4000 ready", |b| b.iter(|| known(4000)));
+    let (all, mut number) = (known(4000), 0);
+    group.bench_function("add one to 4000", |b| {
+        b.iter(|| {
+            number += 1;
+            all.add("ONE", format!("quartz-{number:09}").as_bytes()).expect("it is a secret");
+        });
+    });
     group.finish();
 }
 

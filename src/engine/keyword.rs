@@ -7,9 +7,10 @@
 
 use std::sync::OnceLock;
 
+use super::lent::lent;
 use super::lists::Lists;
 use super::pass::starts_word;
-use super::prefilter::{Buffers, Literal, Prefilter, Run};
+use super::prefilter::{Literal, Prefilter, Run};
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn};
 
@@ -79,7 +80,6 @@ pub(super) struct Nearby {
     seen_to: u64,
     /// Starts and ids, ascending.
     words: Vec<(u64, u32)>,
-    buffers: Buffers,
 }
 
 impl Nearby {
@@ -92,10 +92,10 @@ impl Nearby {
     fn look(&mut self, words: &Words, text: &[u8], base: u64, first: u64, last: u64) {
         // A word that was not whole when its start was looked at is looked at again.
         let from = self.seen_to.saturating_sub(words.prefilter.max_len() as u64).max(first);
-        let Nearby { seen_to, words: seen, buffers } = self;
+        let Nearby { seen_to, words: seen } = self;
         seen.retain(|&(start, _)| start >= first && start < from);
         let (start, end) = ((from - base) as usize, (last - base) as usize);
-        words.prefilter.scan(&text[..end], start, end, buffers, &mut |word, start, _| {
+        words.prefilter.scan(&text[..end], start, end, &mut lent(), &mut |word, start, _| {
             if starts_word(text, start) {
                 seen.push((base + start as u64, word));
             }

@@ -59,8 +59,8 @@ pub(super) struct Matcher(OnceLock<Result<Box<Compiled>, String>>);
 #[derive(Debug)]
 struct Compiled {
     dfa: DFA,
-    /// Finds the group `secret` in a match.
-    captures: Option<PikeVM>,
+    /// Finds groups in a match, among them the one that is named `secret`.
+    captures: Option<(PikeVM, Option<usize>)>,
 }
 
 /// What a thread keeps for one matcher; boxed, because most rules are never tried.
@@ -70,8 +70,8 @@ pub(super) struct MatcherCache(Box<Caches>);
 #[derive(Debug)]
 struct Caches {
     dfa: Cache,
-    /// With the number of the group `secret`.
-    captures: Option<(pikevm::Cache, Option<usize>)>,
+    /// Made for the first match: most attempts come to none.
+    captures: Option<pikevm::Cache>,
 }
 
 impl Matcher {
@@ -87,11 +87,7 @@ impl Matcher {
     /// A cache for this matcher; `None` when the regex does not compile (admission checks that it does).
     pub(super) fn cache(&self, source: &str, secret_group: bool) -> Option<MatcherCache> {
         let compiled = self.compiled(source, secret_group).as_ref().ok()?;
-        let captures = compiled.captures.as_ref().map(|vm| {
-            let group = vm.get_nfa().group_info().to_index(PatternID::ZERO, "secret");
-            (vm.create_cache(), group)
-        });
-        Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), captures })))
+        Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), captures: None })))
     }
 
     /// Tries the regex at `window.start`, seeing no further than `window.end`; `more` says that the text may go on
@@ -183,15 +179,18 @@ impl Matcher {
     /// Where the secret of a match that starts at `window.start` starts at the earliest, given that the text goes on
     /// behind the window: its end when that is where, or behind. `None` when nothing can match there any more.
     pub(super) fn earliest_secret(&self, text: &[u8], window: Range<usize>) -> Option<usize> {
-        let vm = self.0.get().and_then(|compiled| compiled.as_ref().ok()?.captures.as_ref())?;
+        let (vm, group) = self.captures()?;
         let nfa = vm.get_nfa();
-        let group = nfa.group_info().to_index(PatternID::ZERO, "secret")?;
-        super::partial::earliest_start(nfa, nfa.group_info().slot(PatternID::ZERO, group)?, text, window)
+        super::partial::earliest_start(nfa, nfa.group_info().slot(PatternID::ZERO, (*group)?)?, text, window)
+    }
+
+    fn captures(&self) -> Option<&(PikeVM, Option<usize>)> {
+        self.0.get()?.as_ref().ok()?.captures.as_ref()
     }
 
     /// Where the secret stands in a match.
     pub(super) fn secret(&self, cache: &mut MatcherCache, text: &[u8], matched: Range<usize>) -> Range<usize> {
-        let group = cache.0.captures.as_ref().and_then(|(_, group)| *group);
+        let group = self.captures().and_then(|(_, group)| *group);
         let groups = group.and_then(|group| Some((group, self.groups(cache, text, &matched)?)));
         groups.and_then(|(group, groups)| groups.get_group(group)).map_or(matched, |span| span.start..span.end)
     }
@@ -214,8 +213,8 @@ impl Matcher {
     }
 
     fn groups(&self, cache: &mut MatcherCache, text: &[u8], matched: &Range<usize>) -> Option<Captures> {
-        let vm = self.0.get()?.as_ref().ok()?.captures.as_ref()?;
-        let (cache, _) = cache.0.captures.as_mut()?;
+        let (vm, _) = self.captures()?;
+        let cache = cache.0.captures.get_or_insert_with(|| vm.create_cache());
         let mut captures = vm.create_captures();
         vm.captures(cache, Input::new(text).span(matched.clone()).anchored(Anchored::Yes), &mut captures);
         Some(captures)
@@ -250,20 +249,23 @@ fn is_decided(dfa: &DFA, cache: &mut Cache, state: LazyStateID) -> bool {
 
 impl Compiled {
     fn new(source: &str, secret_group: bool) -> Result<Compiled, String> {
-        let captures = if secret_group { thompson::WhichCaptures::All } else { thompson::WhichCaptures::None };
+        let which = if secret_group { thompson::WhichCaptures::All } else { thompson::WhichCaptures::None };
         let nfa: NFA = thompson::Compiler::new()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             // Admission has bounded its size.
-            .configure(thompson::Config::new().utf8(false).which_captures(captures))
+            .configure(thompson::Config::new().utf8(false).which_captures(which))
             .build(source)
             .map_err(|error| error.to_string())?;
-        let vm = match secret_group {
-            true => Some(PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?),
+        let captures = match secret_group {
+            true => {
+                let group = nfa.group_info().to_index(PatternID::ZERO, "secret");
+                Some((PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?, group))
+            }
             false => None,
         };
         let config = DFA::config().skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())?;
-        Ok(Compiled { dfa, captures: vm })
+        Ok(Compiled { dfa, captures })
     }
 }
 

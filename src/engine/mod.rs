@@ -2,11 +2,13 @@
 
 pub(crate) mod assign;
 mod beside;
+mod caches;
 mod digest;
 mod escaped;
 mod foreign;
 mod hinder;
 mod keyword;
+mod lent;
 mod lists;
 pub(crate) mod matcher;
 mod partial;
@@ -17,16 +19,18 @@ mod rescan;
 pub(crate) mod resolve;
 mod session;
 mod tail;
+mod touched;
 pub(crate) mod validate;
 mod wordset;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use self::caches::{Caches, IdleCaches};
 use self::foreign::ForeignRules;
 use self::keyword::KeywordIndex;
 use self::lists::Lists;
-use self::matcher::{Matcher, MatcherCache};
+use self::matcher::Matcher;
 use self::parts::PartIndex;
 use self::pass::Window;
 use self::prefilter::{Literal, Prefilter, Run, Tier};
@@ -83,6 +87,7 @@ struct Engine {
     long_run: ByteSet,
     /// Made for the first text whose end is settled.
     tail: OnceLock<TailIndex>,
+    idle: IdleCaches,
 }
 
 /// A match that starts farther than this before its anchor is rare, and so is the anchor.
@@ -185,6 +190,7 @@ impl Engine {
             near_before,
             max_after,
             long_run,
+            idle: IdleCaches::default(),
         })
     }
 }
@@ -274,7 +280,7 @@ impl Scanner {
         let (mut scratch, mut findings) = (Scratch::new(), Vec::new());
         scratch.state.plain.trace = Some(Vec::new());
         let _complete = self.scan_with(bytes, &mut scratch, |finding, _| findings.push(finding));
-        (scratch.state.plain.trace.unwrap_or_default(), findings)
+        (scratch.state.plain.trace.take().unwrap_or_default(), findings)
     }
 
     /// Where a rule believes a match to be, in the unit as it stands, whether a finding comes of it or not.
@@ -302,11 +308,12 @@ pub(crate) fn check_regex(rule: &Rule) -> Result<()> {
     compile(rule, &Matcher::default())
 }
 
-/// What one thread needs to scan: buffers and caches, reused from unit to unit.
+/// What one thread needs to scan: buffers and caches, reused from unit to unit. Cheap to make: caches go from one to the
+/// next.
 #[derive(Default)]
 pub struct Scratch {
     state: State,
-    caches: Vec<Option<MatcherCache>>,
+    caches: Caches,
     /// The end of the unit that comes piece by piece, and the offset of its first byte.
     buffer: Vec<u8>,
     base: u64,
@@ -330,10 +337,24 @@ impl Scratch {
 
     fn prepare(&mut self, scanner: &Scanner) {
         if !self.engine.as_ref().is_some_and(|engine| Arc::ptr_eq(engine, &scanner.engine)) {
+            self.give_back();
             self.engine = Some(Arc::clone(&scanner.engine));
-            self.caches.clear();
+            self.caches = scanner.engine.idle.take();
             self.caches.resize_with(scanner.engine.rules.len(), || None);
         }
         self.state.clear(&scanner.engine);
+    }
+
+    fn give_back(&mut self) {
+        // What a panic left may be anything.
+        if let Some(engine) = self.engine.take().filter(|_| !std::thread::panicking()) {
+            engine.idle.give_back(std::mem::take(&mut self.caches));
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }

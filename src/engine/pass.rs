@@ -11,10 +11,11 @@
 use super::foreign::ForeignPass;
 use super::hinder::Hindered;
 use super::keyword::{Nearby, SeenRun};
+use super::lent::lent;
 use super::matcher::{Attempt, MatcherCache, Resume};
-use super::prefilter::Buffers;
 use super::resolve::{DOUBTFUL, Match, Resolver, SENSITIVE};
 use super::tail::Open;
+use super::touched::Touched;
 use super::validate::{self, Candidate, Judgement};
 use super::{Engine, FAR, Target, assign, escaped};
 use crate::rule::{Kind, MAX_DISTANCE, Pattern, Rule};
@@ -84,7 +85,6 @@ struct RuleState {
     looked_at: u64,
     /// The start that waits for more text, and how far its attempt came.
     waiting: Option<(u64, Resume)>,
-    touched: bool,
 }
 
 /// What was seen while a place was tried; for those who want to know why.
@@ -116,11 +116,9 @@ pub(super) struct Pass {
     /// Anchors that start before this offset were found.
     anchored_to: u64,
     queue: Vec<Queued>,
-    states: Vec<RuleState>,
-    touched: Vec<usize>,
+    states: Touched<RuleState>,
     pub(super) resolver: Resolver,
     foreign: ForeignPass,
-    buffers: Buffers,
     /// Runs of a block, by offset.
     runs: Vec<SeenRun>,
     nearby: Nearby,
@@ -173,10 +171,7 @@ impl Pass {
         self.settled_to = 0;
         self.queue.clear();
         self.nearby.clear();
-        for rule in self.touched.drain(..) {
-            self.states[rule] = RuleState::default();
-        }
-        self.states.resize(engine.rules.len(), RuleState::default());
+        self.states.clear();
         self.foreign.clear(&engine.foreign);
         self.resolver.clear();
         self.skipped = 0;
@@ -198,7 +193,7 @@ impl Pass {
         let text = window.bytes;
         let from = (self.anchored_to - window.base) as usize;
         let (queue, runs) = (&mut self.queue, &mut self.runs);
-        engine.prefilter.scan(text, from, text.len(), &mut self.buffers, &mut |id, at, len| {
+        engine.prefilter.scan(text, from, text.len(), &mut lent(), &mut |id, at, len| {
             for target in engine.targets.get(id as usize) {
                 match *target {
                     Target::Run { run } if engine.is_cut_run(run, text, at) => {}
@@ -216,7 +211,7 @@ impl Pass {
         });
         runs.clear();
         let mut open = std::mem::take(&mut self.open);
-        engine.open_starts(text, from, &mut self.buffers, &mut open);
+        engine.open_starts(text, from, &mut open);
         open.retain(|open| {
             let state = self.states[open.rule];
             let start = window.base + open.at as u64;
@@ -365,7 +360,7 @@ impl Pass {
         let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
         let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
         let (record, foreign) = (&mut self.record, &mut self.foreign);
-        engine.prefilter.scan(window.bytes, near, far, &mut self.buffers, &mut |id, at, len| {
+        engine.prefilter.scan(window.bytes, near, far, &mut lent(), &mut |id, at, len| {
             for target in engine.targets.get(id as usize) {
                 match *target {
                     Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
@@ -462,10 +457,6 @@ impl Pass {
         let mut blocked = None;
         queue.retain_mut(|queued| {
             let rule = queued.rule;
-            if !self.states[rule].touched {
-                self.states[rule].touched = true;
-                self.touched.push(rule);
-            }
             // A start of the rule waits for text, and later ones depend on whether it matches.
             if blocked == Some(rule) {
                 return true;

@@ -12,8 +12,9 @@
 use super::Engine;
 use super::escaped;
 use super::keyword::KeywordIndex;
+use super::lent::lent;
 use super::pass::keyword_before;
-use super::prefilter::{Buffers, looks_drawn};
+use super::prefilter::looks_drawn;
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn, alphabet};
 
@@ -110,7 +111,7 @@ fn may_start(rule: &Rule, text: &[u8], at: usize) -> bool {
 
 impl KeywordIndex {
     /// Runs with which the text ends: their rules may match when they go on. Runs that start before `from` are known.
-    fn cut_runs(&self, rules: &[Rule], text: &[u8], from: usize, buffers: &mut Buffers, open: &mut Vec<Open>) {
+    fn cut_runs(&self, rules: &[Rule], text: &[u8], from: usize, open: &mut Vec<Open>) {
         let mut wordy: Vec<(usize, usize)> = Vec::new();
         for (number, run) in self.runs.iter().enumerate() {
             let len = text[from..].iter().rev().take_while(|&&byte| run.class.contains(byte)).count();
@@ -133,7 +134,7 @@ impl KeywordIndex {
         let first = wordy[0].0.saturating_sub(self.reach as usize);
         let words = self.words(rules);
         let mut seen = Vec::new();
-        words.prefilter.scan(&text[..last], first, last, buffers, &mut |word, _, _| seen.push(word));
+        words.prefilter.scan(&text[..last], first, last, &mut lent(), &mut |word, _, _| seen.push(word));
         seen.sort_unstable();
         seen.dedup();
         for word in seen {
@@ -152,12 +153,12 @@ impl KeywordIndex {
 impl Engine {
     /// The starts at which rules may match that no anchor has called up in `text`; runs before `runs_from` have called
     /// up theirs. A superset: whether what is there fits the rule's format is not asked. By rule and start, each once.
-    pub(super) fn open_starts(&self, text: &[u8], runs_from: usize, buffers: &mut Buffers, open: &mut Vec<Open>) {
+    pub(super) fn open_starts(&self, text: &[u8], runs_from: usize, open: &mut Vec<Open>) {
         let index = self.tail.get_or_init(|| TailIndex::new(&self.rules));
         open.clear();
         index.cut_literals(&self.rules, text, open);
         index.inner_literals(&self.rules, text, open);
-        self.keywords.cut_runs(&self.rules, text, runs_from, buffers, open);
+        self.keywords.cut_runs(&self.rules, text, runs_from, open);
         open.sort_unstable();
         open.dedup();
     }

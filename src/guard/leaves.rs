@@ -11,7 +11,6 @@ use super::Lane;
 use super::audit::AuditEntry;
 use super::document::{Document, NotJson, ValueKind};
 use super::policy::Action;
-use super::pool::Pooled;
 use super::string::{decoded, json_string, pieces};
 use crate::redact::{Cause, Record, Redaction, Redactor};
 use crate::span::Span;
@@ -34,8 +33,8 @@ pub(super) struct Edit {
 /// Finds what is to be edited in documents that go one way.
 pub(super) struct Leaves<'l> {
     lane: &'l Lane,
-    text: Option<Pooled>,
-    json: Option<Pooled>,
+    text: Option<Redactor>,
+    json: Option<Redactor>,
     /// What a redactor wrote, which nobody reads.
     out: Vec<u8>,
     /// Places that were passed over.
@@ -81,8 +80,7 @@ impl<'l> Leaves<'l> {
         // A document starts at the start of a line.
         let from = text.len() - text.trim_start().len();
         let Leaves { lane, json, out, skipped, .. } = self;
-        let records =
-            records(json.get_or_insert_with(|| lane.documents.take()), &text.as_bytes()[from..], out, skipped);
+        let records = records(json.get_or_insert_with(|| lane.json.redactor()), &text.as_bytes()[from..], out, skipped);
         let nodes = document.nodes();
         for record in records {
             let Some(at) = record.span.map(|span| span.start as usize + from..span.end as usize + from) else {
@@ -129,7 +127,7 @@ impl<'l> Leaves<'l> {
     /// Looks at a text; the edits are in order.
     pub(super) fn in_text(&mut self, text: &[u8]) -> Vec<Edit> {
         let Leaves { lane, text: redactor, out, skipped, .. } = self;
-        let records = records(redactor.get_or_insert_with(|| lane.texts.take()), text, out, skipped);
+        let records = records(redactor.get_or_insert_with(|| lane.text.redactor()), text, out, skipped);
         let edits = records.into_iter().filter_map(|record| {
             let at = record.span.map(|span| span.start as usize..(span.end as usize).min(text.len()))?;
             let with = record.marker.clone();

@@ -27,7 +27,6 @@ pub mod hook;
 mod leaves;
 pub mod mcp;
 mod policy;
-mod pool;
 mod restore;
 mod stream;
 mod string;
@@ -38,7 +37,6 @@ use std::convert::Infallible;
 use std::fmt;
 
 use self::leaves::{Edit, Leaves};
-use self::pool::Pool;
 use crate::redact::{Redaction, TextFormat};
 use crate::rule::RuleSet;
 use crate::secret::Secret;
@@ -107,9 +105,6 @@ struct Lane {
     text: Redaction,
     /// The same, of documents.
     json: Redaction,
-    /// Redactors of both.
-    texts: Pool,
-    documents: Pool,
 }
 
 /// How often a document is looked at until nothing more comes of what takes the place of secrets.
@@ -155,7 +150,7 @@ impl Guard {
     /// Decides on a text.
     pub fn check(&self, direction: Direction, text: &str) -> Checked {
         let lane = self.lane(direction);
-        let (mut redactor, mut out) = (lane.texts.take(), Vec::with_capacity(text.len() + 64));
+        let (mut redactor, mut out) = (lane.text.redactor(), Vec::with_capacity(text.len() + 64));
         redactor.push_more(text.as_bytes(), &mut out);
         redactor.finish(&mut out);
         let findings: Vec<AuditEntry> = redactor.take_records().into_iter().map(|record| lane.entry(record)).collect();
@@ -213,7 +208,7 @@ impl Lane {
             text
         };
         let json = text.clone().with_format(TextFormat::Json);
-        Lane { direction, texts: Pool::new(text.clone()), documents: Pool::new(json.clone()), json, text, policy }
+        Lane { direction, json, text, policy }
     }
 
     fn entry(&self, record: crate::redact::Record) -> AuditEntry {

@@ -9,7 +9,7 @@ const MAX_SEQUENCE: usize = 64;
 /// The longest control string; a longer one is text.
 const MAX_STRING: usize = 4096;
 
-const ESC: u8 = 0x1B;
+pub(super) const ESC: u8 = 0x1B;
 const BEL: u8 = 0x07;
 
 /// A sequence that was taken out.

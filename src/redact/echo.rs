@@ -3,8 +3,12 @@
 //! A marker brings together what was apart: the halves of a token on its both sides, a keyword and a value that stood
 //! too far behind it. So the output is redacted again, from each marker on until nothing there can have to do with it;
 //! and what that writes, again. Elsewhere the output is the text, in which everything was found.
+//!
+//! The same is done around escape sequences: a secret that starts within one (`ESC [` and a token) is none on a terminal,
+//! which takes its first characters for the end of the sequence; it is one in the bytes.
 
 use super::Redaction;
+use super::ansi::ESC;
 use super::json::Place;
 use super::redactor::{Mark, Redactor};
 use super::stats::{Record, RedactStats};
@@ -17,7 +21,9 @@ const MAX_DEPTH: usize = 4;
 pub(super) struct Echo {
     /// How many are before this one.
     depth: usize,
-    /// Made for the first marker.
+    /// Looks around escape sequences, at bytes as they are.
+    is_raw: bool,
+    /// There as long as something is looked at.
     inner: Option<Box<Redactor>>,
     /// So many bytes are still to be looked at, as long as something is.
     left: Option<usize>,
@@ -33,7 +39,33 @@ pub(super) struct Echo {
 
 impl Echo {
     pub(super) fn new(depth: usize) -> Echo {
-        Echo { depth, inner: None, left: None, recent: Vec::new(), shown: 0, is_fresh: false, begun: 0 }
+        let (inner, left, recent) = (None, None, Vec::new());
+        Echo { depth, is_raw: false, inner, left, recent, shown: 0, is_fresh: false, begun: 0 }
+    }
+
+    /// One that looks at what this one shows, from now on, around escape sequences.
+    pub(super) fn raw(&self) -> Echo {
+        Echo { is_raw: true, recent: self.recent.clone(), shown: self.shown, ..Echo::new(self.depth) }
+    }
+
+    /// Looks at `out[from..]`, which is what comes next.
+    pub(super) fn pass_raw(&mut self, redaction: &Redaction, from: usize, out: &mut Vec<u8>) {
+        let base = self.seen();
+        let mut marks: Vec<Mark> = Vec::new();
+        for at in memchr::memchr_iter(ESC, &out[from..]).map(|at| base + at as u64) {
+            match marks.last_mut() {
+                // What is close to another one is looked at in one go with it.
+                Some(mark) if at - mark.end < REACH as u64 => mark.end = at + 1,
+                _ => marks.push(Mark { start: at, end: at + 1, place: Place::Text }),
+            }
+        }
+        let end = base + (out.len() - from) as u64;
+        self.pass(redaction, &marks, &mut [], end, from, out);
+    }
+
+    /// How many bytes came so far, as far as what is held is as it came.
+    fn seen(&self) -> u64 {
+        self.shown + self.held_len() as u64
     }
 
     /// One that does not look.
@@ -50,9 +82,7 @@ impl Echo {
         self.left = None;
         self.recent.clear();
         self.shown = 0;
-        if let Some(inner) = &mut self.inner {
-            inner.restart();
-        }
+        self.inner = None;
     }
 
     /// Starts behind this text, which is out already.
@@ -91,9 +121,10 @@ impl Echo {
             let (start, stop) = ((mark.start - base) as usize, (mark.end - base) as usize);
             self.show(&written[at..start], out);
             if let Some(record) = records.get_mut(number) {
-                record.at = self.shown + self.held_len() as u64;
+                record.at = self.seen();
             }
             self.begin(redaction, mark.place);
+            self.left = Some(REACH + stop - start);
             self.show(&written[start..stop], out);
             self.left = Some(REACH);
             at = stop;
@@ -105,7 +136,8 @@ impl Echo {
     fn begin(&mut self, redaction: &Redaction, place: Place) {
         if self.left.is_none() {
             let depth = self.depth + 1;
-            let inner = self.inner.get_or_insert_with(|| Box::new(Redactor::new(redaction.clone(), depth)));
+            let inner =
+                self.inner.get_or_insert_with(|| Box::new(Redactor::new(redaction.clone(), depth, !self.is_raw)));
             let before = context(&self.recent, self.shown);
             self.begun = self.shown - before.len() as u64;
             inner.resume(before, place);
@@ -159,15 +191,20 @@ impl Echo {
 
     /// Adds what was hidden here.
     pub(super) fn report(&mut self, stats: &mut RedactStats, records: &mut Vec<Record>) {
-        if let Some(inner) = &mut self.inner {
-            for (label, count) in std::mem::take(&mut inner.stats.hidden) {
-                *stats.hidden.entry(label).or_default() += count;
-            }
-            stats.skipped_attempts += std::mem::take(&mut inner.stats.skipped_attempts);
-            let shown = self.shown;
-            let made = |record: Record| Record { at: shown.min(record.at), span: None, ..record };
-            records.extend(inner.take_records().into_iter().map(made));
+        let Some(inner) = &mut self.inner else { return };
+        stats.adopt(&mut inner.stats);
+        let shown = self.shown;
+        let made = |record: Record| Record { at: shown.min(record.at), span: None, ..record };
+        records.extend(inner.take_records().into_iter().map(made));
+        if self.left.is_none() {
+            // Most streams come to no other marker for a long time.
+            self.inner = None;
         }
+    }
+
+    /// Where in the output something stands that stood at `at` before it was looked at, when that ended at `end`.
+    pub(super) fn place(&self, at: u64, end: u64) -> u64 {
+        self.seen().saturating_sub(end.saturating_sub(at))
     }
 
     fn remember(&mut self, shown: &[u8]) {

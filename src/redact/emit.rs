@@ -7,7 +7,8 @@ use super::interval::{Hidden, Interval};
 use super::json::{self, Place};
 use super::redactor::{Mark, OPEN};
 use super::stats::Record;
-use super::{Redactor, Style, style};
+use super::style::{self, Wide};
+use super::{Redactor, Style};
 use crate::engine::Hindered;
 use crate::fingerprint::Fingerprint;
 use crate::secret::Secret;
@@ -102,13 +103,16 @@ impl Redactor {
         let marker = self.marker(&hidden, span.len().min(BLOCK_MASK));
         let Redactor { scratch, redaction, .. } = self;
         let (scanner, least) = (&redaction.scanner, redaction.min_confidence);
-        let (rule, found) = scratch.found_before(scanner, hindered, by, marker.as_bytes(), least)?;
-        if !redaction.wants(rule) {
-            return None;
-        }
-        // What goes on into the marker is found there; what stood before this did not wait.
+        // A line that ends behind the marker may be one value with it, and none where a quote follows: what follows is not
+        // known yet. What goes on into the marker is found there.
+        let (rule, found) = ["", "\""].into_iter().find_map(|behind| {
+            let behind = format!("{marker}{behind}");
+            let found = scratch.found_before(scanner, hindered, by, behind.as_bytes(), least);
+            found.filter(|(_, found)| found.end <= by)
+        })?;
+        // What stood before this did not wait.
         let span = Span { start: found.start.max(start), end: found.end };
-        if found.end > by || span.end <= span.start {
+        if !redaction.wants(rule) || span.end <= span.start {
             return None;
         }
         let secret = Secret::new(&scratch.text_from(span.start)[..span.len() as usize]);
@@ -161,6 +165,10 @@ impl Redactor {
     /// Writes a marker; in a document, where it is a part of a string or stands for another value.
     fn write_marker(&mut self, hidden: &Hidden, len: u64, in_string: Option<bool>, out: &mut Vec<u8>) {
         self.stats.count(hidden.label(&self.redaction.scanner));
+        // What is text in UTF-16 stays that.
+        let raw = self.scratch.text_from(self.done).get(..len as usize);
+        let wide = raw.filter(|_| in_string.is_none() && !matches!(hidden, Hidden::Block(_))).and_then(Wide::of);
+        let len = if wide.is_some() { len.div_ceil(2) } else { len };
         let (start, mut marker) = (self.written, self.marker(hidden, len));
         if marker.is_empty() && self.may_join() {
             marker = self.safe(style::NEUTRAL);
@@ -174,9 +182,10 @@ impl Redactor {
             Some(true) => Place::String,
             Some(false) => Place::Between,
         };
-        match in_string {
-            None => self.write(marker.as_bytes(), out),
-            Some(in_string) => self.write(&json::quoted(&marker, !in_string), out),
+        match (in_string, wide) {
+            (None, Some(wide)) => self.write(&wide.text(&marker), out),
+            (None, None) => self.write(marker.as_bytes(), out),
+            (Some(in_string), _) => self.write(&json::quoted(&marker, !in_string), out),
         }
         self.marks.push(Mark { start, end: self.written, place });
     }
@@ -258,6 +267,13 @@ impl Redactor {
     pub(super) fn sequences_to(&mut self, to: u64, out: &mut Vec<u8>) {
         while self.sequences.front().is_some_and(|sequence| sequence.at <= to) {
             let Some(sequence) = self.sequences.pop_front() else { return };
+            let Redactor { told, written, sequences_len, .. } = self;
+            let from = sequence.at + *sequences_len;
+            told.extend(sequence.records.into_iter().map(|record| Record {
+                at: *written + record.at,
+                span: record.span.map(|span| Span { start: from + span.start, end: from + span.end }),
+                ..record
+            }));
             self.sequences_len += sequence.len;
             self.write(&sequence.bytes, out);
         }

@@ -198,7 +198,7 @@ impl Redaction {
     /// Starts a stream.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(self.clone(), 0)
+        Redactor::new(self.clone(), 0, true)
     }
 
     /// Whether a marker is one that would be hidden, which those that we make are not.

@@ -39,6 +39,8 @@ pub(super) struct Sequence {
     pub(super) bytes: Vec<u8>,
     /// How many bytes it had.
     pub(super) len: u64,
+    /// What was hidden in it, in its own offsets.
+    pub(super) records: Vec<Record>,
 }
 
 /// Redacts one stream, piece by piece.
@@ -50,7 +52,8 @@ pub struct Redactor {
     pub(super) scratch: Scratch,
     pub(super) known: Matcher,
     pub(super) blocks: Blocks,
-    pub(super) stripper: Stripper,
+    /// Takes escape sequences out; where there is none, they are text like any other.
+    stripper: Option<Stripper>,
     /// Of documents, their tokens.
     pub(super) json: Option<Json>,
     /// Of lines of pairs, these.
@@ -59,6 +62,10 @@ pub struct Redactor {
     pub(super) sequences: VecDeque<Sequence>,
     /// How many bytes those had that are out.
     pub(super) sequences_len: u64,
+    /// Redacts the texts of those that have one.
+    aside: Option<Box<Redactor>>,
+    /// What was hidden in those that are out, and is not told yet.
+    pub(super) told: Vec<Record>,
     /// The text of a piece without its sequences.
     pub(super) shown: Vec<u8>,
     /// What would be found if a marker stood behind it.
@@ -85,6 +92,8 @@ pub struct Redactor {
     pub(super) marks: Vec<Mark>,
     /// Looks at what is around markers.
     pub(super) echo: Echo,
+    /// Looks at what that shows around escape sequences, once there are any.
+    raw: Option<Box<Echo>>,
     pub(super) stats: RedactStats,
 }
 
@@ -95,10 +104,10 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(redaction: Redaction, depth: usize) -> Redactor {
+    pub(super) fn new(redaction: Redaction, depth: usize, strips: bool) -> Redactor {
         let mut scratch = Scratch::new();
         scratch.start_hiding(&redaction.scanner);
-        let mut known = Matcher::new(redaction.known.clone());
+        let mut known = Matcher::new(redaction.known.clone(), redaction.at_end == AtEnd::HideParts);
         known.renew(0);
         // Rules of other tools take markers for secrets, since nothing judges what they find.
         let judged = !redaction.scanner.rules().iter().any(Rule::is_foreign);
@@ -109,9 +118,11 @@ impl Redactor {
             scratch,
             known,
             blocks: Blocks::new(),
-            stripper: Stripper::default(),
+            stripper: strips.then(Stripper::default),
             sequences: VecDeque::new(),
             sequences_len: 0,
+            aside: None,
+            told: Vec::new(),
             shown: Vec::new(),
             intervals: Vec::new(),
             hindered: Vec::new(),
@@ -126,6 +137,7 @@ impl Redactor {
             written: 0,
             marks: Vec::new(),
             echo: if judged { Echo::new(depth) } else { Echo::never() },
+            raw: None,
             stats: RedactStats::default(),
         }
     }
@@ -137,6 +149,10 @@ impl Redactor {
         self.settle(out);
         self.look_again(from, out);
         self.echo.settle(out);
+        self.look_raw(from, out);
+        if let Some(raw) = &mut self.raw {
+            raw.settle(out);
+        }
         self.count(from, out);
     }
 
@@ -146,6 +162,7 @@ impl Redactor {
         self.take(bytes, false, out);
         self.show(out);
         self.look_again(from, out);
+        self.look_raw(from, out);
         self.count(from, out);
     }
 
@@ -164,6 +181,10 @@ impl Redactor {
         self.held_from = Some((held_from, self.done));
         self.look_again(from, out);
         self.echo.reveal(most.saturating_sub(out.len() - from), out);
+        self.look_raw(from, out);
+        if let Some(raw) = &mut self.raw {
+            raw.reveal(most.saturating_sub(out.len() - from), out);
+        }
         self.count(from, out);
     }
 
@@ -184,6 +205,10 @@ impl Redactor {
         self.show_to(u64::MAX, out);
         self.look_again(from, out);
         self.echo.finish(out);
+        self.look_raw(from, out);
+        if let Some(raw) = &mut self.raw {
+            raw.finish(out);
+        }
         self.count(from, out);
         self.restart();
     }
@@ -191,7 +216,10 @@ impl Redactor {
     /// How many bytes are held.
     #[must_use]
     pub fn held_len(&self) -> usize {
-        (self.scratch.end() - self.done) as usize + self.stripper.held_len() + self.echo.held_len()
+        let sequences: usize = self.sequences.iter().map(|sequence| sequence.bytes.len()).sum();
+        let stripper = self.stripper.as_ref().map_or(0, Stripper::held_len);
+        let raw = self.raw.as_ref().map_or(0, |raw| raw.held_len());
+        (self.scratch.end() - self.done) as usize + sequences + stripper + self.echo.held_len() + raw
     }
 
     /// What was done so far.
@@ -219,9 +247,21 @@ impl Redactor {
         marks.clear();
     }
 
+    /// Looks at the text around the escape sequences in `out[from..]`.
+    fn look_raw(&mut self, from: usize, out: &mut Vec<u8>) {
+        if let Some(raw) = &mut self.raw {
+            raw.pass_raw(&self.redaction, from, out);
+        }
+    }
+
     fn count(&mut self, from: usize, out: &[u8]) {
         self.stats.bytes_out += (out.len() - from) as u64;
-        self.echo.report(&mut self.stats, &mut self.records);
+        let Redactor { echo, raw, told, written, records, stats, .. } = self;
+        echo.report(stats, records);
+        if let Some(raw) = raw {
+            raw.report(stats, records);
+        }
+        records.extend(told.drain(..).map(|record| Record { at: echo.place(record.at, *written), ..record }));
     }
 
     /// Goes on behind a text that is out already, and in which nothing is looked for but how it goes on.
@@ -249,6 +289,7 @@ impl Redactor {
         self.hindered.clear();
         self.marks.clear();
         self.echo.restart();
+        self.raw = None;
         (self.done, self.swallowed_to, self.in_block, self.held_from, self.written) = (0, 0, false, None, 0);
         self.shown_last = None;
         self.sequences_len = 0;
@@ -262,29 +303,42 @@ impl Redactor {
             self.settle(out);
             self.known.renew(self.done.saturating_sub(BEHIND).max(self.scratch.base()));
         }
-        if self.stripper.is_plain(bytes) {
+        if self.stripper.as_ref().is_none_or(|stripper| stripper.is_plain(bytes)) {
             self.find(bytes, last);
             return;
+        }
+        if !self.echo.is_second() {
+            self.raw.get_or_insert_with(|| Box::new(self.echo.raw()));
         }
         let mut shown = std::mem::take(&mut self.shown);
         shown.clear();
         let end = self.scratch.end();
-        let Redactor { stripper, sequences, redaction, .. } = self;
+        let Redactor { stripper: Some(stripper), sequences, redaction, aside, stats, .. } = self else { return };
         stripper.feed(bytes, last, |part| match part {
             Taken::Text(text) => shown.extend_from_slice(text),
             Taken::Sequence(bytes) => {
                 let at = end + shown.len() as u64;
-                sequences.push_back(Sequence { at, bytes: bytes.to_vec(), len: bytes.len() as u64 });
+                let (bytes, len) = (bytes.to_vec(), bytes.len() as u64);
+                sequences.push_back(Sequence { at, bytes, len, records: Vec::new() });
             }
             Taken::String(open, text, close) => {
                 // A text of its own, which is short and all there.
                 let mut bytes = open.to_vec();
-                let mut inner = Redactor::new(redaction.clone(), 0);
+                let inner = aside.get_or_insert_with(|| Box::new(Redactor::new(redaction.clone(), 0, true)));
                 inner.push_more(text, &mut bytes);
                 inner.finish(&mut bytes);
+                stats.adopt(&mut inner.stats);
+                let behind =
+                    |span: Span| Span { start: span.start + open.len() as u64, end: span.end + open.len() as u64 };
+                let here = |record: Record| Record {
+                    at: record.at + open.len() as u64,
+                    span: record.span.map(behind),
+                    ..record
+                };
+                let records = inner.take_records().into_iter().map(here).collect();
                 bytes.extend_from_slice(close);
                 let len = (open.len() + text.len() + close.len()) as u64;
-                sequences.push_back(Sequence { at: end + shown.len() as u64, bytes, len });
+                sequences.push_back(Sequence { at: end + shown.len() as u64, bytes, len, records });
             }
         });
         self.find(&shown, last);

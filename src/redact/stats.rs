@@ -59,6 +59,14 @@ impl RedactStats {
         }
     }
 
+    /// Takes what was hidden and passed over elsewhere on the way of the same bytes.
+    pub(super) fn adopt(&mut self, other: &mut RedactStats) {
+        for (label, count) in std::mem::take(&mut other.hidden) {
+            *self.hidden.entry(label).or_default() += count;
+        }
+        self.skipped_attempts += std::mem::take(&mut other.skipped_attempts);
+    }
+
     /// How many intervals were hidden.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -6,7 +6,7 @@ use keyscan::{DOUBTFUL, RuleSet, Scanner};
 use super::common::texts::Texts;
 use super::common::{Random, utf16};
 use super::peers::key;
-use super::{assert_redacts, pushed, redaction};
+use super::{MARK, assert_redacts, pushed, redaction};
 
 fn assert_same(have: &[u8], want: &[u8], what: &str) {
     if have != want {
@@ -52,6 +52,41 @@ fn every_cut_of_generated_texts_gives_the_same() {
         for at in 0..=text.len() {
             let have = pushed(&redaction, [&text[..at], &text[at..]]);
             assert_same(&have, &want, &format!("seed {seed}, cut at {at}"));
+        }
+    }
+}
+
+/// What PowerShell writes to a file, for one.
+#[test]
+fn text_in_utf_16_stays_that() {
+    let rules = RuleSet::builtin();
+    let rule = rules.get("github-pat").unwrap();
+    let token = String::from_utf8(rule.samples()[0].fill(1, rule.checksum()).text).unwrap();
+    let text = format!("log: {token} and\r\nquartz-0123456789 end\r\n");
+    for style in [Style::Label, Style::Mask, Style::Remove, Style::Custom("\u{25a0}".to_owned())] {
+        let redaction = redaction(&["quartz-0123456789"]).with_style(style);
+        let shown = |style: &str| format!("log: {style} and\r\n");
+        let expected = match redaction.redact(text.as_bytes()) {
+            // Of what is known the byte order is not: the marker is in ASCII, and there is one.
+            out if out.starts_with(shown(MARK).as_bytes()) => shown(MARK) + "* end\r\n",
+            out if out.starts_with(shown("").as_bytes()) => shown("") + "* end\r\n",
+            out => String::from_utf8(out).unwrap(),
+        };
+        for big in [false, true] {
+            let order: &[u8] = if big { b"\xfe\xff" } else { b"\xff\xfe" };
+            let wide = [order, &utf16(text.as_bytes(), big)].concat();
+            let out = redaction.redact(&wide);
+            let units = |pair: &[u8]| {
+                let pair = [pair[0], pair[1]];
+                if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
+            };
+            assert_eq!(out.len() % 2, 0);
+            let units: Vec<u16> = out[2..].chunks(2).map(units).collect();
+            assert_eq!(String::from_utf16(&units).unwrap(), expected, "big endian: {big}");
+            for at in 0..=wide.len() {
+                assert_same(&pushed(&redaction, [&wide[..at], &wide[at..]]), &out, &format!("cut at {at}"));
+            }
+            assert_same(&redaction.redact(&out), &out, "redacted twice");
         }
     }
 }

@@ -163,6 +163,49 @@ fn records_tell_where_markers_are_in_what_comes_out() {
     }
 }
 
+/// What stands behind a marker decides whether what stands before it is a value of its own, or a line with it.
+#[test]
+fn a_value_that_a_marker_cuts_short_is_hidden_whatever_follows() {
+    let rules = RuleSet::builtin();
+    let scanner = Scanner::new(rules.clone());
+    let of = |id: &str, seed: u64| {
+        let rule = rules.get(id).unwrap();
+        let filled = rule.samples()[0].fill(seed, rule.checksum());
+        String::from_utf8(filled.text[filled.secret].to_vec()).unwrap()
+    };
+    let mut random = Random(11);
+    let digits: String = (0..25).map(|_| char::from(*random.pick(b"0123456789abcdef"))).collect();
+    for style in all_styles() {
+        let redaction = with_rules(rules.clone(), &[]).with_style(style);
+        let token = of("github-pat", 5);
+        for behind in ["", "^[1m\"A_KEY=\"x\"", " and", "\" and", ";", "'", "(x)", "[0]"] {
+            let text = format!("_SOME_TOKEN={digits}=_PRIVATE_KEY={token}{behind}\n");
+            assert_none(&flaw(&redaction, &scanner, &[], text.as_bytes(), true).into_iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+/// On a terminal the first character of what follows is the end of the sequence; in a file it is not.
+#[test]
+fn no_secret_starts_within_an_escape_sequence() {
+    let rules = RuleSet::builtin();
+    let scanner = Scanner::new(rules.clone());
+    let rule = rules.get("github-pat").unwrap();
+    let token = secret(rule, 3);
+    let known = ["abcabcabd", "12345-quartz-m"];
+    for style in all_styles() {
+        let redaction = with_rules(rules.clone(), &known).with_style(style);
+        for start in ["\x1b", "\x1b[", "\x1b[1;3", "\x1b(", "\x1b]"] {
+            for secret in [&token[..], known[0].as_bytes(), known[1].as_bytes()] {
+                let text = [b"a ", start.as_bytes(), secret, b" b\x1b[0m c\n"].concat();
+                assert_none(&flaw(&redaction, &scanner, &known, &text, true).into_iter().collect::<Vec<_>>());
+                let out = redaction.redact(&text);
+                assert!(out.starts_with(b"a \x1b") && out.ends_with(b" b\x1b[0m c\n"), "{}", show(&out));
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -77,6 +77,13 @@ fn assert_redacts(redaction: &Redaction, text: &[u8], expected: &[u8]) {
     assert_eq!(show(&again), show(expected), "redacted twice");
 }
 
+/// Streams of models have a redactor for each of their texts.
+#[test]
+fn redactors_are_light() {
+    let size = size_of::<keyscan::redact::Redactor>();
+    assert!(size < 8192, "{size} bytes");
+}
+
 #[test]
 fn redactors_cross_threads_and_their_debug_shows_no_secret() {
     fn is_send<T: Send>() {}

@@ -1,4 +1,6 @@
-//! What went wrong elsewhere does not go wrong here. Each test is named after whose failure it was.
+//! What went wrong elsewhere does not go wrong here. Each test is named after whose failure it was. Failures of processes
+//! are in `process.rs` (terminals that varlock took away, files that llm-guard wrote, directions that `LiteLLM` confused); those
+//! of Python's loggers are in the tests of that package.
 
 use std::io::{Read, Write};
 

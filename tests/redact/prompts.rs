@@ -1,6 +1,6 @@
 //! Nothing waits that need not: prompts, partial lines and progress are there as soon as they were written.
 
-use super::{known_only, redaction};
+use super::{MARK, known_only, redaction};
 
 /// What is held back of a text that ends here.
 fn held(redaction: &keyscan::redact::Redaction, text: &str) -> String {
@@ -82,4 +82,23 @@ fn a_secret_whose_last_bytes_start_it_again_is_not_cut() {
     assert_eq!(out, "x ".as_bytes());
     redactor.push(b";\n", &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), "x \u{25a0};\n");
+}
+
+/// For someone who waits for a prompt that looks like the start of a secret.
+#[test]
+fn little_is_revealed_and_the_rest_stays_hidden() {
+    let redaction = known_only(&["Password-0123"]);
+    let (mut redactor, mut out) = (redaction.redactor(), Vec::new());
+    redactor.push(b"login\nPassw", &mut out);
+    assert_eq!(out, b"login\n");
+    // However long nothing comes.
+    for _ in 0..3 {
+        redactor.reveal(2, &mut out);
+        assert_eq!(out, b"login\nPa");
+    }
+    redactor.push(b"ord-0123 Pas", &mut out);
+    redactor.reveal(2, &mut out);
+    redactor.push(b"sport: ", &mut out);
+    redactor.finish(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), format!("login\nPa{MARK} Passport: "));
 }

@@ -72,15 +72,21 @@ fn lines_that_only_look_like_it_are_there_at_once() {
 
 /// What stands at `text[at..]` without ends of lines: each byte and its place.
 fn joined(text: &[u8], at: usize) -> Vec<(u8, usize)> {
-    let (mut out, mut index) = (Vec::new(), at);
+    let (mut out, mut index, mut ends) = (Vec::new(), at, 0);
     while index < text.len() {
         let returns = text[index..].iter().take_while(|byte| **byte == b'\r').count();
         if returns <= 2 && text.get(index + returns) == Some(&b'\n') {
+            // No more lines end between two bytes.
+            ends += 1;
+            if ends > 4 {
+                break;
+            }
             index += returns + 1;
             index += text[index..].iter().take_while(|byte| **byte == b' ').count();
         } else {
             out.push((text[index], index));
             index += 1;
+            ends = 0;
         }
     }
     out

@@ -7,7 +7,6 @@ mod errors;
 mod finding;
 mod guard;
 mod known;
-mod pool;
 mod redact;
 mod reload;
 mod rotate;

@@ -9,7 +9,6 @@ use pyo3::prelude::*;
 
 use crate::errors;
 use crate::known::{Key, KnownSecrets, or_of_process};
-use crate::pool::Pool;
 use crate::rules::{self, RuleSet};
 use crate::text::{Text, given};
 
@@ -17,7 +16,6 @@ use crate::text::{Text, given};
 #[pyclass(frozen, module = "keyscan", skip_from_py_object)]
 pub(crate) struct Redaction {
     pub(crate) redaction: keyscan::redact::Redaction,
-    idle: Pool<keyscan::redact::Redactor>,
 }
 
 /// A style by its name, or a marker in which `{rule}` stands for the id of the rule.
@@ -69,7 +67,7 @@ impl Redaction {
         if let Some(confidence) = min_confidence {
             redaction = redaction.with_min_confidence(confidence);
         }
-        Ok(Redaction { redaction, idle: Pool::new() })
+        Ok(Redaction { redaction })
     }
 
     /// A whole text without its secrets: `str` for `str`, `bytes` for bytes; the text itself where nothing was hidden.
@@ -77,16 +75,10 @@ impl Redaction {
         let came = Text::of(text)?;
         let bytes = came.bytes()?;
         let (out, skipped) = text.py().detach(|| {
-            self.idle.with(
-                || self.redaction.redactor(),
-                |redactor| {
-                    let mut out = Vec::with_capacity(bytes.len() + 64);
-                    let before = redactor.stats().skipped_attempts;
-                    redactor.push_more(bytes, &mut out);
-                    redactor.finish(&mut out);
-                    (out, redactor.stats().skipped_attempts - before)
-                },
-            )
+            let (mut redactor, mut out) = (self.redaction.redactor(), Vec::with_capacity(bytes.len() + 64));
+            redactor.push_more(bytes, &mut out);
+            redactor.finish(&mut out);
+            (out, redactor.stats().skipped_attempts)
         });
         errors::warn_of_skipped(text.py(), skipped)?;
         came.answer(&out, text)

@@ -8,7 +8,6 @@ use pyo3::prelude::*;
 
 use crate::errors;
 use crate::finding::Finding;
-use crate::pool::Pool;
 use crate::rules::{self, RuleSet};
 use crate::text::{Characters, Text};
 
@@ -16,7 +15,6 @@ use crate::text::{Characters, Text};
 #[pyclass(frozen, module = "keyscan", skip_from_py_object)]
 pub(crate) struct Scanner {
     scanner: keyscan::Scanner,
-    scratches: Pool<Scratch>,
     min_confidence: f32,
     min_severity: Option<Severity>,
 }
@@ -36,7 +34,6 @@ impl Scanner {
     fn new(rules: Option<&RuleSet>, min_confidence: Option<f32>, min_severity: Option<&str>) -> PyResult<Scanner> {
         Ok(Scanner {
             scanner: keyscan::Scanner::new(rules::or_builtin(rules)),
-            scratches: Pool::new(),
             min_confidence: min_confidence.unwrap_or(DOUBTFUL),
             min_severity: min_severity.map(severity).transpose()?,
         })
@@ -49,9 +46,7 @@ impl Scanner {
         let (bytes, as_str) = (text.bytes()?, text.is_str());
         let (findings, skipped) = py.detach(|| {
             let mut found = Vec::new();
-            let coverage = self
-                .scratches
-                .with(Scratch::new, |scratch| self.scanner.scan_with(bytes, scratch, |finding, _| found.push(finding)));
+            let coverage = self.scanner.scan_with(bytes, &mut Scratch::new(), |finding, _| found.push(finding));
             let rules = self.scanner.rules();
             let is_severe = |rule: usize| self.min_severity.is_none_or(|least| rules[rule].severity() >= least);
             found.retain(|finding| finding.confidence >= self.min_confidence && is_severe(finding.rule));

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::escapes::Escapes;
 use super::logprobs::{Entry, Passed, Tracker, behind};
 use super::{StreamError, sse};
-use crate::guard::pool::{Pool, Pooled};
 use crate::guard::string::quoted;
-use crate::redact::{Record, RedactStats};
+use crate::redact::{Record, RedactStats, Redaction, Redactor};
 
 /// Where in a message a channel belongs: a block, a choice, an item, and a part of it.
 pub(super) type Group = (u64, Option<u64>);
@@ -40,7 +39,7 @@ pub(super) struct Shown {
 
 /// A text that comes in pieces.
 pub(super) struct Channel {
-    redactor: Pooled,
+    redactor: Redactor,
     /// The end of what came out of it: a character that is not complete.
     torn: Vec<u8>,
     /// What was hidden, and is not told yet.
@@ -143,7 +142,7 @@ pub(super) fn torn_len(text: &[u8]) -> usize {
 
 /// All channels of a stream that are open.
 pub(super) struct Channels {
-    pool: Pool,
+    redaction: Redaction,
     open: BTreeMap<String, Channel>,
     limit: usize,
     /// What redactors did of channels that have ended.
@@ -155,9 +154,9 @@ pub(super) struct Channels {
 }
 
 impl Channels {
-    pub(super) fn new(pool: Pool, limit: usize) -> Channels {
+    pub(super) fn new(redaction: Redaction, limit: usize) -> Channels {
         Channels {
-            pool,
+            redaction,
             open: BTreeMap::new(),
             limit,
             stats: RedactStats::default(),
@@ -178,10 +177,9 @@ impl Channels {
             if self.open.len() >= self.limit {
                 return Err(StreamError::TooManyChannels(self.limit));
             }
-            let redactor = self.pool.take();
-            let escapes = is_document.then(|| Escapes::new(&self.pool));
+            let escapes = is_document.then(|| Escapes::new(&self.redaction));
             let channel = Channel {
-                redactor,
+                redactor: self.redaction.redactor(),
                 torn: Vec::new(),
                 records: Vec::new(),
                 escapes,

@@ -4,9 +4,8 @@
 use std::collections::VecDeque;
 
 use super::channel::torn_len;
-use crate::guard::pool::{Pool, Pooled};
 use crate::guard::string::{encode, unit};
-use crate::redact::{Record, RedactStats};
+use crate::redact::{Record, RedactStats, Redaction, Redactor};
 
 /// A character of a string, or a byte of one: how many bytes it says, and how it is written.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +20,7 @@ const MAX_RAW: usize = 12;
 
 /// Redacts what the strings of a document say, as the document comes piece by piece.
 pub(super) struct Escapes {
-    redactor: Pooled,
+    redactor: Redactor,
     in_string: bool,
     /// The start of an escape.
     raw: Vec<u8>,
@@ -37,9 +36,9 @@ pub(super) struct Escapes {
 }
 
 impl Escapes {
-    pub(super) fn new(pool: &Pool) -> Escapes {
+    pub(super) fn new(redaction: &Redaction) -> Escapes {
         Escapes {
-            redactor: pool.take(),
+            redactor: redaction.redactor(),
             in_string: false,
             raw: Vec::new(),
             units: VecDeque::new(),

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use super::document::{Document, Edits, Kind, Node};
 use super::escapes::Escapes;
 use super::logprobs::{self, Passed, Tracker, behind};
-use crate::guard::pool::{Pool, Pooled};
 use crate::guard::string::{decoded, quoted};
-use crate::redact::{Record, RedactStats, Redactor};
+use crate::redact::{Record, RedactStats, Redaction, Redactor};
 
 /// Members whose strings are texts: that one stands there says nothing of what is in it.
 const TEXTS: [&[u8]; 17] = [
@@ -51,9 +50,9 @@ impl Claims {
 
 /// Redacts the strings of documents.
 pub(super) struct Leaves {
-    pool: Pool,
+    redaction: Redaction,
     /// Both from when they are needed.
-    redactor: Option<Pooled>,
+    redactor: Option<Redactor>,
     /// For strings that are documents.
     escapes: Option<Escapes>,
     /// What was done, but for what was tried.
@@ -62,14 +61,14 @@ pub(super) struct Leaves {
 }
 
 impl Leaves {
-    pub(super) fn new(pool: &Pool) -> Leaves {
+    pub(super) fn new(redaction: &Redaction) -> Leaves {
         let (stats, records) = (RedactStats::default(), Vec::new());
-        Leaves { pool: pool.clone(), redactor: None, escapes: None, stats, records }
+        Leaves { redaction: redaction.clone(), redactor: None, escapes: None, stats, records }
     }
 
     fn redactor(&mut self) -> &mut Redactor {
-        let Leaves { pool, redactor, .. } = self;
-        redactor.get_or_insert_with(|| pool.take())
+        let Leaves { redaction, redactor, .. } = self;
+        redactor.get_or_insert_with(|| redaction.redactor())
     }
 
     pub(super) fn stats(&self) -> &RedactStats {
@@ -94,8 +93,8 @@ impl Leaves {
     fn redacted_document(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         let written = self.redacted(text);
         let mut out = Vec::with_capacity(text.len());
-        let Leaves { pool, escapes, stats, records, .. } = self;
-        let escapes = escapes.get_or_insert_with(|| Escapes::new(pool));
+        let Leaves { redaction, escapes, stats, records, .. } = self;
+        let escapes = escapes.get_or_insert_with(|| Escapes::new(redaction));
         escapes.push(written.as_deref().unwrap_or(text), &mut out);
         escapes.finish(&mut out);
         stats.merge(&escapes.take_stats());

@@ -18,7 +18,6 @@ use self::sse::{Event, Field, Splitter};
 use self::turn::Turn;
 use super::audit::{AuditEntry, Reason};
 use super::policy::{Action, DirectionPolicy, Policy};
-use super::pool::{Pool, Pooled};
 use super::string::quoted;
 use super::{Direction, Guard};
 use crate::redact::{Record, RedactStats, Redaction, Redactor, TextFormat};
@@ -133,7 +132,7 @@ pub struct StreamGuard {
     /// A document, or a line of one, that is not complete.
     held: Vec<u8>,
     /// For text.
-    redactor: Option<Pooled>,
+    redactor: Option<Redactor>,
     channels: Channels,
     leaves: Leaves,
     /// The data of events is no JSON.
@@ -157,7 +156,7 @@ impl fmt::Debug for StreamGuard {
 
 impl StreamGuard {
     /// Starts a stream in which everything is hidden that this redaction hides; documents stay documents, whatever its
-    /// format. For many streams, [`Streams`] is faster.
+    /// format. For many streams, [`Streams`] does once what they share.
     #[must_use]
     pub fn new(redaction: &Redaction, framing: Framing) -> StreamGuard {
         Streams::hiding(redaction).start(framing)
@@ -169,9 +168,9 @@ impl StreamGuard {
             limits: streams.limits,
             splitter: Splitter::default(),
             held: Vec::new(),
-            redactor: (framing == Framing::Text).then(|| streams.pool.take()),
-            channels: Channels::new(streams.pool.clone(), streams.limits.channels),
-            leaves: Leaves::new(&streams.pool),
+            redactor: (framing == Framing::Text).then(|| streams.redaction.redactor()),
+            channels: Channels::new(streams.redaction.clone(), streams.limits.channels),
+            leaves: Leaves::new(&streams.redaction),
             is_raw: false,
             line_end: b"\n",
             guard: streams.guard.clone(),
@@ -447,13 +446,12 @@ fn lines_of(events: &[u8]) -> Vec<u8> {
     open.into_iter().chain(lines.flat_map(|line| line.iter().copied().chain([b'\n']))).collect()
 }
 
-/// What many streams share: what is done with secrets, limits, and redactors that wait for the next stream. Cheap to
-/// clone.
+/// What many streams share: what is done with secrets, and limits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Streams {
     guard: Guard,
     direction: Direction,
-    pool: Pool,
+    redaction: Redaction,
     limits: StreamLimits,
 }
 
@@ -464,7 +462,7 @@ impl Streams {
     pub fn new(guard: &Guard, direction: Direction) -> Streams {
         // Documents stay documents.
         let redaction = guard.redaction(direction).clone().with_format(TextFormat::Json);
-        Streams { guard: guard.clone(), direction, pool: Pool::new(redaction), limits: StreamLimits::default() }
+        Streams { guard: guard.clone(), direction, redaction, limits: StreamLimits::default() }
     }
 
     /// Streams in which everything is hidden that this redaction hides.

@@ -3,7 +3,6 @@
 use log::kv::{Key, Value, VisitSource};
 use log::{Log, Metadata, Record};
 
-use super::pool::Pool;
 use crate::redact::Redaction;
 
 /// Redacts records before a logger gets them: the message, and the keys and values beside it.
@@ -25,14 +24,14 @@ use crate::redact::Redaction;
 /// ```
 #[derive(Debug)]
 pub struct RedactLogger<L> {
-    pool: Pool,
+    redaction: Redaction,
     inner: L,
 }
 
 impl<L: Log> RedactLogger<L> {
     /// Redacts what goes to `inner`.
     pub fn new(redaction: &Redaction, inner: L) -> RedactLogger<L> {
-        RedactLogger { pool: Pool::new(redaction), inner }
+        RedactLogger { redaction: redaction.clone(), inner }
     }
 }
 
@@ -43,8 +42,14 @@ enum Pair<'v> {
 }
 
 struct Pairs<'v, 'p> {
-    pool: &'p Pool,
+    redaction: &'p Redaction,
     pairs: Vec<Pair<'v>>,
+}
+
+/// A whole text, redacted.
+fn redacted(redaction: &Redaction, text: &str) -> String {
+    let out = redaction.redact(text.as_bytes());
+    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 impl<'v> VisitSource<'v> for Pairs<'v, '_> {
@@ -52,11 +57,11 @@ impl<'v> VisitSource<'v> for Pairs<'v, '_> {
         // Beside its name a value may be a secret that it is not alone.
         let text = value.to_string();
         let pair = format!("{key}={text}");
-        let redacted = self.pool.redact(&pair);
-        self.pairs.push(match redacted.split_once('=') {
-            _ if redacted == pair => Pair::Same(key, value),
+        let in_pair = redacted(self.redaction, &pair);
+        self.pairs.push(match in_pair.split_once('=') {
+            _ if in_pair == pair => Pair::Same(key, value),
             Some((name, rest)) if name == key.as_str() => Pair::Redacted(name.to_owned(), rest.to_owned()),
-            _ => Pair::Redacted(self.pool.redact(key.as_str()), redacted),
+            _ => Pair::Redacted(redacted(self.redaction, key.as_str()), in_pair),
         });
         Ok(())
     }
@@ -71,8 +76,8 @@ impl<L: Log> Log for RedactLogger<L> {
         if !self.inner.enabled(record.metadata()) {
             return;
         }
-        let message = self.pool.redact(&record.args().to_string());
-        let mut pairs = Pairs { pool: &self.pool, pairs: Vec::new() };
+        let message = redacted(&self.redaction, &record.args().to_string());
+        let mut pairs = Pairs { redaction: &self.redaction, pairs: Vec::new() };
         // What cannot be read is not passed on.
         let _ = record.key_values().visit(&mut pairs);
         let pairs: Vec<(Key<'_>, Value<'_>)> = pairs

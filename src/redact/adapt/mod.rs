@@ -9,9 +9,6 @@ mod tokio;
 #[cfg(feature = "tracing")]
 mod tracing;
 
-#[cfg(any(feature = "log", feature = "tracing"))]
-mod pool;
-
 #[cfg(feature = "futures")]
 pub use self::futures::{RedactStream, StreamItem};
 #[cfg(feature = "log")]

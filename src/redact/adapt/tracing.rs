@@ -1,11 +1,9 @@
 //! What subscribers of tracing write with.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::pool::Pool;
 use crate::redact::{Redaction, Redactor};
 
 /// Redacts what a subscriber writes, after it was formatted: messages, fields, spans, errors.
@@ -22,19 +20,18 @@ use crate::redact::{Redaction, Redactor};
 /// ```
 #[derive(Debug)]
 pub struct RedactMakeWriter<M> {
-    pool: Arc<Pool>,
+    redaction: Redaction,
     inner: M,
 }
 
 impl<M> RedactMakeWriter<M> {
     /// Redacts what goes to the writers that `inner` makes.
     pub fn new(redaction: &Redaction, inner: M) -> RedactMakeWriter<M> {
-        RedactMakeWriter { pool: Arc::new(Pool::new(redaction)), inner }
+        RedactMakeWriter { redaction: redaction.clone(), inner }
     }
 
     fn event<W: Write>(&self, inner: W) -> RedactedEvent<W> {
-        let redactor = Some(self.pool.take());
-        RedactedEvent { pool: Arc::clone(&self.pool), redactor, inner, out: Vec::new() }
+        RedactedEvent { redactor: self.redaction.redactor(), inner, out: Vec::new() }
     }
 }
 
@@ -53,17 +50,14 @@ impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for RedactMakeWriter<M> {
 /// Takes one event, and writes it when it is dropped.
 #[derive(Debug)]
 pub struct RedactedEvent<W: Write> {
-    pool: Arc<Pool>,
-    redactor: Option<Redactor>,
+    redactor: Redactor,
     inner: W,
     out: Vec<u8>,
 }
 
 impl<W: Write> Write for RedactedEvent<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(redactor) = &mut self.redactor {
-            redactor.push_more(bytes, &mut self.out);
-        }
+        self.redactor.push_more(bytes, &mut self.out);
         Ok(bytes.len())
     }
 
@@ -75,11 +69,8 @@ impl<W: Write> Write for RedactedEvent<W> {
 
 impl<W: Write> Drop for RedactedEvent<W> {
     fn drop(&mut self) {
-        if let Some(mut redactor) = self.redactor.take() {
-            redactor.finish(&mut self.out);
-            self.pool.give_back(redactor);
-            // There is no one to tell.
-            let _ = self.inner.write_all(&self.out).and_then(|()| self.inner.flush());
-        }
+        self.redactor.finish(&mut self.out);
+        // There is no one to tell.
+        let _ = self.inner.write_all(&self.out).and_then(|()| self.inner.flush());
     }
 }

@@ -12,7 +12,9 @@ const BITS_A_GRAM: usize = 16;
 const TABLE_BITS: std::ops::RangeInclusive<u32> = 17..=25;
 
 /// The shortest needle of each group, and its grams; the next group has those that are longer.
-const GROUPS: [(usize, usize); 4] = [(3, 3), (6, 4), (8, 5), (15, 8)];
+const GROUPS: [(usize, usize); 4] = [(3, 3), (6, 4), (8, 5), (15, GRAM_LEN)];
+/// The longest gram.
+pub(super) const GRAM_LEN: usize = 8;
 
 /// The group of needles of this length.
 fn group_of(len: usize) -> usize {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::forms::MIN_FREE_LEN;
+use super::grams::GRAM_LEN;
 use super::views::Views;
-use super::wrap::{Waits, Wraps, reach};
+use super::wrap::{self, Waits, Wraps, reach};
 use super::{KnownSecrets, Needles};
 use crate::redact::watch::Follower;
 use crate::secret::Secret;
@@ -12,6 +13,8 @@ use crate::secret::Secret;
 /// Places that are remembered because a needle may have begun there; where there are more, the text is looked through
 /// again from the last of them on.
 const MAX_PENDING: usize = 256;
+/// So much is looked at before a carriage return.
+const MAX_REDRAWN: usize = 512;
 
 /// A known secret that was found.
 #[derive(Debug, Clone)]
@@ -35,12 +38,17 @@ pub(crate) struct Matcher {
     pending_from: Option<u64>,
     views: Views,
     wraps: Wraps,
+    /// Whether the starts of secrets are hidden where the text breaks off.
+    hides_parts: bool,
+    /// Carriage returns before this offset were looked at, and the start that waits for what follows one.
+    returns: (u64, Option<u64>),
     /// One for each watch-list.
     followers: Vec<Follower>,
 }
 
 impl Matcher {
-    pub(crate) fn new(secrets: KnownSecrets) -> Matcher {
+    /// Looks for these; `hides_parts` says that the starts of secrets are hidden where the text breaks off.
+    pub(crate) fn new(secrets: KnownSecrets, hides_parts: bool) -> Matcher {
         Matcher {
             secrets,
             needles: Arc::default(),
@@ -50,6 +58,8 @@ impl Matcher {
             pending_from: None,
             views: Views::default(),
             wraps: Wraps::default(),
+            hides_parts,
+            returns: (0, None),
             followers: Vec::new(),
         }
     }
@@ -68,6 +78,7 @@ impl Matcher {
         self.pending_from = None;
         self.views.renew(from);
         self.wraps.renew(from);
+        self.returns = (from, None);
         self.followers = self.secrets.watched().into_iter().map(|list| Follower::new(list, from)).collect();
     }
 
@@ -87,7 +98,7 @@ impl Matcher {
     pub(crate) fn pending_from(&self) -> u64 {
         let plain = self.pending_from.map_or(self.seen_to, |from| from.min(self.seen_to));
         let watched = self.followers.iter().map(Follower::pending_from);
-        watched.chain(self.views.pending_from()).fold(plain, u64::min)
+        watched.chain(self.views.pending_from()).chain(self.returns.1).fold(plain, u64::min)
     }
 
     /// Looks at what is new in `text`, whose first byte is at `base`; `last` says that nothing follows.
@@ -132,6 +143,30 @@ impl Matcher {
 
         *seen_to = end;
         self.wait(text, base, from);
+        if self.hides_parts {
+            self.redrawn(text, base, last, sink);
+        }
+    }
+
+    /// Hides the starts of secrets where a line is begun anew: prompts and progress bars write what is there so far, and
+    /// then more of it.
+    fn redrawn(&mut self, text: &[u8], base: u64, last: bool, mut sink: impl FnMut(Hit)) {
+        let from = (self.returns.0.max(base) - base) as usize;
+        self.returns = (base + text.len() as u64, None);
+        for cr in memchr::memchr_iter(b'\r', &text[from..]).map(|at| at + from) {
+            let next = text.get(cr + 1);
+            if matches!(next, Some(b'\n' | b'\r')) {
+                continue;
+            }
+            let first = cr.saturating_sub(MAX_REDRAWN);
+            let Some(hit) = self.part(&text[..cr], base, first) else { continue };
+            if next.is_none() && !last {
+                // It may be the end of a line.
+                self.returns = (base + cr as u64, Some(hit.start));
+            } else {
+                sink(hit);
+            }
+        }
     }
 
     /// Remembers where needles may have begun at the end of `text`, of which what starts at `from` is new.
@@ -143,13 +178,25 @@ impl Matcher {
         if last_feed.is_none() {
             far = (text.len() + 1).saturating_sub(most);
         }
+        let ends_line = text.last().is_some_and(|byte| *byte != b'\n' && wrap::ends_line(*byte));
+        // Where the next line may end.
+        let mut line_end = 0;
         let mut waits = |at: usize| {
-            if needles.may_go_on(&text[at..]) {
+            let tail = &text[at..];
+            // The end of the text may be in the end of a line, too.
+            let may_wrap = last_feed.is_some_and(|feed| at < feed) || ends_line && tail.len() <= most;
+            if !needles.may_start(tail) {
+                if line_end < at {
+                    line_end = tail.iter().position(|byte| wrap::ends_line(*byte)).map_or(text.len(), |len| at + len);
+                }
+                // What starts a needle is in one line.
+                if !may_wrap || line_end - at >= GRAM_LEN {
+                    return Waits::Not;
+                }
+            } else if needles.may_go_on(tail) {
                 return Waits::From(at);
             }
-            // The end of the text may be in the end of a line, too.
-            let may_wrap = last_feed.is_some_and(|feed| at < feed) || text.len() - at <= most && ends_line(text);
-            if may_wrap && needles.may_start_at(&text[at..]) { wraps.goes_on(needles, text, at) } else { Waits::Not }
+            if may_wrap { wraps.goes_on(needles, text, at) } else { Waits::Not }
         };
         *pending_from = None;
         let mut hold = |waits: &Waits| {
@@ -180,7 +227,11 @@ impl Matcher {
     /// The first place at which so much of a needle stands at the end of the text that it is hidden: a quarter, and four
     /// bytes.
     pub(crate) fn partial(&self, text: &[u8], base: u64) -> Option<Hit> {
-        let from = (self.pending_from() - base) as usize;
+        self.part(text, base, (self.pending_from() - base) as usize)
+    }
+
+    /// The first place in `text[from..]` at which so much of a needle stands at the end of the text.
+    fn part(&self, text: &[u8], base: u64, from: usize) -> Option<Hit> {
         (from..text.len().saturating_sub(3)).find_map(|at| {
             let needle = self.needles.mostly(&text[at..])?;
             let (name, value) = self.needles.value(needle);
@@ -198,9 +249,4 @@ fn stands_free(text: &[u8], at: usize, len: usize, last: bool) -> bool {
         || !(is_word(at.checked_sub(1).and_then(|at| text.get(at)))
             || is_word(text.get(to))
             || (to == text.len() && !last))
-}
-
-/// Whether the end of a line may have begun at the end of the text.
-fn ends_line(text: &[u8]) -> bool {
-    text.last().is_some_and(|byte| matches!(byte, b'\r' | b'=' | b'\\'))
 }

@@ -42,51 +42,122 @@ fn head(bytes: &[u8]) -> u64 {
     }
 }
 
+fn bytes_of<'v>(values: &'v [Arc<Value>], needle: &Needle) -> &'v [u8] {
+    values[needle.value as usize].forms.get(needle.form as usize)
+}
+
+/// Needles and new ones on their way to become one order.
+struct Merge<'n> {
+    old: &'n Needles,
+    values: &'n [Arc<Value>],
+    sorted: Vec<Needle>,
+    heads: Vec<u64>,
+    /// Where each of the old ones is now.
+    moved: Vec<u32>,
+    /// The last new one, or the longest that it starts with: others may start with it, too.
+    open: u32,
+}
+
+impl Merge<'_> {
+    /// Whether this needle, with this head, starts with the one that is here now.
+    fn starts(&self, needle: &Needle, head: u64, index: u32) -> bool {
+        // Of a shorter one than a head zeros stand at its end.
+        let other = self.heads[index as usize];
+        (other == head || other as u8 == 0)
+            && bytes_of(self.values, needle).starts_with(bytes_of(self.values, &self.sorted[index as usize]))
+    }
+
+    /// Takes the old ones before this one, as far as they are not taken. What they start with is known but for new ones.
+    fn take_old(&mut self, to: usize) {
+        for index in self.moved.len()..to {
+            let (needle, head) = (self.old.sorted[index], self.old.heads[index]);
+            while self.open != NONE && !self.starts(&needle, head, self.open) {
+                self.open = self.sorted[self.open as usize].up;
+            }
+            let known = if needle.up == NONE { NONE } else { self.moved[needle.up as usize] };
+            // Of two that it starts with, the longer one comes later.
+            let is_new = self.open != NONE && (known == NONE || self.open > known);
+            self.moved.push(self.sorted.len() as u32);
+            self.sorted.push(Needle { up: if is_new { self.open } else { known }, ..needle });
+            self.heads.push(head);
+        }
+    }
+
+    fn take_new(&mut self, needle: Needle, head: u64) {
+        // The one before starts with all that both start with.
+        let mut up = self.sorted.len().checked_sub(1).map_or(NONE, |last| last as u32);
+        while up != NONE && !self.starts(&needle, head, up) {
+            up = self.sorted[up as usize].up;
+        }
+        self.open = self.sorted.len() as u32;
+        self.sorted.push(Needle { up, ..needle });
+        self.heads.push(head);
+    }
+}
+
 impl Needles {
-    /// These, and the forms of more values.
+    /// These, and the forms of more values: sorted, and merged into those that are sorted already.
     pub(super) fn with(&self, added: Vec<Arc<Value>>) -> Needles {
         let mut values = self.values.clone();
-        let known = self.sorted.iter().zip(&self.heads).map(|(needle, head)| (*head, needle.value, needle.form));
-        let mut sorted: Vec<(u64, u32, u32)> = known.collect();
-        let (first, old) = (values.len(), sorted.len());
+        let first = values.len() as u32;
         values.extend(added);
-        for (value, number) in values[first..].iter().zip(first as u32..) {
-            let forms = (0..value.forms.len()).map(|form| (head(value.forms.get(form)), number, form as u32));
-            sorted.extend(forms);
+        // In the order in which they lie in memory.
+        let forms = || {
+            values[first as usize..].iter().zip(first..).flat_map(|(value, number)| {
+                (0..value.forms.len()).map(move |form| (value.forms.get(form), number, form as u32))
+            })
+        };
+        let mut there = if self.bytes.is_empty() { vec![false; 256].into() } else { self.bytes.clone() };
+        let mut max_len = self.max_len;
+        for (form, ..) in forms() {
+            form.iter().for_each(|byte| there[usize::from(*byte)] = true);
+            max_len = max_len.max(form.len());
         }
-        let bytes = |needle: &(u64, u32, u32)| values[needle.1 as usize].forms.get(needle.2 as usize);
         let mut grams = self.grams.clone();
-        if !grams.extend(sorted[old..].iter().map(bytes)) {
+        if !grams.extend(forms().map(|(form, ..)| form)) {
             grams = Grams::default();
-            let fits = grams.extend(sorted.iter().map(bytes));
+            let old = self.sorted.iter().map(|needle| bytes_of(&values, needle));
+            let fits = grams.extend(old.chain(forms().map(|(form, ..)| form)));
             debug_assert!(fits, "there is room in new tables");
         }
-        let name = |needle: &(u64, u32, u32)| &values[needle.1 as usize].name;
-        let by_bytes = |a: &(u64, u32, u32), b: &(u64, u32, u32)| {
-            a.0.cmp(&b.0).then_with(|| bytes(a).cmp(bytes(b))).then_with(|| name(a).cmp(name(b)))
-        };
-        if old == 0 {
-            sorted.sort_unstable_by(by_bytes);
-        } else {
-            // Merges what is sorted already.
-            sorted[old..].sort_unstable_by(by_bytes);
-            sorted.sort_by(by_bytes);
-        }
-        sorted.dedup_by(|a, b| a.0 == b.0 && bytes(a) == bytes(b));
-        let mut there = vec![false; 256].into_boxed_slice();
-        let mut needles: Vec<Needle> = Vec::with_capacity(sorted.len());
-        for needle in &sorted {
-            let this = bytes(needle);
-            this.iter().for_each(|byte| there[usize::from(*byte)] = true);
-            let mut up = needles.len().checked_sub(1).map_or(NONE, |last| last as u32);
-            while up != NONE && !this.starts_with(bytes(&sorted[up as usize])) {
-                up = needles[up as usize].up;
+        let mut new: Vec<(u64, u32, u32)> = forms().map(|(bytes, value, form)| (head(bytes), value, form)).collect();
+        let bytes = |value: u32, form: u32| values[value as usize].forms.get(form as usize);
+        let name = |value: u32| &values[value as usize].name;
+        new.sort_unstable_by(|a, b| {
+            let by_bytes = || bytes(a.1, a.2).cmp(bytes(b.1, b.2));
+            a.0.cmp(&b.0).then_with(by_bytes).then_with(|| name(a.1).cmp(name(b.1)))
+        });
+        new.dedup_by(|a, b| a.0 == b.0 && bytes(a.1, a.2) == bytes(b.1, b.2));
+        let (sorted, heads) = self.merged(&new, &values);
+        Needles { values, sorted, heads, grams, max_len, bytes: there }
+    }
+
+    /// All needles when `new` ones, which are in order, come to these; `values` are those of both.
+    fn merged(&self, new: &[(u64, u32, u32)], values: &[Arc<Value>]) -> (Vec<Needle>, Vec<u64>) {
+        let len = self.sorted.len() + new.len();
+        let (sorted, heads) = (Vec::with_capacity(len), Vec::with_capacity(len));
+        let mut merge =
+            Merge { old: self, values, sorted, heads, moved: Vec::with_capacity(self.sorted.len()), open: NONE };
+        for &(head, value, form) in new {
+            let needle = Needle { value, form, up: NONE };
+            let this = bytes_of(values, &needle);
+            let (low, high) = self.heads_of(head, head);
+            let at = low + self.sorted[low..high].partition_point(|old| bytes_of(values, old) < this);
+            merge.take_old(at);
+            match self.sorted.get(at).filter(|old| bytes_of(values, old) == this) {
+                Some(old) => {
+                    merge.take_old(at + 1);
+                    // It is called by the name that comes first.
+                    let is_first = values[value as usize].name < values[old.value as usize].name;
+                    if let Some(last) = merge.sorted.last_mut().filter(|_| is_first) {
+                        (last.value, last.form) = (value, form);
+                    }
+                }
+                None => merge.take_new(needle, head),
             }
-            needles.push(Needle { value: needle.1, form: needle.2, up });
         }
-        let max_len = sorted.iter().map(|needle| bytes(needle).len()).max().unwrap_or(0);
-        let heads = sorted.iter().map(|needle| needle.0).collect();
-        Needles { values, sorted: needles, heads, grams, max_len, bytes: there }
+        merge.take_old(self.sorted.len());
+        (merge.sorted, merge.heads)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -99,8 +170,7 @@ impl Needles {
     }
 
     fn bytes(&self, index: usize) -> &[u8] {
-        let Needle { value, form, .. } = self.sorted[index];
-        self.values[value as usize].forms.get(form as usize)
+        bytes_of(&self.values, &self.sorted[index])
     }
 
     /// The name and the value of a needle.
@@ -118,7 +188,7 @@ impl Needles {
     /// The needles that `text` starts with, the longest first: their numbers and lengths.
     pub(super) fn at_start(&self, text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
         let (low, high) = self.heads_of(head(text), head(text));
-        let below = low + self.sorted[low..high].partition_point(|needle| self.bytes_of(needle) <= text);
+        let below = low + self.sorted[low..high].partition_point(|needle| bytes_of(&self.values, needle) <= text);
         let mut next = below.checked_sub(1).map_or(NONE, |last| last as u32);
         std::iter::from_fn(move || {
             while next != NONE {
@@ -131,10 +201,6 @@ impl Needles {
             }
             None
         })
-    }
-
-    fn bytes_of(&self, needle: &Needle) -> &[u8] {
-        self.values[needle.value as usize].forms.get(needle.form as usize)
     }
 
     /// The needles whose heads are neither less than `least` nor greater than `greatest`.
@@ -161,8 +227,8 @@ impl Needles {
             return low..high;
         }
         let (low, high) = self.heads_of(least, least);
-        let low = low + self.sorted[low..high].partition_point(|needle| self.bytes_of(needle) < tail);
-        let count = self.sorted[low..high].partition_point(|needle| self.bytes_of(needle).starts_with(tail));
+        let low = low + self.sorted[low..high].partition_point(|needle| bytes_of(&self.values, needle) < tail);
+        let count = self.sorted[low..high].partition_point(|needle| bytes_of(&self.values, needle).starts_with(tail));
         low..low + count
     }
 
@@ -171,10 +237,9 @@ impl Needles {
         self.longer(tail).next().is_some()
     }
 
-    /// Whether a needle may start with the bytes before the end of this line.
-    pub(super) fn may_start_at(&self, text: &[u8]) -> bool {
-        let is_whole = text.len() >= 8 && !text[..8].iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'=' | b'\\'));
-        !is_whole || self.grams.may_start(text)
+    /// Whether a needle may start so, which may be longer than `tail`.
+    pub(super) fn may_start(&self, tail: &[u8]) -> bool {
+        self.grams.may_start(tail)
     }
 
     /// The same of needles of so many bytes and more.
@@ -208,5 +273,41 @@ impl Needles {
         (0..text.len()).any(stands_or_starts)
             || (self.bytes[usize::from(text[0])]
                 && (0..self.sorted.len()).any(|index| ends_or_holds(self.bytes(index))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_added_in_parts_is_what_is_added_at_once(
+            values in proptest::collection::vec((0u8..4, "[ab]{1,12}"), 1..12),
+            parts in proptest::collection::vec(0usize..12, 0..5),
+        ) {
+            let value = |(name, text): &(u8, String)| {
+                let name = Arc::from(name.to_string());
+                Arc::new(Value::new(&name, &Secret::new(text.as_bytes())))
+            };
+            let values: Vec<Arc<Value>> = values.iter().map(value).collect();
+            let mut cuts: Vec<usize> = parts.into_iter().map(|at| at % values.len()).chain([0, values.len()]).collect();
+            cuts.sort_unstable();
+            let whole = Needles::default().with(values.clone());
+            let in_parts = cuts.windows(2).fold(Needles::default(), |all, cut| all.with(values[cut[0]..cut[1]].to_vec()));
+            let shown = |needles: &Needles| -> Vec<(Vec<u8>, String, u32, u64)> {
+                let one = |index: usize| {
+                    let (name, _) = needles.value(index);
+                    (needles.bytes(index).to_vec(), name.to_string(), needles.sorted[index].up, needles.heads[index])
+                };
+                (0..needles.sorted.len()).map(one).collect()
+            };
+            proptest::prop_assert_eq!(shown(&in_parts), shown(&whole));
+            proptest::prop_assert_eq!((in_parts.max_len, &in_parts.bytes), (whole.max_len, &whole.bytes));
+            for (index, needle) in whole.sorted.iter().enumerate() {
+                let longest = (0..index).rev().find(|other| whole.bytes(index).starts_with(whole.bytes(*other)));
+                proptest::prop_assert_eq!(needle.up, longest.map_or(NONE, |at| at as u32));
+            }
+        }
     }
 }

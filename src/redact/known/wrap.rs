@@ -15,6 +15,8 @@ const MIN_SEEN: usize = 4;
 const MAX_HEAD: usize = 14;
 /// So many bytes behind the end of a line decide whether fewer before it can be the start of a needle.
 const TAIL: usize = 9;
+/// No more lines end between two bytes of a needle: wrapped text may stand at double spacing.
+const MAX_ENDS: usize = 4;
 /// No line is indented more.
 const MAX_INDENT: usize = 64;
 /// The first bytes of a needle stand no farther apart: so much of the text is there for sure.
@@ -97,7 +99,7 @@ impl Wraps {
             self.bytes.extend_from_slice(rest);
             return false;
         }
-        self.join(text, feed, TAIL, true)
+        self.join(text, feed, TAIL, TAIL, true)
     }
 
     /// Whether a needle may start in the last bytes before `head`, when what was taken last stands behind them.
@@ -115,7 +117,10 @@ impl Wraps {
     /// as far as it is hidden, and where it ends.
     pub(super) fn look(&mut self, needles: &Needles, text: &[u8], at: usize) -> Option<(usize, usize, usize)> {
         for soft in [false, true] {
-            self.join(text, at, needles.max_len(), soft);
+            if !self.may_start(needles, text, at, soft) {
+                continue;
+            }
+            self.join(text, at, needles.max_len(), needles.max_len(), soft);
             let is_wrapped = |len: usize| self.from[len - 1] - at != len - 1;
             let needle = needles.at_start(&self.bytes).find(|&(_, len)| len >= MIN_LEN && is_wrapped(len));
             if let Some((needle, len)) = needle {
@@ -128,7 +133,10 @@ impl Wraps {
     /// Whether a needle may have begun at `text[at]` that goes on behind the end of a line and the end of the text.
     pub(super) fn goes_on(&mut self, needles: &Needles, text: &[u8], at: usize) -> Waits {
         for soft in [false, true] {
-            let is_open = self.join(text, at, needles.max_len(), soft);
+            if !self.may_start(needles, text, at, soft) {
+                continue;
+            }
+            let is_open = self.join(text, at, needles.max_len(), needles.max_len(), soft);
             let is_wrapped = self.bytes.len() < text.len() - at;
             if is_open && is_wrapped && needles.may_go_on_long(&self.bytes, MIN_LEN) {
                 let is_enough = self.bytes.len() >= MIN_SEEN;
@@ -136,6 +144,12 @@ impl Wraps {
             }
         }
         Waits::Not
+    }
+
+    /// Whether the first bytes at `text[at..]` are those of a needle: most are not, and it is not joined to its end in vain.
+    fn may_start(&mut self, needles: &Needles, text: &[u8], at: usize, soft: bool) -> bool {
+        self.join(text, at, MIN_LEN - 1, needles.max_len(), soft);
+        self.bytes.len() < MIN_LEN - 1 || needles.may_go_on_long(&self.bytes, MIN_LEN)
     }
 
     /// The text that was joined starts here as far as it is hidden: the few bytes before the first end of a line did not
@@ -147,13 +161,14 @@ impl Wraps {
         }
     }
 
-    /// Takes up to `most` bytes from `text[at..]` without ends of lines; answers whether the text ended before.
-    fn join(&mut self, text: &[u8], at: usize, most: usize, soft: bool) -> bool {
+    /// Takes up to `wanted` bytes from `text[at..]` without ends of lines, no farther than `most` bytes of a needle may
+    /// reach; answers whether the text ended before.
+    fn join(&mut self, text: &[u8], at: usize, wanted: usize, most: usize, soft: bool) -> bool {
         self.bytes.clear();
         self.from.clear();
-        let mut index = at;
+        let (mut index, mut ends) = (at, 0);
         let limit = (at + reach(most)).min(text.len());
-        while self.bytes.len() < most {
+        while self.bytes.len() < wanted {
             if index >= limit {
                 return limit == text.len();
             }
@@ -162,9 +177,14 @@ impl Wraps {
                     self.bytes.push(text[index]);
                     self.from.push(index);
                     index += 1;
+                    ends = 0;
                 }
                 End::Cut => return true,
-                End::Whole(len) => index += len,
+                End::Whole(_) if ends == MAX_ENDS => return false,
+                End::Whole(len) => {
+                    index += len;
+                    ends += 1;
+                }
             }
             if self.bytes.len() < MIN_SEEN && index - at > MAX_SEEN {
                 return false;
@@ -172,6 +192,11 @@ impl Wraps {
         }
         false
     }
+}
+
+/// Whether the end of a line may start with this byte.
+pub(super) fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r') || is_soft(byte)
 }
 
 fn is_soft(byte: u8) -> bool {

@@ -84,6 +84,9 @@ pub(crate) struct HidingArgs {
     /// Hide known secrets only
     #[arg(long, requires = "known")]
     pub(crate) known_only: bool,
+    /// Also hide what is doubtful, as scans report it with the same flag: weak passwords, and values that read half like words
+    #[arg(long, conflicts_with = "known_only")]
+    pub(crate) sensitive: bool,
     /// What stands in the place of a secret
     #[arg(long, value_enum, default_value = "label")]
     pub(crate) style: MarkerStyle,

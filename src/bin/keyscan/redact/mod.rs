@@ -20,7 +20,7 @@ use std::path::Path;
 use keyscan::config::{Config, find_upward};
 use keyscan::gate::Baseline;
 use keyscan::redact::{AtEnd, KnownSecrets, RedactStats, Redaction, Style, TextFormat};
-use keyscan::{Key, Result, RuleSet};
+use keyscan::{Key, Result, RuleSet, SENSITIVE};
 
 pub(crate) use self::files::{Copy, keep_owner};
 use self::report::Report;
@@ -148,7 +148,7 @@ pub(crate) fn hiding(args: &HidingArgs, target: &Path, known: &KnownSecrets) -> 
         MarkerStyle::Custom => Style::Custom(args.marker.clone().unwrap_or_default()),
     };
     let mut redaction = Redaction::new(rules.clone()).with_known(known.clone()).with_style(style);
-    if let Some(confidence) = config.min_confidence {
+    if let Some(confidence) = args.sensitive.then_some(SENSITIVE).or(config.min_confidence) {
         redaction = redaction.with_min_confidence(confidence);
     }
     Ok(Hiding { config, rules, redaction, key })

@@ -9,6 +9,7 @@ mod pem;
 mod placeholder;
 mod randomness;
 pub(crate) mod structure;
+mod typed;
 mod weak;
 
 use std::ops::Range;
@@ -25,6 +26,8 @@ pub(crate) use self::randomness::surprise;
 const REFUTED: f32 = 0.05;
 /// The confidence of a match that a validator has proven.
 const PROVEN: f32 = 0.99;
+/// The most confidence in a value of the right form that looks typed by hand: a reader decides.
+const TYPED: f32 = DOUBTFUL;
 /// The confidence of a password that anyone would try: for those who ask for what is doubtful.
 const WEAK: f32 = 0.3;
 
@@ -99,7 +102,10 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
     {
         return refuted(verdicts, Verdict::Placeholder);
     }
-    if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
+    let is_typed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual) && typed::is_typed(secret);
+    if is_typed {
+        verdicts.push(Verdict::Typed);
+    } else if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
         return refuted(verdicts, Verdict::LowEntropy);
     }
     if !structured && context::is_in_base64(candidate.text, candidate.secret.start) {
@@ -115,16 +121,18 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
         }
         verdicts.push(if is_beside { Verdict::Beside } else { Verdict::Context });
         let prose = decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text));
-        if prose || !randomness::is_random(secret) {
-            return refuted(verdicts, Verdict::NotRandom);
+        if !is_typed {
+            if prose || !randomness::is_random(secret) {
+                return refuted(verdicts, Verdict::NotRandom);
+            }
+            verdicts.push(Verdict::Random);
         }
-        verdicts.push(Verdict::Random);
     }
     // Last, because it hashes.
     if placeholder::is_published(secret) {
         return refuted(verdicts, Verdict::Placeholder);
     }
-    Judgement { confidence: rule.confidence, verdicts }
+    Judgement { confidence: if is_typed { rule.confidence.min(TYPED) } else { rule.confidence }, verdicts }
 }
 
 /// Whether a text looks random, where nothing else is known of it.

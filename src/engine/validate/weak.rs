@@ -190,7 +190,7 @@ fn spells(text: &[u8], word: &[u8]) -> bool {
 }
 
 /// How long the text goes on with one byte, or from neighbour to neighbour in one direction.
-fn longest_run(text: &[u8]) -> usize {
+pub(super) fn longest_run(text: &[u8]) -> usize {
     let steps = |step: i16| {
         let follows =
             |pair: &&[u8]| i16::from(pair[1].to_ascii_lowercase()) - i16::from(pair[0].to_ascii_lowercase()) == step;

@@ -102,21 +102,20 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
     {
         return refuted(verdicts, Verdict::Placeholder);
     }
+    // What stands beside a word may be of few characters where it was typed, what has a prefix of its own may not.
     let is_typed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual) && typed::is_typed(secret);
+    let may_be_poor = is_typed && rule.kind == Kind::Contextual;
+    if rule.min_entropy > 0.0 && !may_be_poor && randomness::entropy(secret) < rule.min_entropy {
+        return refuted(verdicts, Verdict::LowEntropy);
+    }
     if is_typed {
         verdicts.push(Verdict::Typed);
-    } else if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
-        return refuted(verdicts, Verdict::LowEntropy);
     }
     if !structured && context::is_in_base64(candidate.text, candidate.secret.start) {
         return refuted(verdicts, Verdict::NotAssigned);
     }
     if rule.kind == Kind::Contextual {
-        let start = candidate.secret.start;
-        // A UUID is an id where its name says so, unless the credential itself is called that.
-        let identifies = randomness::is_uuid(secret) && !rule.keywords.iter().any(|word| word.ends_with("id"));
-        let stands = if is_beside { context::may_follow } else { context::is_assigned };
-        if !stands(candidate.text, start) || identifies && context::names_id(candidate.text, start) {
+        if !is_told(candidate, is_beside) {
             return refuted(verdicts, Verdict::NotAssigned);
         }
         verdicts.push(if is_beside { Verdict::Beside } else { Verdict::Context });
@@ -133,6 +132,16 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
         return refuted(verdicts, Verdict::Placeholder);
     }
     Judgement { confidence: if is_typed { rule.confidence.min(TYPED) } else { rule.confidence }, verdicts }
+}
+
+/// Whether an opaque value is assigned, or follows its partner, and its name does not call it an id.
+fn is_told(candidate: &Candidate<'_>, is_beside: bool) -> bool {
+    let Candidate { rule, text, secret, .. } = candidate;
+    // A UUID is an id where its name says so, unless the credential itself is called that.
+    let may_be_id =
+        randomness::is_uuid(&text[secret.clone()]) && !rule.keywords.iter().any(|word| word.ends_with("id"));
+    let stands = if is_beside { context::may_follow } else { context::is_assigned };
+    stands(text, secret.start) && !(may_be_id && context::names_id(text, secret.start))
 }
 
 /// Whether a text looks random, where nothing else is known of it.

@@ -214,7 +214,7 @@ fn is_sequence(secret: &[u8], share: usize) -> bool {
         up = if follows(a, b) { up + 1 } else { 1 };
         down = if follows(b, a) { down + 1 } else { 1 };
         let run = up.max(down);
-        run >= MIN_SEQUENCE && run * share >= secret.len()
+        run >= MIN_SEQUENCE && run * share > secret.len()
     })
 }
 

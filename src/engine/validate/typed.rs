@@ -10,7 +10,7 @@ use super::weak;
 const MIN_RUN: usize = 3;
 /// Of a letter and a digit in turn.
 const MIN_TURNS: usize = 6;
-/// A shorter value has no room for both a run and something else.
+/// With fewer letters and digits a value has no room for both a run and something else.
 const MIN_LEN: usize = 8;
 
 /// Whether half of the letters and digits of `value`, or more, stand in runs.
@@ -19,10 +19,10 @@ pub(super) fn is_typed(value: &[u8]) -> bool {
     let (mut at, mut in_runs) = (0, 0);
     while at < value.len() {
         let run = longest_run(&value[at..]);
-        in_runs += if run > 1 { run } else { 0 };
+        in_runs += run;
         at += run.max(1);
     }
-    value.len() >= MIN_LEN && in_runs * 2 >= letters
+    letters >= MIN_LEN && in_runs * 2 >= letters
 }
 
 /// How long the text begins with a run, 0 where it does not.
@@ -30,21 +30,22 @@ fn longest_run(text: &[u8]) -> usize {
     if !text[0].is_ascii_alphanumeric() {
         return 0;
     }
-    let run = weak::longest_run(text);
+    let run = weak::longest_sequence(text);
     let turns = text.windows(3).take_while(|three| in_turn(three)).count() + 2;
-    [(run, MIN_RUN), (turns, MIN_TURNS)]
-        .into_iter()
-        .filter(|(len, least)| len >= least)
-        .map(|(len, _)| len)
-        .max()
-        .unwrap_or(0)
+    if turns >= MIN_TURNS {
+        turns.max(run)
+    } else if run >= MIN_RUN {
+        run
+    } else {
+        0
+    }
 }
 
 /// Whether the third follows the first, and the one between them is a digit where they are letters, or a letter where
 /// they are digits.
 fn in_turn(three: &[u8]) -> bool {
     let (a, b) = (three[0].to_ascii_lowercase(), three[2].to_ascii_lowercase());
-    let next = b == a + 1 || (a, b) == (b'9', b'0');
+    let next = a.checked_add(1) == Some(b) || (a, b) == (b'9', b'0');
     next && (a.is_ascii_digit() && b.is_ascii_digit() && three[1].is_ascii_alphabetic()
         || a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && three[1].is_ascii_digit())
 }
@@ -74,13 +75,16 @@ mod tests {
             "q7Zt0vKxP3mW9sLd",
             "9f86d081884c7d65",
             "q7Zt1234P3mW9sLdKv",
+            "aaaabbbbccccddddaaaabbbb",
             "q7Zt0vKxq7zT0vKx",
             "first_default_noop_string",
             "getUserByAccessToken",
+            "--------",
             "abc",
             "",
         ] {
             assert!(!is_typed(text.as_bytes()), "{text}");
         }
+        assert!(!is_typed(&[0xff; 20]));
     }
 }

@@ -17,6 +17,8 @@ pub enum Verdict {
     StructureInvalid,
     /// A published, conventional or repetitive value.
     Placeholder,
+    /// Made of runs along the alphabet, the digits or the keyboard, or of one piece again and again.
+    Typed,
     /// A password, but one of those that everybody takes first.
     Weak,
     /// Its entropy is below the least of its rule.
@@ -43,6 +45,7 @@ impl Verdict {
             Verdict::StructureValid => "has the structure of its format",
             Verdict::StructureInvalid => "lacks the structure of its format",
             Verdict::Placeholder => "looks like a placeholder",
+            Verdict::Typed => "looks typed by hand",
             Verdict::Weak => "is among the first passwords that anyone would try",
             Verdict::LowEntropy => "has too little entropy",
             Verdict::Random => "looks random",

@@ -179,11 +179,17 @@ fn spelled(pieces: &[Piece<'_>], min_before: usize, max_before: usize) -> Option
                 found = Some(choice);
             }
         }
-        if !goes_on || spellings.iter().any(|spelling| spelling.len() >= MAX_LITERAL_LEN) {
+        if !goes_on || is_long_enough(&spellings) {
             break;
         }
     }
     found
+}
+
+/// Whether one of the strings needs no more bytes. Then none of them may be continued: of the others, too, more would be
+/// spelled than of this one.
+fn is_long_enough(spellings: &[Vec<ByteSet>]) -> bool {
+    spellings.iter().any(|spelling| spelling.len() >= MAX_LITERAL_LEN)
 }
 
 /// The strings with which the branches of an alternation begin.
@@ -196,6 +202,9 @@ fn heads(piece: &Piece<'_>) -> Option<Vec<Vec<ByteSet>>> {
         flatten(branch, &mut pieces);
         let mut spellings = vec![Vec::new()];
         for piece in &pieces {
+            if is_long_enough(&spellings) {
+                break;
+            }
             match spell(&spellings, piece) {
                 // A class of many bytes makes many strings for one byte more.
                 Some(continued) if continued.len() <= 8 => spellings = continued,
@@ -239,10 +248,18 @@ fn join(spellings: &[Vec<ByteSet>], tails: &[Vec<ByteSet>]) -> Option<Vec<Vec<By
     Some(spellings.iter().flat_map(|spelling| tails.iter().map(move |tail| joined(spelling, tail))).collect())
 }
 
+/// The strings that all of `hir` can spell, as far as they are [long enough](is_long_enough).
 fn spell_all(hir: &Hir) -> Option<Vec<Vec<ByteSet>>> {
     let mut pieces = Vec::new();
     flatten(hir, &mut pieces);
-    pieces.iter().try_fold(vec![Vec::new()], |spellings, piece| spell(&spellings, piece))
+    let mut spellings = vec![Vec::new()];
+    for piece in &pieces {
+        if is_long_enough(&spellings) {
+            break;
+        }
+        spellings = spell(&spellings, piece)?;
+    }
+    Some(spellings)
 }
 
 fn to_anchor(spelling: &[ByteSet], min_before: usize, max_before: usize) -> Option<Anchor> {
@@ -360,6 +377,14 @@ mod tests {
         assert_eq!(names("(?:abc[0-9]+|[0-9]{2}xyz)"), ["abc", "xyz"]);
         assert_eq!(names("(?:abc){2,3}"), ["abc"]);
         assert_eq!(names(r"\$(?:1\$[a-z]+|55\$[0-9]+)\$"), ["$1$", "$55$"]);
+    }
+
+    #[test]
+    fn long_literals_are_read_no_farther_than_their_anchors() {
+        // What was copied byte by byte would be a gigabyte and more.
+        let (one, other) = ("0123456789abcdef".repeat(20_000), "fedcba9876543210".repeat(20_000));
+        let regex = format!("(?:{one}|{other}|x{{3}})z");
+        assert_eq!(names(&regex), ["0123456789abcdef", "fedcba9876543210", "xxx"]);
     }
 
     #[test]

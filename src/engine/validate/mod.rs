@@ -9,6 +9,7 @@ mod pem;
 mod placeholder;
 mod randomness;
 pub(crate) mod structure;
+mod typed;
 mod weak;
 
 use std::ops::Range;
@@ -25,6 +26,8 @@ pub(crate) use self::randomness::surprise;
 const REFUTED: f32 = 0.05;
 /// The confidence of a match that a validator has proven.
 const PROVEN: f32 = 0.99;
+/// The most confidence in a value of the right form that looks typed by hand: a reader decides.
+const TYPED: f32 = DOUBTFUL;
 /// The confidence of a password that anyone would try: for those who ask for what is doubtful.
 const WEAK: f32 = 0.3;
 
@@ -99,32 +102,46 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
     {
         return refuted(verdicts, Verdict::Placeholder);
     }
-    if rule.min_entropy > 0.0 && randomness::entropy(secret) < rule.min_entropy {
+    // What stands beside a word may be of few characters where it was typed, what has a prefix of its own may not.
+    let is_typed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual) && typed::is_typed(secret);
+    let may_be_poor = is_typed && rule.kind == Kind::Contextual;
+    if rule.min_entropy > 0.0 && !may_be_poor && randomness::entropy(secret) < rule.min_entropy {
         return refuted(verdicts, Verdict::LowEntropy);
+    }
+    if is_typed {
+        verdicts.push(Verdict::Typed);
     }
     if !structured && context::is_in_base64(candidate.text, candidate.secret.start) {
         return refuted(verdicts, Verdict::NotAssigned);
     }
     if rule.kind == Kind::Contextual {
-        let start = candidate.secret.start;
-        // A UUID is an id where its name says so, unless the credential itself is called that.
-        let identifies = randomness::is_uuid(secret) && !rule.keywords.iter().any(|word| word.ends_with("id"));
-        let stands = if is_beside { context::may_follow } else { context::is_assigned };
-        if !stands(candidate.text, start) || identifies && context::names_id(candidate.text, start) {
+        if !is_told(candidate, is_beside) {
             return refuted(verdicts, Verdict::NotAssigned);
         }
         verdicts.push(if is_beside { Verdict::Beside } else { Verdict::Context });
         let prose = decoded.is_some_and(|text| !text.iter().any(u8::is_ascii_digit) && !randomness::is_random(&text));
-        if prose || !randomness::is_random(secret) {
-            return refuted(verdicts, Verdict::NotRandom);
+        if !is_typed {
+            if prose || !randomness::is_random(secret) {
+                return refuted(verdicts, Verdict::NotRandom);
+            }
+            verdicts.push(Verdict::Random);
         }
-        verdicts.push(Verdict::Random);
     }
     // Last, because it hashes.
     if placeholder::is_published(secret) {
         return refuted(verdicts, Verdict::Placeholder);
     }
-    Judgement { confidence: rule.confidence, verdicts }
+    Judgement { confidence: if is_typed { rule.confidence.min(TYPED) } else { rule.confidence }, verdicts }
+}
+
+/// Whether an opaque value is assigned, or follows its partner, and its name does not call it an id.
+fn is_told(candidate: &Candidate<'_>, is_beside: bool) -> bool {
+    let Candidate { rule, text, secret, .. } = candidate;
+    // A UUID is an id where its name says so, unless the credential itself is called that.
+    let may_be_id =
+        randomness::is_uuid(&text[secret.clone()]) && !rule.keywords.iter().any(|word| word.ends_with("id"));
+    let stands = if is_beside { context::may_follow } else { context::is_assigned };
+    stands(text, secret.start) && !(may_be_id && context::names_id(text, secret.start))
 }
 
 /// Whether a text looks random, where nothing else is known of it.

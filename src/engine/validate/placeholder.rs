@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::typed;
 use crate::engine::wordset::WordSet;
 use crate::rule::{Kind, Rule, Text};
 
@@ -54,6 +55,10 @@ const MIN_SEQUENCE: usize = 8;
 const MIN_SHARE: usize = 4;
 /// ... and where the form of the value and what stands before it speak for it as well, more than this one.
 const MIN_SHARE_OF_FORM: usize = 2;
+/// A longer piece, when it is repeated, is more than what fills a place.
+const MAX_FILL: usize = 7;
+/// A piece that is repeated from one end of a shorter value to the other may be chance.
+const MIN_REPEATED: usize = 16;
 /// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
 pub(super) const PUBLISHED: &str = include_str!("../../../patterns/published.txt");
 
@@ -67,20 +72,24 @@ pub(super) fn is_published(secret: &[u8]) -> bool {
 
 /// Whether `secret`, of which no form is known, looks like a placeholder.
 pub(super) fn is_placeholder(secret: &[u8]) -> bool {
-    holds_place(secret) || looks_made_up(secret, &[], MIN_SHARE)
+    holds_place(secret) || stands_in(secret, &[]) || is_repetitive(secret)
 }
 
-/// Whether a match of `rule` looks like a placeholder.
+/// Whether a match of `rule` looks like a placeholder. Where its form and what stands before it speak for it, too, one run
+/// makes it one, and several are [another question](typed::is_typed).
 pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
     let formed = matches!(rule.kind, Kind::Distinctive | Kind::Contextual | Kind::Identifier);
-    looks_made_up(secret, &rule.placeholders, if formed { MIN_SHARE_OF_FORM } else { MIN_SHARE })
+    let repeats = || {
+        is_filler(secret)
+            || is_sequence(secret, if formed { MIN_SHARE_OF_FORM } else { MIN_SHARE })
+            || repeats_within(secret, secret.len() / 2) && !(formed && typed::is_typed(secret))
+    };
+    stands_in(secret, &rule.placeholders) || repeats()
 }
 
-fn looks_made_up(secret: &[u8], own: &[Text], sequence_share: usize) -> bool {
-    WORDS.is_in(secret)
-        || holds_template(secret)
-        || !own.is_empty() && holds_own(secret, own)
-        || is_repetitive(secret, sequence_share)
+/// Whether a word or a template says that a value will stand here.
+fn stands_in(secret: &[u8], own: &[Text]) -> bool {
+    WORDS.is_in(secret) || holds_template(secret) || !own.is_empty() && holds_own(secret, own)
 }
 
 fn holds_own(secret: &[u8], own: &[Text]) -> bool {
@@ -192,22 +201,50 @@ pub(super) fn is_one_word_again(text: &[u8]) -> bool {
     others.peek().is_some() && others.all(|word| Some(word) == first)
 }
 
-/// Whether one byte, one short piece or one sequence makes up too much of it, in either case.
-fn is_repetitive(secret: &[u8], sequence_share: usize) -> bool {
-    let (mut repeat, mut up, mut down) = (1, 1, 1);
-    let long = |run: usize, least: usize, share: usize| run >= least && run * share >= secret.len();
-    for pair in secret.windows(2) {
+/// Whether one byte, one piece or one sequence makes up too much of it, in either case.
+fn is_repetitive(secret: &[u8]) -> bool {
+    is_filler(secret) || is_sequence(secret, MIN_SHARE) || repeats_within(secret, secret.len() / 2)
+}
+
+/// Whether one sequence makes up so great a part of it, in either case.
+fn is_sequence(secret: &[u8], share: usize) -> bool {
+    let (mut up, mut down) = (1, 1);
+    secret.windows(2).any(|pair| {
         let (a, b) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
-        repeat = if a == b { repeat + 1 } else { 1 };
         up = if follows(a, b) { up + 1 } else { 1 };
         down = if follows(b, a) { down + 1 } else { 1 };
-        if long(repeat, MIN_REPEAT, MIN_SHARE) || long(up.max(down), MIN_SEQUENCE, sequence_share) {
-            return true;
+        let run = up.max(down);
+        run >= MIN_SEQUENCE && run * share > secret.len()
+    })
+}
+
+/// Whether one byte makes up too much of it, or a piece of a few bytes all of it, in either case.
+fn is_filler(secret: &[u8]) -> bool {
+    let mut repeat = 1;
+    let is_long = |pair: &[u8]| {
+        repeat = if pair[0].eq_ignore_ascii_case(&pair[1]) { repeat + 1 } else { 1 };
+        repeat >= MIN_REPEAT && repeat * MIN_SHARE >= secret.len()
+    };
+    secret.windows(2).any(is_long) || repeats_within(secret, MAX_FILL)
+}
+
+/// Whether a piece of so many bytes or fewer is repeated from one end of it to the other.
+fn repeats_within(secret: &[u8], longest: usize) -> bool {
+    secret.len() >= MIN_REPEATED && period(secret) <= longest
+}
+
+/// After how many bytes the text repeats itself, in any case, to its end; its length where it does not.
+fn period(text: &[u8]) -> usize {
+    // For each start of the text, the length of the longest shorter start that it ends with.
+    let mut borders = vec![0; text.len()];
+    for end in 1..text.len() {
+        let mut len = borders[end - 1];
+        while len > 0 && !text[len].eq_ignore_ascii_case(&text[end]) {
+            len = borders[len - 1];
         }
+        borders[end] = len + usize::from(text[len].eq_ignore_ascii_case(&text[end]));
     }
-    // A piece that is repeated from one end to the other.
-    let repeats = |period: usize| secret.iter().zip(&secret[period..]).all(|(a, b)| a.eq_ignore_ascii_case(b));
-    secret.len() >= 16 && (1..=secret.len() / 2).any(repeats)
+    text.len() - borders.last().copied().unwrap_or(0)
 }
 
 /// Whether `b` comes right after `a` among the letters or the digits, decimal or hexadecimal.
@@ -252,13 +289,25 @@ mod tests {
         for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3", "q{{7}t)p${e]nob(ody[x>-_$#a}}"] {
             assert!(!placeholder(text), "{text}");
         }
-        assert!(looks_made_up(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())], MIN_SHARE));
+        assert!(stands_in(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())]));
     }
 
     #[test]
-    fn a_form_speaks_for_a_value_that_is_in_part_a_sequence() {
-        let text = b"zt9876543210mqbvcxzlkjtt";
-        assert!(looks_made_up(text, &[], MIN_SHARE) && !looks_made_up(text, &[], MIN_SHARE_OF_FORM));
-        assert!(looks_made_up(b"zt9876543210mq", &[], MIN_SHARE_OF_FORM));
+    fn what_only_fills_a_place_is_no_value_of_any_form() {
+        for text in ["aaaaaaaaQ", "q7Rxxxxxxxxxxxx", "ab12ab12ab12ab12"] {
+            assert!(is_filler(text.as_bytes()), "{text}");
+        }
+        for text in ["zt9876543210mqbvcxzlkjtt", "abcd1234abcd1234abcd1234"] {
+            let text = text.as_bytes();
+            assert!(!is_filler(text) && !is_sequence(text, MIN_SHARE_OF_FORM) && is_repetitive(text));
+        }
+    }
+
+    #[test]
+    fn the_period_is_the_shortest() {
+        assert_eq!(period(b"abABab"), 2);
+        assert_eq!(period(b"abcabcab"), 3);
+        assert_eq!(period(b"abcd"), 4);
+        assert_eq!(period(b""), 0);
     }
 }

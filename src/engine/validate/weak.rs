@@ -191,16 +191,23 @@ fn spells(text: &[u8], word: &[u8]) -> bool {
 
 /// How long the text goes on with one byte, or from neighbour to neighbour in one direction.
 fn longest_run(text: &[u8]) -> usize {
-    let steps = |step: i16| {
-        let follows =
-            |pair: &&[u8]| i16::from(pair[1].to_ascii_lowercase()) - i16::from(pair[0].to_ascii_lowercase()) == step;
-        1 + text.windows(2).take_while(follows).count()
-    };
+    longest_sequence(text).max(steps(text, 0))
+}
+
+/// How long the text goes on from neighbour to neighbour in one direction, of the alphabet, the digits or a keyboard.
+pub(super) fn longest_sequence(text: &[u8]) -> usize {
     let row = ROWS
         .iter()
         .flat_map(|row| (0..row.len()).map(move |from| &row[from..]))
         .map(|row| text.iter().zip(row).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count());
-    [steps(0), steps(1), steps(-1)].into_iter().chain(row).max().unwrap_or(0)
+    [steps(text, 1), steps(text, -1)].into_iter().chain(row).max().unwrap_or(0)
+}
+
+/// How long the text goes on by such steps from byte to byte, in any case.
+fn steps(text: &[u8], step: i16) -> usize {
+    let follows =
+        |pair: &&[u8]| i16::from(pair[1].to_ascii_lowercase()) - i16::from(pair[0].to_ascii_lowercase()) == step;
+    1 + text.windows(2).take_while(follows).count()
 }
 
 #[cfg(test)]

@@ -51,7 +51,11 @@ pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<
         let from = machine.value_from.unwrap_or(text.len());
         return (Attempt::Incomplete, from..from, 0);
     }
-    match value.filter(|value| value.len() >= MIN_VALUE && !is_elided(&text[value.clone()]) && !is_badge(text, start)) {
+    let is_value = |value: &Range<usize>| {
+        let there = &text[value.clone()];
+        there.len() >= MIN_VALUE && !is_elided(there) && !is_badge(text, start) && !is_host(text, start, there)
+    };
+    match value.filter(is_value) {
         Some(value) => (Attempt::Match(value.end), value, looked_at),
         None => (Attempt::NoMatch, 0..0, looked_at),
     }
@@ -116,7 +120,7 @@ impl<'t> Machine<'t> {
             return self.value(false);
         }
         // `name "value"`: settings without an operator; `--name value`: an argument of a command.
-        if !closed && spaces > 0 && (self.at_quote() || self.is_flag(stem)) {
+        if !closed && spaces > 0 && (self.at_quote() && !self.is_verb(stem) || self.is_flag(stem)) {
             self.value_from = Some(self.at);
             return self.value(false);
         }
@@ -197,6 +201,14 @@ impl<'t> Machine<'t> {
         let assigned = self.skip(1, |byte| matches!(byte, b'=' | b':')) > 0;
         self.skip(MAX_SPACE, is_space);
         assigned
+    }
+
+    /// Whether the name is a verb in a sentence: "to pass `x`".
+    fn is_verb(&self, stem: usize) -> bool {
+        let before = &self.text[stem.saturating_sub(MAX_LEAD)..stem];
+        self.text[stem..self.name_end].eq_ignore_ascii_case(b"pass")
+            && before.last() == Some(&b' ')
+            && before.trim_ascii_end().last().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b',')
     }
 
     /// Whether the name is a flag of a command, `--name`, or one that an image is built with, `ENV NAME`.
@@ -353,6 +365,11 @@ fn is_badge(text: &[u8], start: usize) -> bool {
     let is_parameter = matches!(before.last(), Some(b'?' | b'&'));
     let word = || before.rsplit(u8::is_ascii_whitespace).next().unwrap_or(before);
     is_parameter && BADGES.iter().any(|badge| memchr::memmem::find(word(), badge).is_some())
+}
+
+/// Whether the name at `text[start]` is the user of a URL: what follows ends at its host, and is found as what it is.
+fn is_host(text: &[u8], start: usize, value: &[u8]) -> bool {
+    value.contains(&b'@') && text[..name::around(text, start).start].ends_with(b"://")
 }
 
 fn is_space(byte: u8) -> bool {

@@ -75,7 +75,8 @@ static ABOUT: WordSet = WordSet::new(&[
 ]);
 
 /// Names that hold one of these, in lower case, hold what is no credential: guards of forms, cursors of lists, keys of
-/// requests and of handshakes, ids of keys that are fetched, and what only begins like a stem.
+/// requests and of handshakes, ids of keys that are fetched, keys that are public or pressed, rounds of a computation, answers to a challenge, and what only
+/// begins like a stem.
 static NO_CREDENTIAL: WordSet = WordSet::new(&[
     b"csrf",
     b"xsrf",
@@ -99,12 +100,28 @@ static NO_CREDENTIAL: WordSet = WordSet::new(&[
     b"publickey",
     b"public_key",
     b"public-key",
+    b"pubkey",
+    b"pub_key",
+    b"pub-key",
+    b"firstpass",
+    b"first_pass",
+    b"secondpass",
+    b"second_pass",
+    b"renderpass",
+    b"render_pass",
     b"authenticity",
     b"websocket-key",
     b"websocketkey",
     b"recv-key",
     b"keyserver",
     b"algorithm",
+    b"keyframe",
+    b"feedkeys",
+    b"cinkeys",
+    b"indentkeys",
+    b"keyids",
+    b"keyowner",
+    b"rspauth",
 ]);
 
 /// The name around the stem at `text[stem]`.

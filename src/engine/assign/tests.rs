@@ -140,9 +140,22 @@ fn no_value_is_made_up() {
         "an env token velvet",
         "token: hello-0123\u{2588}89\"",
         "token algorithm: quartz0123",
+        "token = quartz0123 ? velvet : other",
+        "token = quartz0123 + velvet",
+        "token: quartz0123 = velvet",
+        "token => ['q1', 'q2']",
+        "quartz://token:@velvet?from=0123",
+        "pubkey = \"hello-0123\"",
     ] {
         assert_eq!(value(text), None, "{text}");
     }
+}
+
+#[test]
+fn verbs_assign_nothing() {
+    let assigned = |text: &str, stem: usize| attempt(text.as_bytes(), stem, false).0 != Attempt::NoMatch;
+    assert!(!assigned("options to pass `quartz-0123`.", 11) && !assigned("Please, pass 'quartz-0123'", 8));
+    assert!(assigned("pass 'quartz-0123'", 0) && assigned("  pass \"quartz-0123\"", 2));
 }
 
 #[test]

@@ -65,6 +65,9 @@ impl Machine<'_> {
 
     /// All of a list of values in quotes, of which `first` is the first; only that where the list is of other things.
     fn list(&mut self, first: Range<usize>, quote: u8, level: usize) -> Range<usize> {
+        if first.len() < super::MIN_VALUE {
+            return first;
+        }
         let back = self.at;
         let closes = |machine: &mut Self| {
             machine.skip(level, |byte| byte == b'\\') == level && machine.skip(1, |byte| byte == quote) == 1
@@ -166,7 +169,19 @@ impl Machine<'_> {
         let plain = next.is_none_or(|b| !matches!(b, b'(' | b'[' | b'{')) && self.at - start < MAX_VALUE;
         // What a colon ends is the next name; what a mask follows was hidden.
         let named = self.at > start && self.text[self.at - 1] == b':';
-        (plain && !named && !self.at_mask()).then_some(start..self.at)
+        (plain && !named && !self.at_mask() && !self.at_operator()).then_some(start..self.at)
+    }
+
+    /// Whether an operator follows behind a space: the word is a variable in an expression, or the next name.
+    fn at_operator(&mut self) -> bool {
+        if self.peek() != Some(b' ') {
+            return false;
+        }
+        match self.peek_at(1) {
+            Some(b'=') => true,
+            Some(b'?' | b'+') => self.peek_at(2).is_none_or(|byte| byte.is_ascii_whitespace()),
+            _ => false,
+        }
     }
 
     fn at_mask(&mut self) -> bool {

@@ -208,10 +208,39 @@ pub(crate) fn vetoes(text: &[u8], stem: usize, secret: Range<usize>) -> bool {
         || naming::is_variable(value)
         || naming::is_hash(value)
         || naming::is_number(value)
+        || naming::is_key_binding(value)
+        || naming::is_escapes(value)
+        || naming::is_file(value)
+        || naming::is_reference(value)
+        || naming::is_date_form(value)
+        || naming::is_label(value)
+        || is_numeric_argument(text, &name, &secret)
+        || is_text_in_hex(value)
         || placeholder::is_placeholder(value)
         || weak::is_weak(value)
+        || weak::is_algorithm(value)
         || structure::is_public_key(value)
 }
+
+/// Whether a value is a number, and an argument behind the one that its name is.
+fn is_numeric_argument(text: &[u8], name: &Range<usize>, secret: &Range<usize>) -> bool {
+    let glue = text.get(name.end..secret.start).unwrap_or_default();
+    secret.len() <= MAX_NUMBER && glue.contains(&b',') && text[secret.clone()].iter().all(u8::is_ascii_digit)
+}
+
+/// Numbers of telephones and times are no longer.
+const MAX_NUMBER: usize = 14;
+
+/// Whether it is the digits of bytes that are a text, and no drawn one.
+fn is_text_in_hex(value: &[u8]) -> bool {
+    let decoded = || data_encoding::HEXLOWER_PERMISSIVE.decode(value).ok();
+    let is_chosen =
+        |text: Vec<u8>| text.iter().all(|byte| matches!(byte, b' '..=b'~')) && !randomness::is_random(&text);
+    value.len() >= MIN_HEX_TEXT && value.iter().all(u8::is_ascii_hexdigit) && decoded().is_some_and(is_chosen)
+}
+
+/// Fewer digits may be those of a text by chance.
+const MIN_HEX_TEXT: usize = 14;
 
 /// Whether a value of no known structure is a word or a name that stands for a secret.
 fn is_made_up(kind: Kind, secret: &[u8]) -> bool {

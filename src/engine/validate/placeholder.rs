@@ -72,7 +72,7 @@ pub(super) fn is_published(secret: &[u8]) -> bool {
 
 /// Whether `secret`, of which no form is known, looks like a placeholder.
 pub(super) fn is_placeholder(secret: &[u8]) -> bool {
-    holds_place(secret) || stands_in(secret, &[]) || is_repetitive(secret)
+    holds_place(secret) || is_format(secret) || stands_in(secret, &[]) || is_repetitive(secret)
 }
 
 /// Whether a match of `rule` looks like a placeholder. Where its form and what stands before it speak for it, too, one run
@@ -83,6 +83,7 @@ pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
         is_filler(secret)
             || is_sequence(secret, if formed { MIN_SHARE_OF_FORM } else { MIN_SHARE })
             || repeats_within(secret, secret.len() / 2) && !(formed && typed::is_typed(secret))
+            || !formed && counts_in_hex(secret)
     };
     stands_in(secret, &rule.placeholders) || repeats()
 }
@@ -112,6 +113,25 @@ fn holds_place(secret: &[u8]) -> bool {
     };
     memchr::memchr_iter(b'{', secret).any(is_place)
 }
+
+/// Whether values or parts of a date are put into it when it is printed: `key%06d`, `%Y-%m-%d`.
+fn is_format(secret: &[u8]) -> bool {
+    let (mut plain, mut is_strict) = (0, false);
+    for at in memchr::memchr_iter(b'%', secret) {
+        let rest = &secret[at + 1..];
+        let flags = rest.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'l' | b'z')).count();
+        let is_number = rest.get(flags).is_some_and(|byte| b"duxXi".contains(byte));
+        // `%08d`, `%zu`: nobody draws these. `%20` and `%af` are bytes of a URL.
+        is_strict |= flags > 0 && is_number && (rest[0] == b'0' && flags > 1 || b"lz".contains(&rest[0]));
+        plain += usize::from(rest.first().is_some_and(|byte| byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit()));
+    }
+    is_strict || plain >= MIN_DIRECTIVES && plain * MAX_PER_DIRECTIVE >= secret.len()
+}
+
+/// So many signs of a format are no chance.
+const MIN_DIRECTIVES: usize = 2;
+/// So many bytes stand between two of them at most.
+const MAX_PER_DIRECTIVE: usize = 4;
 
 /// Longer ones are no names.
 const MAX_PLACE_NAME: usize = 24;
@@ -203,7 +223,10 @@ pub(super) fn is_one_word_again(text: &[u8]) -> bool {
 
 /// Whether one byte, one piece or one sequence makes up too much of it, in either case.
 fn is_repetitive(secret: &[u8]) -> bool {
-    is_filler(secret) || is_sequence(secret, MIN_SHARE) || repeats_within(secret, secret.len() / 2)
+    is_filler(secret)
+        || is_sequence(secret, MIN_SHARE)
+        || repeats_within(secret, secret.len() / 2)
+        || counts_in_hex(secret)
 }
 
 /// Whether one sequence makes up so great a part of it, in either case.
@@ -247,6 +270,26 @@ fn period(text: &[u8]) -> usize {
     text.len() - borders.last().copied().unwrap_or(0)
 }
 
+/// Whether it is hexadecimal digits, and a quarter of them are bytes that count up or down: `00010203`, `ffeeddcc`.
+fn counts_in_hex(secret: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |pair: &[u8]| Some(digit(pair[0])? * 16 + digit(pair[1])?);
+    let (mut run, mut step, mut before) = (0, 0, None);
+    secret.len().is_multiple_of(2)
+        && secret.iter().all(u8::is_ascii_hexdigit)
+        && secret.chunks_exact(2).any(|pair| {
+            let here = byte(pair);
+            let change = here.zip(before).map_or(0, |(here, before): (u32, u32)| here.wrapping_sub(before) & 0xff);
+            run = if change == step && HEX_STEPS.contains(&change) { run + 1 } else { 1 };
+            (step, before) = (change, here);
+            run >= MIN_HEX_RUN && run * 4 >= secret.len()
+        })
+}
+
+/// One up or down, in one digit or in both.
+const HEX_STEPS: [u32; 4] = [0x01, 0xff, 0x11, 0xef];
+const MIN_HEX_RUN: usize = 4;
+
 /// Whether `b` comes right after `a` among the letters or the digits, decimal or hexadecimal.
 fn follows(a: u8, b: u8) -> bool {
     let inside = a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric();
@@ -277,6 +320,10 @@ mod tests {
             "%(token)s",
             "q7${token",
             "q7-{seed}-zt",
+            "B%08d%02d",
+            "%Y%yq7%mM",
+            "000102030405060708090a0b",
+            "63ffeeddccbbaa",
             "q7{seed:08x}",
             "changeme",
         ] {
@@ -286,7 +333,13 @@ mod tests {
 
     #[test]
     fn random_values_are_none() {
-        for text in ["q7Zt0vKxP3mW9sLd", "9f86d081884c7d65", "hunter2hunter3", "q{{7}t)p${e]nob(ody[x>-_$#a}}"] {
+        for text in [
+            "q7Zt0vKxP3mW9sLd",
+            "9f86d081884c7d65",
+            "hunter2hunter3",
+            "q{{7}t)p${e]nob(ody[x>-_$#a}}",
+            "q7%2Fzt%af%20mq",
+        ] {
             assert!(!placeholder(text), "{text}");
         }
         assert!(stands_in(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())]));

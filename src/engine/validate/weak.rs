@@ -1,7 +1,59 @@
 //! Values that are a secret only in name: words that everybody takes, runs along the keyboard, and both together.
 
+/// Words by the bytes with which they may begin, as they are spelt in passwords: most texts begin with none.
+struct Lexicon {
+    words: &'static [&'static [u8]],
+    starts: [u128; 128],
+}
+
+impl Lexicon {
+    /// The words are given in lower case.
+    const fn new(words: &'static [&'static [u8]]) -> Lexicon {
+        assert!(words.len() <= 128, "a word is a bit");
+        let (mut starts, mut byte) = ([0; 128], 0);
+        while byte < 128 {
+            let mut word = 0;
+            while word < words.len() {
+                if stands_for(byte as u8, words[word][0]) {
+                    starts[byte] |= 1 << word;
+                }
+                word += 1;
+            }
+            byte += 1;
+        }
+        Lexicon { words, starts }
+    }
+
+    /// The words with which a text begins.
+    fn at_start<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = &'static [u8]> + 't {
+        let mut bits = text.first().and_then(|first| self.starts.get(usize::from(*first))).copied().unwrap_or(0);
+        let words = std::iter::from_fn(move || {
+            let word = bits.trailing_zeros();
+            bits &= bits.wrapping_sub(1);
+            self.words.get(word as usize).copied()
+        });
+        words.filter(|word| {
+            text.len() >= word.len() && text.iter().zip(*word).all(|(byte, letter)| stands_for(*byte, *letter))
+        })
+    }
+}
+
+/// Whether a byte is a letter of a word, in any case, or a sign that people take for it.
+const fn stands_for(byte: u8, letter: u8) -> bool {
+    byte.eq_ignore_ascii_case(&letter)
+        || match letter {
+            b'a' => matches!(byte, b'4' | b'@'),
+            b'e' => byte == b'3',
+            b'i' | b'l' => matches!(byte, b'1' | b'!'),
+            b'o' => byte == b'0',
+            b's' => matches!(byte, b'5' | b'$'),
+            b't' => byte == b'7',
+            _ => false,
+        }
+}
+
 /// Words of passwords in documentation and tests, in lower case and without digits.
-const WORDS: &[&[u8]] = &[
+static WORDS: Lexicon = Lexicon::new(&[
     b"abc",
     b"access",
     b"adm",
@@ -14,6 +66,7 @@ const WORDS: &[&[u8]] = &[
     b"baz",
     b"blah",
     b"bob",
+    b"changed",
     b"changeit",
     b"changeme",
     b"client",
@@ -86,10 +139,10 @@ const WORDS: &[&[u8]] = &[
     b"welcome",
     b"word",
     b"world",
-];
+]);
 
 /// Words of what stands where a value will be, or says what is to stand there.
-const STAND_INS: &[&[u8]] = &[
+static STAND_INS: Lexicon = Lexicon::new(&[
     b"dummy",
     b"empty",
     b"enter",
@@ -124,7 +177,116 @@ const STAND_INS: &[&[u8]] = &[
     b"value",
     b"wrong",
     b"your",
-];
+]);
+
+/// Words of which the names of algorithms, encodings, curves and types are made, with numbers and joints between them.
+static ALGORITHMS: Lexicon = Lexicon::new(&[
+    b"aes",
+    b"and",
+    b"argon",
+    b"array",
+    b"argon2d",
+    b"argon2i",
+    b"argon2id",
+    b"ascii",
+    b"base",
+    b"base64url",
+    b"bcrypt",
+    b"blake",
+    b"blake2b",
+    b"blake2s",
+    b"blowfish",
+    b"bytes",
+    b"camellia",
+    b"cast",
+    b"cbc",
+    b"ccm",
+    b"cfb",
+    b"chacha",
+    b"cmac",
+    b"crc",
+    b"crypt",
+    b"ctr",
+    b"curve25519",
+    b"des",
+    b"dh",
+    b"digest",
+    b"dsa",
+    b"ecb",
+    b"ecc",
+    b"ecdh",
+    b"ecdhe",
+    b"ecdsa",
+    b"ed25519",
+    b"eddsa",
+    b"es",
+    b"float",
+    b"gcm",
+    b"ghash",
+    b"hex",
+    b"hkdf",
+    b"hmac",
+    b"hs",
+    b"int",
+    b"jwe",
+    b"jwk",
+    b"jws",
+    b"jwt",
+    b"kw",
+    b"latin",
+    b"md",
+    b"mgf",
+    b"nist",
+    b"nopadding",
+    b"ntlm",
+    b"null",
+    b"oaep",
+    b"ocb",
+    b"ofb",
+    b"or",
+    b"padding",
+    b"pbe",
+    b"pbes",
+    b"pbkdf",
+    b"pem",
+    b"pkcs",
+    b"poly",
+    b"ps",
+    b"pss",
+    b"rc",
+    b"ripemd",
+    b"rs",
+    b"rsa",
+    b"rsaes",
+    b"rsassa",
+    b"scram",
+    b"scrypt",
+    b"secp256k",
+    b"secp256r",
+    b"secp384r",
+    b"secp521r",
+    b"sect",
+    b"serpent",
+    b"sha",
+    b"sha512/256",
+    b"shake",
+    b"sm",
+    b"ssha",
+    b"ssl",
+    b"tls",
+    b"tripledes",
+    b"twofish",
+    b"ucs",
+    b"uint",
+    b"utf",
+    b"v",
+    b"whirlpool",
+    b"with",
+    b"x25519",
+    b"xchacha",
+    b"xsalsa",
+    b"xts",
+]);
 
 /// Neighbours on keyboards, and of the alphabet.
 const ROWS: &[&[u8]] = &[b"qwertyuiop", b"asdfghjkl", b"zxcvbnm", b"qazwsxedc", b"1q2w3e4r5t6y"];
@@ -137,56 +299,46 @@ const MAX_NUMBER: usize = 4;
 
 /// Whether the whole of a value is made of such words and runs, with signs and numbers between them.
 pub(super) fn is_weak(value: &[u8]) -> bool {
-    is_made_of(value, &[WORDS, STAND_INS])
+    is_made_of(value, &[&WORDS, &STAND_INS], longest_run)
 }
 
 /// Whether it is, and none of the words says that something else is to stand there: someone may take it for a password.
 pub(super) fn is_taken(value: &[u8]) -> bool {
-    is_made_of(value, &[WORDS])
+    is_made_of(value, &[&WORDS], longest_run)
 }
 
-fn is_made_of(value: &[u8], lists: &[&[&[u8]]]) -> bool {
+/// Whether it is the name of an algorithm, an encoding, a curve or a type: `sha3-256`, `ChaCha20-Poly1305`, `Uint8Array`.
+pub(super) fn is_algorithm(value: &[u8]) -> bool {
+    value.first().is_some_and(u8::is_ascii_alphabetic) && is_made_of(value, &[&ALGORITHMS], |_| 0)
+}
+
+/// Whether it is made of words of the lists, of runs as long as `run` says, and of short numbers, with signs between them.
+fn is_made_of(value: &[u8], lists: &[&Lexicon], run: impl Fn(&[u8]) -> usize) -> bool {
     if value.len() > MAX_LEN {
         return false;
     }
-    // Which places are reached by words, runs and signs from the start.
-    let mut reached = [false; MAX_LEN + 1];
-    reached[0] = true;
+    // Which places are reached by words, runs and signs from the start, as bits.
+    let mut reached = 1u64;
     for at in 0..value.len() {
-        if !reached[at] {
+        if reached >> at == 0 {
+            return false;
+        }
+        if reached >> at & 1 == 0 {
             continue;
         }
         let rest = &value[at..];
-        let words = lists.iter().flat_map(|list| list.iter());
-        words.filter(|word| spells(rest, word)).for_each(|word| reached[at + word.len()] = true);
-        (MIN_RUN..=longest_run(rest)).for_each(|len| reached[at + len] = true);
+        lists.iter().flat_map(|list| list.at_start(rest)).for_each(|word| reached |= 1 << (at + word.len()));
+        (MIN_RUN..=run(rest)).for_each(|len| reached |= 1 << (at + len));
         if !rest[0].is_ascii_alphanumeric() {
-            reached[at + 1] = true;
+            reached |= 1 << (at + 1);
         }
         let number = rest.iter().take(MAX_NUMBER + 1).take_while(|byte| byte.is_ascii_digit()).count();
         let is_whole = at == 0 || !value[at - 1].is_ascii_digit();
         if is_whole && (1..=MAX_NUMBER).contains(&number) {
-            reached[at + number] = true;
+            reached |= 1 << (at + number);
         }
     }
-    reached[value.len()]
-}
-
-/// Whether a text begins with a word, in any case and with signs for letters as people take them.
-fn spells(text: &[u8], word: &[u8]) -> bool {
-    let is_letter = |(byte, letter): (&u8, &u8)| {
-        byte.eq_ignore_ascii_case(letter)
-            || match letter {
-                b'a' => matches!(byte, b'4' | b'@'),
-                b'e' => *byte == b'3',
-                b'i' | b'l' => matches!(byte, b'1' | b'!'),
-                b'o' => *byte == b'0',
-                b's' => matches!(byte, b'5' | b'$'),
-                b't' => *byte == b'7',
-                _ => false,
-            }
-    };
-    text.len() >= word.len() && text.iter().zip(word).all(is_letter)
+    reached >> value.len() & 1 == 1
 }
 
 /// How long the text goes on with one byte, or from neighbour to neighbour in one direction.
@@ -196,11 +348,14 @@ fn longest_run(text: &[u8]) -> usize {
 
 /// How long the text goes on from neighbour to neighbour in one direction, of the alphabet, the digits or a keyboard.
 pub(super) fn longest_sequence(text: &[u8]) -> usize {
-    let row = ROWS
-        .iter()
-        .flat_map(|row| (0..row.len()).map(move |from| &row[from..]))
-        .map(|row| text.iter().zip(row).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count());
-    [steps(text, 1), steps(text, -1)].into_iter().chain(row).max().unwrap_or(0)
+    let first = text.first().map(u8::to_ascii_lowercase);
+    let row = |row: &&[u8]| {
+        // No byte stands twice in a row.
+        let from = row.iter().position(|byte| Some(*byte) == first)?;
+        Some(text.iter().zip(&row[from..]).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count())
+    };
+    let rows = ROWS.iter().filter_map(row);
+    [steps(text, 1), steps(text, -1)].into_iter().chain(rows).max().unwrap_or(0)
 }
 
 /// How long the text goes on by such steps from byte to byte, in any case.
@@ -244,6 +399,32 @@ mod tests {
         }
         for text in ["your-password", "enter password here", "invalid_token", "none", "new_password_value"] {
             assert!(!is_taken(text.as_bytes()) && is_weak(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn algorithms_are_named() {
+        for text in [
+            "sha256",
+            "SHA3-512",
+            "aes-256-gcm",
+            "ChaCha20-Poly1305",
+            "HmacSHA256",
+            "base64url",
+            "PBKDF2WithHmacSHA256",
+            "RSA/ECB/PKCS1Padding",
+            "ntlm",
+            "SCRAM-SHA-256",
+            "secp256r1",
+            "utf-8",
+            "AES/CBC/PKCS5Padding",
+            "md5",
+            "Uint8Array",
+        ] {
+            assert!(is_algorithm(text.as_bytes()), "{text}");
+        }
+        for text in ["sha256sum-q7Zt", "1234", "aesop7", "9f86d081", "rsakey2x"] {
+            assert!(!is_algorithm(text.as_bytes()), "{text}");
         }
     }
 

@@ -68,6 +68,13 @@ impl Candidate {
     pub fn is_place_for_secrets(&self) -> bool {
         self.is_literal && self.class.is_some()
     }
+
+    /// Whether it is an argument behind another one: a number there is one of any kind.
+    pub fn is_argument(&self) -> bool {
+        let glue = &self.before[self.stem..];
+        let end = glue.iter().rposition(|byte| !matches!(byte, b' ' | b'\n' | b'\t' | b'"' | b'\'' | b'`'));
+        end.is_some_and(|last| glue[last] == b',')
+    }
 }
 
 pub struct Finder {
@@ -192,5 +199,19 @@ pub fn any_class(random: &mut Random) -> Class {
 /// A generated secret for a candidate's place: its features, where the grammar reads it whole.
 pub fn positive(random: &mut Random, candidate: &Candidate, words: &[Vec<u8>]) -> Option<Vec<String>> {
     let class = candidate.class?;
-    (0..3).find_map(|_| candidate.features_with(&values::secret(random, class, words)))
+    (0..3).find_map(|_| {
+        let value = values::secret(random, class, words);
+        let is_number = value.iter().all(u8::is_ascii_digit);
+        if is_number && candidate.is_argument() { None } else { candidate.features_with(&value) }
+    })
+}
+
+/// What looks drawn in a candidate's place and is no secret: its features.
+pub fn other(random: &mut Random, candidate: &Candidate, words: &[Vec<u8>]) -> Option<Vec<String>> {
+    match candidate.class? {
+        // What people choose may be anything; but numbers behind a comma are numbers.
+        Class::Password if candidate.is_argument() => candidate.features_with(&values::number(random)),
+        Class::Password => None,
+        class => candidate.features_with(&values::other(random, class, words)),
+    }
 }

@@ -56,16 +56,21 @@ pub fn class(name: &[u8]) -> Option<Class> {
     if TOKENS.contains(&last) || ends(TOKENS) || (last == "key" || last == "keys") && KEYS.contains(&before) {
         return Some(Class::Token);
     }
-    // `password_confirmation`, `secret_value`, `tokenForUser`.
+    // `password_confirmation`, `secret_value`, `SECRET_KEY_BASE`.
     let tells = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let neutral = ["confirmation", "confirm", "again", "repeat", "new", "old", "value", "plain", "text", "data", "string", "test"];
+    let neutral = ["confirmation", "confirm", "again", "repeat", "new", "old", "value", "plain", "text", "data", "string", "test", "base", "v",
+        "raw", "bytes"];
     if neutral.contains(&last) && tells(PASSWORDS) {
         return Some(Class::Password);
     }
     if neutral.contains(&last) && tells(TOKENS) {
         return Some(Class::Token);
     }
-    (LOOSE.contains(&last) || before == "oauth").then_some(Class::Key)
+    let is_tail = neutral.contains(&last) && before == "key";
+    if is_tail && words.len() >= 3 && KEYS.contains(&words[words.len() - 3].as_str()) {
+        return Some(Class::Token);
+    }
+    (LOOSE.contains(&last) || before == "oauth" || is_tail).then_some(Class::Key)
 }
 
 /// Whether no word of a name speaks of a secret but one that speaks of many things, so that it promises none.
@@ -99,6 +104,10 @@ pub fn make(random: &mut Random, class: Class) -> String {
         }
         Class::Token => words.push(random.pick(&["secret", "token", "token", "credentials", "apikey", "secret"]).to_owned()),
         Class::Key => words.push(random.pick(&["key", "auth"]).to_owned()),
+    }
+    if class != Class::Key && random.chance(6) {
+        let tails: &[&str] = if class == Class::Password { &["confirmation", "confirm", "value", "plain"] } else { &["value", "base", "string"] };
+        words.push(random.pick(tails).to_owned());
     }
     if words == ["pw"] {
         words.insert(0, "db".to_owned());

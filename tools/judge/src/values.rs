@@ -11,6 +11,7 @@ const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const LOWER_ALNUM: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const UPPER_ALNUM: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const SIGNS: &[u8] = b"!@#$%^&*?-_+=.~";
 const ANY: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!@#%^*?-_+=.~$&()[]{}<>:;,/|";
@@ -194,6 +195,51 @@ pub fn drawn_or_chosen(random: &mut Random, words: &[Vec<u8>]) -> Vec<u8> {
     }
 }
 
+/// A number of some kind.
+pub fn number(random: &mut Random) -> Vec<u8> {
+    with(random, DIGITS, 4, 14)
+}
+
+/// What stands under names of this class, looks drawn, and is no secret: times and counts, ids of all kinds, words with
+/// a number in a sentence.
+pub fn other(random: &mut Random, class: Class, words: &[Vec<u8>]) -> Vec<u8> {
+    if random.chance(25) {
+        let (first, second) = (word(random, words), word(random, words));
+        let number = with(random, DIGITS, 1, 2);
+        return match random.below(3) {
+            0 => [capital(first), number, second].join(&b' '),
+            1 => [number, capital(first)].join(&b' '),
+            _ => [capital(first), second, number].join(&b' '),
+        };
+    }
+    if class == Class::Token || random.chance(25) {
+        return match random.below(6) {
+            0 | 1 => [&b"1"[..], &of(random, DIGITS, 9)].concat(),
+            2 => [&b"1"[..], &of(random, DIGITS, 12)].concat(),
+            3 => with(random, DIGITS, 4, 9),
+            4 => with(random, LOWER_ALNUM, 4, 5),
+            _ => {
+                let (mut value, tail) = (with(random, LOWER, 1, 3), with(random, DIGITS, 1, 2));
+                value.extend(tail);
+                value.resize(value.len().max(4), b'0');
+                value
+            }
+        };
+    }
+    match random.below(12) {
+        0..=4 => uuid(random),
+        5 | 6 => {
+            let len = random.pick(&[8, 8, 16, 16]);
+            let alphabet = if random.chance(70) { HEX_UPPER } else { HEX };
+            of(random, alphabet, len)
+        }
+        7 | 8 => with(random, DIGITS, 5, 20),
+        9 => with(random, LOWER, 8, 32),
+        10 => with(random, LOWER_ALNUM, 4, 9),
+        _ => chosen(random, words),
+    }
+}
+
 /// A secret under a name of this class.
 pub fn secret(random: &mut Random, class: Class, words: &[Vec<u8>]) -> Vec<u8> {
     match class {
@@ -205,7 +251,8 @@ pub fn secret(random: &mut Random, class: Class, words: &[Vec<u8>]) -> Vec<u8> {
             }
         },
         Class::Token => match random.below(20) {
-            0..=12 => drawn(random, 10),
+            0..=11 => drawn(random, 10),
+            12 => with(random, LETTERS, 12, 40),
             13 => with(random, DIGITS, 10, 32),
             14 => with(random, LOWER, 6, 26),
             15 => with(random, BASE62, 7, 13),
@@ -223,7 +270,10 @@ pub fn secret(random: &mut Random, class: Class, words: &[Vec<u8>]) -> Vec<u8> {
             8..=10 => with(random, LOWER, 5, 10),
             11 => with(random, LOWER, 4, 16),
             12 | 13 => with(random, LOWER_ALNUM, 6, 14),
-            14 => with(random, BASE62, 6, 16),
+            14 => {
+                let alphabet = if random.chance(60) { BASE62 } else { LETTERS };
+                with(random, alphabet, 6, 16)
+            }
             15 => with(random, ANY, 8, 24),
             16 => with(random, DIGITS, 5, 10),
             17 => {

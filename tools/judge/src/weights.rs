@@ -107,6 +107,16 @@ pub fn learn_from(corpus: &Path) -> String {
                 all.push(Example { features: features.numbers(found), is_secret: false, weight: 1.0 });
             }
         }
+        let chance = match candidate.class {
+            Some(Class::Key) => 50,
+            Some(Class::Token) => 15,
+            _ => 100,
+        };
+        if candidate.is_place_for_secrets() && random.chance(chance) {
+            if let Some(found) = examples::other(&mut random, candidate, &words) {
+                all.push(Example { features: features.numbers(found), is_secret: false, weight: 1.0 });
+            }
+        }
         let chance = if candidate.class == Some(Class::Key) { 40 } else { 100 };
         if candidate.is_place_for_secrets() && random.chance(chance) {
             if let Some(found) = examples::positive(&mut random, candidate, &words) {
@@ -125,6 +135,11 @@ pub fn learn_from(corpus: &Path) -> String {
         let value = plain[random.below(plain.len())];
         if let Some(found) = place.features_with(value) {
             all.push(Example { features: features.numbers(found), is_secret: false, weight: 1.0 });
+        }
+        if random.chance(if class == Class::Key { 60 } else { 15 }) {
+            if let Some(found) = examples::other(&mut random, &place, &words) {
+                all.push(Example { features: features.numbers(found), is_secret: false, weight: 1.0 });
+            }
         }
     }
     let frequent: Vec<bool> = features.counts.iter().map(|count| *count >= MIN_COUNT).collect();
@@ -172,7 +187,8 @@ fn bar(learnt: &Learnt, features: &Features, held_out: &[Candidate], len: u64) -
         let tail = String::from_utf8_lossy(&before[before.len().saturating_sub(50)..]).replace('\n', "~");
         eprintln!("  held out {score}: {tail} [[{value}]]");
     }
-    let bar = scores.get(allowed).map_or(0, |(score, ..)| *score + 1);
+    // Never below even odds.
+    let bar = scores.get(allowed).map_or(0, |(score, ..)| *score + 1).max(0);
     eprintln!("held out: {} counter-examples in {} MB, {allowed} may pass: bar {bar}", scores.len(), len / 1_000_000);
     bar
 }

@@ -19,18 +19,24 @@ pub(super) fn most(features: Vec<(Kind, String, String, f32)>, count: usize) -> 
 
 fn words(kind: Kind, first: &str, second: &str) -> String {
     match kind {
-        Kind::Word | Kind::Pair => format!("its name says \"{}\"", [first, second].join(" ").trim_end()),
+        Kind::Word | Kind::Tail => format!("its name says \"{first}\""),
+        Kind::Pair => format!("its name ends in \"{}\"", [first, second].join(" ").trim_start()),
         Kind::Last => format!("its name ends in \"{first}\""),
         Kind::LastBits | Kind::LastSize | Kind::LastClasses | Kind::LastForm => {
-            format!("values of its form under \"{first}\"")
+            format!("values of its form under {}", role(first))
         }
         Kind::Named => "it repeats a word of its name".to_owned(),
         Kind::Case => format!("its name is written in {first} letters"),
         Kind::Operator | Kind::OperatorQuote => format!("it stands behind `{first}`"),
         Kind::OperatorBits => format!("how random it looks behind `{first}`"),
-        Kind::Quote => format!("its quotes are {first}"),
+        Kind::Quote => match first {
+            "bare" => "it has no quotes".to_owned(),
+            "list" => "it is a list".to_owned(),
+            _ => format!("its quotes are {first}"),
+        },
         Kind::QuoteBits | Kind::QuoteClasses | Kind::FormQuote => "its form in these quotes".to_owned(),
         Kind::Follows => "what follows it".to_owned(),
+        Kind::Before | Kind::BeforeQuote if first == "start" => "nothing stands before its name".to_owned(),
         Kind::Before | Kind::BeforeQuote => format!("\"{first}\" stands before its name"),
         Kind::Comment => "it stands in a comment".to_owned(),
         Kind::Wrapper => format!("`{first}` stands around it"),
@@ -42,5 +48,15 @@ fn words(kind: Kind, first: &str, second: &str) -> String {
         Kind::Form => format!("its form: {first}"),
         Kind::Holds => format!("it holds \"{first}\""),
         Kind::Sign | Kind::First => format!("its sign `{first}`"),
+    }
+}
+
+/// What a name promises, in words.
+fn role(role: &str) -> String {
+    match role.split_once(':') {
+        Some((word, "alone")) => format!("\"{word}\" alone"),
+        Some((word, "of-secrets")) => format!("a secret \"{word}\""),
+        Some((word, _)) => format!("a \"{word}\" of something"),
+        None => format!("\"{role}\""),
     }
 }

@@ -10,8 +10,11 @@
 
 mod explain;
 pub(crate) mod features;
+mod forms;
 mod model;
+mod shape;
 pub(crate) mod surprise;
+mod words;
 
 use std::ops::Range;
 
@@ -26,13 +29,40 @@ pub(super) fn confidence(text: &[u8], stem: usize, value: &Range<usize>) -> f32 
 }
 
 /// Whether a value is letters that read like words, with what joins words: it is no secret whatever its name, which is
-/// seen at a glance.
+/// seen at a glance. What is escaped joins words, too.
 pub(crate) fn is_words(text: &[u8], value: &Range<usize>) -> bool {
     let value = &text[first_of(text, value)];
-    let is_joint =
-        |byte: u8| matches!(byte, b' ' | b'_' | b'-' | b'.' | b',' | b':' | b'=' | b'/' | b'(' | b')' | b'[' | b']');
-    value.iter().all(|byte| byte.is_ascii_alphabetic() || is_joint(*byte))
-        && surprise::of(&value[..value.len().min(features::MAX_SEEN)]) < MAX_OF_WORDS
+    let (mut meter, mut at) = (surprise::Meter::new(), 0);
+    while let Some(&byte) = value.get(at) {
+        let joint = !byte.is_ascii_alphabetic();
+        at += match byte {
+            b'%' | b'\\' => match escape(&value[at..]) {
+                Some(len) => len,
+                None => return false,
+            },
+            _ if joint && !JOINTS.contains(&byte) => return false,
+            _ => 1,
+        };
+        if at <= shape::MAX_SEEN {
+            meter.add(if joint { b' ' } else { byte });
+        }
+    }
+    meter.mean() < MAX_OF_WORDS
+}
+
+const JOINTS: &[u8] = b" _-.,:=/()[]";
+
+/// How long the escape of a byte or a letter is with which a text begins: `%2F`, `\x00`, `\u00e9`.
+fn escape(text: &[u8]) -> Option<usize> {
+    let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    let (from, digits) = match text.get(slashes)? {
+        b'%' => (1, 2),
+        b'x' => (slashes + 1, 2),
+        b'u' => (slashes + 1, 4),
+        _ => return None,
+    };
+    let hex = text.get(from..from + digits)?;
+    hex.iter().all(u8::is_ascii_hexdigit).then_some(from + digits)
 }
 
 /// What words cost at most, in bits a letter, and what is drawn hardly ever does: of values of eight lower-case letters

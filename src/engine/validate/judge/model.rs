@@ -7,29 +7,45 @@ pub(crate) const SCALE: f32 = 16.0;
 
 const SLOT_BITS: u32 = 12;
 const SLOTS: usize = 1 << SLOT_BITS;
-/// What does not fit where its number says stands behind that, so far behind the last number as well.
-const SPARE: usize = 64;
-/// A free slot: no number is larger.
-const FREE: u32 = u32::MAX;
+const GROUP_BITS: u32 = 10;
+const GROUPS: usize = 1 << GROUP_BITS;
+/// So many features share a group at most.
+const MAX_OF_GROUP: usize = 16;
 
 pub(crate) const WEIGHTS: &[u8] = include_bytes!("../../../../patterns/judge.txt");
 static MODEL: Model = Model::parse(WEIGHTS);
 
-/// Weights by the numbers of their features, and what they are measured against.
+/// Weights by the numbers of their features, each at a slot of its own: one look tells a weight, and nothing branches.
+/// The seed of a group of numbers says where their slots are.
 struct Model {
-    /// The upper three bytes of a number and the weight, ascending, each at the slot of its number or behind it: a search
-    /// ends at the first number that is not smaller.
-    slots: [u32; SLOTS + SPARE],
+    seeds: [u8; GROUPS],
+    /// The lower three bytes of a number and the weight: the upper ones led to the slot.
+    slots: [u32; SLOTS],
     bias: i32,
     /// The score from which on a value is a secret.
     bar: i32,
 }
 
+const fn group(number: u32) -> usize {
+    (number >> (32 - GROUP_BITS)) as usize
+}
+
+const fn slot(number: u32, seed: u8) -> usize {
+    (number.wrapping_mul((seed as u32).wrapping_mul(0x9e37_79b2) | 1) >> (32 - SLOT_BITS)) as usize
+}
+
+/// The features of the file, by group: numbers and weights.
+struct Groups {
+    entries: [[(u32, u8); MAX_OF_GROUP]; GROUPS],
+    counts: [usize; GROUPS],
+}
+
 impl Model {
     #[allow(long_running_const_eval, reason = "some thousand lines are hashed")]
     const fn parse(text: &[u8]) -> Model {
-        let mut model = Model { slots: [FREE; SLOTS + SPARE], bias: 0, bar: 0 };
-        let (mut at, mut count) = (0, 0);
+        let mut model = Model { seeds: [0; GROUPS], slots: [0; SLOTS], bias: 0, bar: 0 };
+        let mut groups = Groups { entries: [[(0, 0); MAX_OF_GROUP]; GROUPS], counts: [0; GROUPS] };
+        let mut at = 0;
         while at < text.len() {
             if text[at] == b'#' || text[at] == b'\n' {
                 while at < text.len() && text[at] != b'\n' {
@@ -50,33 +66,62 @@ impl Model {
             } else {
                 assert!(weight >= -128 && weight < 128, "a weight is a signed byte");
                 let number = number(kind, first, second);
-                let mut slot = (number >> (32 - SLOT_BITS)) as usize;
-                let mut entry = number & !0xff | (weight as i8 as u8) as u32;
-                while model.slots[slot] != FREE {
-                    let there = model.slots[slot];
-                    assert!(there >> 8 != entry >> 8, "two features have one number");
-                    if there > entry {
-                        model.slots[slot] = entry;
-                        entry = there;
-                    }
-                    slot += 1;
-                }
-                assert!(slot + 1 < SLOTS + SPARE, "the last slot ends every search");
-                model.slots[slot] = entry;
-                count += 1;
-                assert!(count * 4 <= SLOTS * 3, "the table is fast while a quarter of it is free");
+                let group = group(number);
+                assert!(groups.counts[group] < MAX_OF_GROUP, "numbers are spread over the groups");
+                groups.entries[group][groups.counts[group]] = (number, weight as i8 as u8);
+                groups.counts[group] += 1;
             }
         }
+        model.place(&groups);
         model
     }
 
-    fn weight(&self, number: u32) -> i32 {
-        let mut slot = (number >> (32 - SLOT_BITS)) as usize;
-        while self.slots[slot] >> 8 < number >> 8 {
-            slot += 1;
+    /// Finds each group a seed that leads its features to free slots, large groups first.
+    #[allow(long_running_const_eval, reason = "some thousand features find their slots")]
+    const fn place(&mut self, groups: &Groups) {
+        let mut size = MAX_OF_GROUP;
+        while size > 0 {
+            let mut group = 0;
+            while group < GROUPS {
+                if groups.counts[group] == size {
+                    let mut seed = 0;
+                    while !self.takes(&groups.entries[group], size, seed) {
+                        assert!(seed < u8::MAX, "there is room for a group: fewer features, or more slots");
+                        seed += 1;
+                    }
+                    self.seeds[group] = seed;
+                }
+                group += 1;
+            }
+            size -= 1;
         }
-        let entry = self.slots[slot];
-        if entry >> 8 == number >> 8 && entry != FREE { i32::from(entry as u8 as i8) } else { 0 }
+    }
+
+    /// Puts the entries of a group where a seed leads them, if there is room.
+    const fn takes(&mut self, entries: &[(u32, u8); MAX_OF_GROUP], count: usize, seed: u8) -> bool {
+        let mut placed = 0;
+        while placed < count {
+            let (number, weight) = entries[placed];
+            let slot = slot(number, seed);
+            if self.slots[slot] != 0 {
+                // It may be taken by one of this group.
+                while placed > 0 {
+                    placed -= 1;
+                    self.slots[self::slot(entries[placed].0, seed)] = 0;
+                }
+                return false;
+            }
+            self.slots[slot] = number << 8 | weight as u32;
+            placed += 1;
+        }
+        true
+    }
+
+    #[inline]
+    fn weight(&self, number: u32) -> i32 {
+        let entry = self.slots[slot(number, self.seeds[group(number)])];
+        // A free slot has no weight.
+        if entry >> 8 == number & 0xff_ffff { i32::from(entry as u8 as i8) } else { 0 }
     }
 }
 

@@ -57,14 +57,38 @@ static SYMBOL: [u8; 256] = {
     table
 };
 
-/// Mean bits of the bytes of `value`, the first two after what stands before a word.
-pub(crate) fn of(value: &[u8]) -> f32 {
-    let (mut first, mut second, mut steps) = (27, 27, 0u32);
-    for &byte in value {
-        let third = usize::from(SYMBOL[usize::from(byte)]);
-        let cell = (first * SYMBOLS + second) * SYMBOLS + third;
-        steps += u32::from(TABLE[cell / 2] >> (4 * (cell % 2)) & 15);
-        (first, second) = (second, third);
+/// What the bytes of a value cost, the first two after what stands before a word.
+pub(super) struct Meter {
+    first: usize,
+    second: usize,
+    steps: u32,
+    count: u32,
+}
+
+impl Meter {
+    #[inline]
+    pub(super) fn new() -> Meter {
+        Meter { first: 27, second: 27, steps: 0, count: 0 }
     }
-    steps as f32 * STEP / value.len().max(1) as f32
+
+    #[inline]
+    pub(super) fn add(&mut self, byte: u8) {
+        let third = usize::from(SYMBOL[usize::from(byte)]);
+        let cell = (self.first * SYMBOLS + self.second) * SYMBOLS + third;
+        self.steps += u32::from(TABLE[cell / 2] >> (4 * (cell % 2)) & 15);
+        (self.first, self.second) = (self.second, third);
+        self.count += 1;
+    }
+
+    /// Mean bits of the bytes so far.
+    pub(super) fn mean(&self) -> f32 {
+        self.steps as f32 * STEP / self.count.max(1) as f32
+    }
+}
+
+/// Mean bits of the bytes of `value`.
+pub(crate) fn of(value: &[u8]) -> f32 {
+    let mut meter = Meter::new();
+    value.iter().for_each(|byte| meter.add(*byte));
+    meter.mean()
 }

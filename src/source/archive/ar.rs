@@ -32,7 +32,7 @@ impl Walk<'_> {
             // Tables of symbols and of names are members like others: there may be anything in them.
             let own = own.strip_suffix(b"/").filter(|own| !own.is_empty()).unwrap_or(own);
             let mut member = reader.take(len);
-            self.member(member_name(name, own), &mut member, depth);
+            self.member(&member_name(name, own), &mut member, depth);
             let (left, is_short) = (member.limit(), member.limit() > 0);
             if io::copy(&mut member, &mut io::sink())? < left && is_short {
                 return Err(io::ErrorKind::UnexpectedEof.into());

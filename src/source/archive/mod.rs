@@ -66,7 +66,7 @@ pub(crate) fn open(name: &str, file: impl Read + Seek, len: u64, opening: Openin
 pub(crate) fn open_stream(name: &str, head: &[u8], reader: impl Read, opening: Opening<'_>, visitor: &mut dyn Visitor) {
     let budget = Budget::of_stream();
     let mut reader = Guarded::input(Cursor::new(head).chain(reader), &budget, opening.interrupted);
-    Walk::new(&budget, opening, visitor).member(name.to_owned(), &mut reader, 0);
+    Walk::new(&budget, opening, visitor).member(name, &mut reader, 0);
 }
 
 /// The first bytes, as many as tell what it is.
@@ -100,22 +100,22 @@ impl<'a> Walk<'a> {
     }
 
     /// A member that stands in `depth` archives. Its first bytes tell whether it is one itself.
-    fn member(&mut self, name: String, reader: &mut dyn Read, depth: u32) {
+    fn member(&mut self, name: &str, reader: &mut dyn Read, depth: u32) {
         let head = match read_head(reader) {
             Ok(head) => head,
-            Err(error) => return self.visitor.unopened(&name, error.to_string()),
+            Err(error) => return self.visitor.unopened(name, error.to_string()),
         };
         let kind = Kind::of(&head);
         let mut whole = Cursor::new(head).chain(reader);
         match kind {
-            None => self.visitor.unit(&name, &mut whole),
-            Some(kind) if depth < self.depth => self.container(&name, kind, &mut whole, depth + 1),
+            None => self.visitor.unit(name, &mut whole),
+            Some(kind) if depth < self.depth => self.container(name, kind, &mut whole, depth + 1),
             Some(kind) => {
                 // Looked at as it is, which is something only for those that do not compress.
-                self.visitor.unit(&name, &mut whole);
+                self.visitor.unit(name, &mut whole);
                 if !kind.is_plain() {
                     let reason = format!("it is in {depth} archives, and no more are opened: --max-archive-depth");
-                    self.visitor.unopened(&name, reason);
+                    self.visitor.unopened(name, reason);
                 }
             }
         }
@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
         let mut whole = Cursor::new(head).chain(text);
         match kind {
             Some(kind @ (Kind::Tar | Kind::Ar)) => self.container(name, kind, &mut whole, depth),
-            _ => self.member(format!("{name}!{}", kind::uncompressed_name(name)), &mut whole, depth),
+            _ => self.member(&format!("{name}!{}", kind::uncompressed_name(name)), &mut whole, depth),
         }
     }
 

@@ -32,7 +32,7 @@ impl Walk<'_> {
             // Links and folders hold nothing; everything else may, whatever it is called.
             if entry.size() > 0 {
                 let own = own.split(|byte| *byte == 0).next().unwrap_or_default();
-                self.member(member_name(name, own), &mut entry, depth);
+                self.member(&member_name(name, own), &mut entry, depth);
             }
             if self.is_over() {
                 break;

@@ -21,7 +21,7 @@ impl Walk<'_> {
                 .map_or_else(|_| name.to_owned(), |member| member_name(name, member.name_raw()));
             match archive.by_index(index) {
                 Ok(member) if member.is_dir() && member.size() == 0 => {}
-                Ok(member) => self.member(own, &mut self.unpacked(member), depth),
+                Ok(member) => self.member(&own, &mut self.unpacked(member), depth),
                 Err(error) => self.visitor.unopened(&own, describe(&error)),
             }
         }

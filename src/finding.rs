@@ -17,7 +17,7 @@ pub enum Verdict {
     StructureInvalid,
     /// A published, conventional or repetitive value.
     Placeholder,
-    /// Made of runs along the alphabet, the digits or the keyboard, or of one piece again and again.
+    /// Made of runs along the alphabet, the digits or the keyboard.
     Typed,
     /// A password, but one of those that everybody takes first.
     Weak,

@@ -198,7 +198,7 @@ impl StreamGuard {
     /// How many bytes are held: those of an event that is not complete, and those of texts that may become secrets.
     #[must_use]
     pub fn held_len(&self) -> usize {
-        let text = self.redactor.as_ref().map_or(0, |redactor| redactor.held_len());
+        let text = self.redactor.as_ref().map_or(0, Redactor::held_len);
         text + self.splitter.held_len() + self.held.len() + self.channels.held_len()
     }
 
@@ -237,7 +237,7 @@ impl StreamGuard {
     fn show(&mut self, made: &[u8], out: &mut Vec<u8>) -> Result<(), StreamError> {
         let mut records = self.channels.take_records();
         records.extend(self.leaves.take_records());
-        records.extend(self.redactor.as_mut().map(|redactor| redactor.take_records()).unwrap_or_default());
+        records.extend(self.redactor.as_mut().map(Redactor::take_records).unwrap_or_default());
         let entry = |record: Record| AuditEntry { span: None, ..self.guard.entry(self.direction, record) };
         let entries: Vec<AuditEntry> = records.into_iter().map(entry).collect();
         let blocked: Vec<&AuditEntry> = entries.iter().filter(|entry| entry.action == Action::Block).collect();

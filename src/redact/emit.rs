@@ -104,14 +104,13 @@ impl Redactor {
         let Redactor { scratch, redaction, .. } = self;
         let (scanner, least) = (&redaction.scanner, redaction.min_confidence);
         // A line that ends behind the marker may be one value with it, and none where a quote follows: what follows is not
-        // known yet. What goes on into the marker is found there.
+        // known yet.
         let (rule, found) = ["", "\""].into_iter().find_map(|behind| {
             let behind = format!("{marker}{behind}");
-            let found = scratch.found_before(scanner, hindered, by, behind.as_bytes(), least);
-            found.filter(|(_, found)| found.end <= by)
+            scratch.found_before(scanner, hindered, by, behind.as_bytes(), least)
         })?;
-        // What stood before this did not wait.
-        let span = Span { start: found.start.max(start), end: found.end };
+        // What stood before this did not wait; and of what goes on into the marker, that is no secret.
+        let span = Span { start: found.start.max(start), end: found.end.min(by) };
         if !redaction.wants(rule) || span.end <= span.start {
             return None;
         }

@@ -32,11 +32,15 @@ fn known_only(known: &[&str]) -> Redaction {
 }
 
 fn with_rules(rules: RuleSet, known: &[&str]) -> Redaction {
+    Redaction::new(rules).with_known(known_secrets(known)).with_style(Style::Custom(MARK.to_owned()))
+}
+
+fn known_secrets(known: &[&str]) -> KnownSecrets {
     let secrets = KnownSecrets::new();
     let values = known.iter().map(|value| ("KNOWN", value.as_bytes()));
     let admission = keyscan::redact::Admission { min_len: 3, allow_common: true };
     assert!(secrets.add_all(values, admission).is_empty());
-    Redaction::new(rules).with_known(secrets).with_style(Style::Custom(MARK.to_owned()))
+    secrets
 }
 
 fn pushed<'t>(redaction: &Redaction, pieces: impl IntoIterator<Item = &'t [u8]>) -> Vec<u8> {

@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::literal::class_of;
 use crate::byteset::ByteSet;
 
-/// Later positions refute little that the earlier ones have not.
-const MAX_HEAD_LEN: usize = 16;
+/// As many as most values of a fixed length have, so that what must stand behind them is asked for.
+const MAX_HEAD_LEN: usize = 96;
+
+/// Later sets refute little that the earlier ones have not.
+const MAX_SETS: usize = 16;
 
 /// More steps than any rule of ours takes, so that nested repetitions of another's cost no time: of such a regex nothing
 /// is asked before it runs.
@@ -35,7 +38,7 @@ impl Head {
             sets = rest;
         }
         let runs = sets.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u8));
-        Head(runs.collect())
+        Head(runs.take(MAX_SETS).collect())
     }
 
     /// What a match may start with.
@@ -59,7 +62,7 @@ impl Head {
 }
 
 /// Positions of a match, as bits; those beyond the head are left out.
-type Positions = u32;
+type Positions = u128;
 
 /// The walk of all matches at once over a regex, which notes what may stand at each position.
 struct Walk {
@@ -113,10 +116,11 @@ impl Walk {
     }
 
     fn step(&mut self, starts: Positions, set: ByteSet) -> Positions {
-        for (at, all) in self.sets.iter_mut().enumerate() {
-            if starts >> at & 1 != 0 {
-                *all = all.union(set);
-            }
+        let mut left = starts;
+        while left != 0 {
+            let all = &mut self.sets[left.trailing_zeros() as usize];
+            *all = all.union(set);
+            left &= left - 1;
         }
         starts << 1 & ((1 << MAX_HEAD_LEN) - 1)
     }
@@ -150,7 +154,8 @@ mod tests {
         assert_eq!(written("k(?:x*y*)*z"), "k*1 xyz*1");
         assert_eq!(written("(?:a?){30}"), "");
         assert_eq!(written("(?:a?){30}(?:ba){3}"), "ab*6");
-        assert_eq!(written("[0-9]{40}x"), "0123456789*16");
+        assert_eq!(written("[0-9]{40}x"), "0123456789*40 x*1");
+        assert_eq!(written("[0-9]{99}x"), "0123456789*96");
         assert_eq!(written("a(?s-u:.)"), "a*1");
     }
 

@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 use super::members::Members;
 use super::portable::Threes;
 use super::runs::RunGroup;
+use super::tier::Words;
 use super::window::Window;
 use super::words::{keep_firsts, keep_starts};
 
@@ -27,9 +28,9 @@ impl Avx2 {
 
     /// Sets in `words` the bits of positions of `text` where a run of the group's union may start: as long as its
     /// shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], words: &mut [u64]) {
+    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], words: &mut Words) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(group, text, words) }
+        unsafe { run_starts(group, text, &mut words[..=text.len().div_ceil(64)]) }
     }
 }
 

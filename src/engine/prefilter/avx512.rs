@@ -12,8 +12,9 @@ use std::arch::x86_64::*;
 
 use super::buckets::Buckets;
 use super::commonness::commonness;
-use super::runs::RunGroup;
-use super::tier::{Buffers, CHUNK};
+use super::confirm::{Confirm, FACTOR, HASHED, OTHER_FACTOR, ROWS, ROWS_LOG2};
+use super::runs::{MAX_GROUPS, RunGroups};
+use super::tier::{Buffers, CHUNK, Words};
 use super::window::Window;
 use super::words::{keep_firsts, keep_starts};
 
@@ -65,11 +66,26 @@ impl Avx512 {
         unsafe { candidates(self, text, buffers) }
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run of the group's union may start: as long as its
-    /// shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], words: &mut [u64]) {
+    /// Writes to `buffers.kept` those of the first `count` of `buffers.candidates`, which are positions in `text`, that
+    /// [`Confirm::retain`] keeps, unless the byte before or behind the window refutes them, and returns how many. There
+    /// are four bytes of text or more.
+    pub(super) fn retain(&self, confirm: &Confirm, text: &[u8], count: usize, buffers: &mut Buffers) -> usize {
+        let Buffers { candidates, kept, .. } = buffers;
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(group, text, words) }
+        unsafe {
+            let count = retain_windows(confirm, text, &candidates[..count.next_multiple_of(32)], count, kept);
+            // To confirm a few costs less.
+            let few = count < 24 || text.len() < MIN_NEIGHBOURLY;
+            if few { count } else { retain_neighbourly(confirm, text, count, kept) }
+        }
+    }
+
+    /// Sets in the words of each group the bits of positions of `text` where a run of the group's union may start: as
+    /// long as its shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text`
+    /// fills.
+    pub(super) fn run_starts(&self, groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) {
+        // SAFETY: `new` has seen that the CPU has these features.
+        unsafe { run_starts(groups, text, words) }
     }
 }
 
@@ -128,26 +144,118 @@ fn candidates(filter: &Avx512, text: &[u8], buffers: &mut Buffers) -> usize {
     count
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+fn retain_windows(confirm: &Confirm, text: &[u8], candidates: &[u16], count: usize, kept: &mut [u16]) -> usize {
+    let last = _mm512_set1_epi32((text.len() - 4) as i32);
+    let mut out = 0;
+    for (number, some) in candidates.chunks_exact(32).enumerate() {
+        let positions = load_numbers(some);
+        let [low, high] = halves(positions).map(|positions| {
+            let windows = fours(text, _mm512_min_epu32(positions, last));
+            let rows = rows_of::<FACTOR>(windows);
+            has_bit(&confirm.rows, rows, _mm512_srli_epi32::<24>(windows))
+        });
+        let is_kept = (u32::from(low) | u32::from(high) << 16) & mask(count - 32 * number) as u32;
+        store(_mm512_maskz_compress_epi16(is_kept, positions), &mut kept[out..out + 32]);
+        out += is_kept.count_ones() as usize;
+    }
+    out
+}
+
+/// In so many bytes there is a window with a neighbour on either side.
+const MIN_NEIGHBOURLY: usize = 6;
+
+/// Keeps those of the first `count` of `kept` where the bytes on both sides of the window may be of a literal that has it;
+/// those at either end of `text` as well.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+fn retain_neighbourly(confirm: &Confirm, text: &[u8], count: usize, kept: &mut [u16]) -> usize {
+    let (first, last) = (_mm512_set1_epi32(1), _mm512_set1_epi32((text.len() - 5) as i32));
+    let mut out = 0;
+    for from in (0..count).step_by(32) {
+        let positions = load_numbers(&kept[from..from + 32]);
+        let [low, high] = halves(positions).map(|positions| {
+            let inner = _mm512_min_epu32(_mm512_max_epu32(positions, first), last);
+            let (before, after) =
+                (fours(text, _mm512_sub_epi32(inner, first)), fours(text, _mm512_add_epi32(inner, first)));
+            let rows = rows_of::<OTHER_FACTOR>(_mm512_srli_epi32::<8>(before));
+            let fits = has_bit(&confirm.before, rows, _mm512_and_si512(before, _mm512_set1_epi32(0xff)))
+                & has_bit(&confirm.after, rows, _mm512_srli_epi32::<24>(after));
+            fits | _mm512_cmpneq_epi32_mask(positions, inner)
+        });
+        let is_kept = (u32::from(low) | u32::from(high) << 16) & mask(count - from) as u32;
+        // What is overwritten was read.
+        store(_mm512_maskz_compress_epi16(is_kept, positions), &mut kept[out..out + 32]);
+        out += is_kept.count_ones() as usize;
+    }
+    out
+}
+
+/// The lower and the upper half of 32 numbers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn halves(numbers: __m512i) -> [__m512i; 2] {
+    [_mm512_castsi512_si256(numbers), _mm512_extracti64x4_epi64::<1>(numbers)].map(|half| _mm512_cvtepu16_epi32(half))
+}
+
+/// The four bytes of text at each of 16 positions, which are four bytes before its end or more.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fours(text: &[u8], positions: __m512i) -> __m512i {
+    let last = i32::try_from(text.len() - 4).expect("a chunk is short");
+    assert!(_mm512_cmpgt_epu32_mask(positions, _mm512_set1_epi32(last)) == 0);
+    // SAFETY: from none of the positions on are there fewer than four bytes of text.
+    unsafe { _mm512_i32gather_epi32::<1>(positions, text.as_ptr().cast()) }
+}
+
+/// The rows of 16 windows, by the hash that `FACTOR` makes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn rows_of<const FACTOR: u32>(windows: __m512i) -> __m512i {
+    let hashed = _mm512_and_si512(windows, _mm512_set1_epi32(HASHED.cast_signed()));
+    _mm512_srli_epi32::<{ 32 - ROWS_LOG2 }>(_mm512_mullo_epi32(hashed, _mm512_set1_epi32(FACTOR.cast_signed())))
+}
+
+/// Whether each of 16 rows has the [bit](super::confirm::row_bit) for a byte.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn has_bit(table: &[u64; ROWS], rows: __m512i, bytes: __m512i) -> u16 {
+    // A row is two halves, of which the second highest bit of the byte chooses one, and the lowest five a bit.
+    let half = _mm512_and_si512(_mm512_srli_epi32::<6>(bytes), _mm512_set1_epi32(1));
+    let rows = _mm512_and_si512(rows, _mm512_set1_epi32(ROWS as i32 - 1));
+    let halves = _mm512_or_si512(_mm512_slli_epi32::<1>(rows), half);
+    // SAFETY: the numbers are of halves of the table's rows, for they are less than twice `ROWS`.
+    let bits = unsafe { _mm512_i32gather_epi32::<4>(halves, table.as_ptr().cast()) };
+    let bit = _mm512_and_si512(bytes, _mm512_set1_epi32(31));
+    _mm512_test_epi32_mask(bits, _mm512_sllv_epi32(_mm512_set1_epi32(1), bit))
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
-fn run_starts(group: &RunGroup, text: &[u8], words: &mut [u64]) {
-    let members = &group.union;
-    let table = [0, 64, 128, 192].map(|at| load(&members.flags.0, at));
-    // Of what is beyond the text nothing is known.
-    words.fill(u64::MAX);
-    for (at, word) in (0..text.len()).step_by(64).zip(words.iter_mut()) {
+fn run_starts(groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) {
+    let table = [0, 64, 128, 192].map(|at| load(&groups.unions.0, at));
+    let words = &mut words[..groups.groups.len()];
+    let bits = std::array::from_fn::<_, MAX_GROUPS, _>(|group| _mm512_set1_epi8((1u8 << group).cast_signed()));
+    for (number, at) in (0..text.len()).step_by(64).enumerate() {
         let bytes = load_part(text, at);
         let beyond_ascii = _mm512_movepi8_mask(bytes);
-        let flags = _mm512_permutex2var_epi8(table[0], bytes, table[1]);
-        let mut bits = _mm512_movepi8_mask(flags) & !beyond_ascii;
-        if members.beyond_ascii {
-            let flags = _mm512_permutex2var_epi8(table[2], bytes, table[3]);
-            bits |= _mm512_movepi8_mask(flags) & beyond_ascii;
+        // For each byte the groups of whose unions it is a member, a bit each.
+        let mut unions = _mm512_maskz_permutex2var_epi8(!beyond_ascii, table[0], bytes, table[1]);
+        if groups.beyond_ascii {
+            let others = _mm512_maskz_permutex2var_epi8(beyond_ascii, table[2], bytes, table[3]);
+            unions = _mm512_or_si512(unions, others);
         }
-        *word = bits | !mask(text.len() - at);
+        // Of what is beyond the text nothing is known.
+        let beyond = !mask(text.len() - at);
+        for (words, bit) in words.iter_mut().zip(bits) {
+            words[number] = _mm512_test_epi8_mask(unions, bit) | beyond;
+        }
     }
-    keep_starts(words, group.shortest_len);
-    if group.drawn {
-        keep_firsts(words);
+    for (group, words) in groups.groups.iter().zip(words) {
+        let words = &mut words[..=text.len().div_ceil(64)];
+        words[text.len().div_ceil(64)] = u64::MAX;
+        keep_starts(words, group.shortest_len);
+        if group.drawn {
+            keep_firsts(words);
+        }
     }
 }
 
@@ -177,6 +285,15 @@ fn load(bytes: &[u8], at: usize) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
+/// 32 numbers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_numbers(numbers: &[u16]) -> __m512i {
+    let numbers: &[u16; 32] = numbers.try_into().expect("32 numbers");
+    // SAFETY: the reference is to 64 readable bytes, and the load needs no alignment.
+    unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+}
+
 /// The 64 bytes at `at`, or fewer and zeros at the end of `text`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -200,3 +317,55 @@ fn store<T: Number>(value: __m512i, to: &mut [T]) {
 trait Number {}
 impl Number for u8 {}
 impl Number for u16 {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Literal;
+    use super::*;
+
+    /// Texts of few letters, in which windows stand often, with neighbours that fit and others.
+    fn text(len: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed;
+        let letters = b"aAbB-";
+        let letter = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            letters[(state >> 33) as usize % letters.len()]
+        };
+        (0..len).map(letter).collect()
+    }
+
+    #[test]
+    fn sixteen_at_once_are_as_one_by_one() {
+        let literals = [("-a-", false), ("ab-ba", true), ("ABab", false), ("babba-", true), ("-aab-b", false)]
+            .map(|(bytes, ignore_case)| Literal { bytes: bytes.into(), ignore_case });
+        let windows: Vec<Window> = literals.iter().map(Window::rarest).collect();
+        let confirm = Confirm::new(&literals, &windows);
+        if Avx512::new(&windows).is_none() {
+            return;
+        }
+        for len in (4..100).chain([1000, CHUNK + 3]) {
+            let text = text(len, len as u64);
+            let count = len - 3;
+            let mut buffers = Buffers::default();
+            // Of those behind the count nothing is known.
+            buffers.candidates.fill(u16::MAX);
+            (0..).zip(&mut buffers.candidates[..count]).for_each(|(at, candidate)| *candidate = at);
+            let mut expected = vec![0; CHUNK + 64];
+            let one_by_one = confirm.retain(&text, buffers.candidates[..count].iter().copied(), &mut expected);
+            let Buffers { candidates, kept, .. } = &mut buffers;
+            let candidates = &candidates[..count.next_multiple_of(32)];
+            // SAFETY: the CPU has the features, or there were no filter.
+            let at_once = unsafe { retain_windows(&confirm, &text, candidates, count, kept) };
+            assert_eq!(kept[..at_once], expected[..one_by_one]);
+            if len < MIN_NEIGHBOURLY {
+                continue;
+            }
+            // SAFETY: as before.
+            let at_once = unsafe { retain_neighbourly(&confirm, &text, at_once, kept) };
+            expected.truncate(one_by_one);
+            expected.retain(|&at| confirm.fits_neighbours(&text, usize::from(at)));
+            assert_eq!(kept[..at_once], expected);
+            assert!(len < 1000 || (1..one_by_one).contains(&at_once), "{at_once} of {one_by_one}");
+        }
+    }
+}

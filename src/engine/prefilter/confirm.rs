@@ -6,8 +6,8 @@ use super::Literal;
 use super::window::{Window, care};
 
 /// Rows of the window filter: 32 KiB, which stay in the nearest cache.
-const ROWS_LOG2: u32 = 12;
-const ROWS: usize = 1 << ROWS_LOG2;
+pub(super) const ROWS_LOG2: u32 = 12;
+pub(super) const ROWS: usize = 1 << ROWS_LOG2;
 
 /// Lists of literals: several times as many as there are literals, so that a list seldom holds two that differ in
 /// their windows.
@@ -21,7 +21,12 @@ const LISTS: usize = 1 << LISTS_LOG2;
 /// [`Confirm::literals`] then compares the literals, of which there are few to each window.
 #[derive(Debug, Clone)]
 pub(super) struct Confirm {
-    rows: Box<[u64; ROWS]>,
+    pub(super) rows: Box<[u64; ROWS]>,
+    /// By a row of their own for each window, the bits of bytes that stand before it in its literals, and behind it.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) before: Box<[u64; ROWS]>,
+    #[cfg(target_arch = "x86_64")]
+    pub(super) after: Box<[u64; ROWS]>,
     /// The entries with list `i` are `entries[lists[i]..lists[i + 1]]`.
     lists: Box<[u32]>,
     entries: Box<[Entry]>,
@@ -47,11 +52,15 @@ struct Entry {
 impl Confirm {
     /// `windows[i]` is a window of `literals[i]`.
     pub(super) fn new(literals: &[Literal], windows: &[Window]) -> Confirm {
-        let mut rows = Box::new([0u64; ROWS]);
+        let [mut rows, mut before, mut after] = [(); 3].map(|()| Box::new([0u64; ROWS]));
         let mut keyed = Vec::with_capacity(literals.len());
         let (mut values, mut cares) = (Vec::new(), Vec::new());
         for (id, (literal, window)) in (0..).zip(literals.iter().zip(windows)) {
             rows[row(u32::from_le_bytes(window.value))] |= window.bytes(3).fold(0, |bits, byte| bits | row_bit(byte));
+            let bit_at = |at: usize| literal.bytes.get(at).map_or(u64::MAX, |&byte| row_bit(byte));
+            let row = neighbour_row(u32::from_le_bytes(window.value));
+            before[row] |= window.offset.checked_sub(1).map_or(u64::MAX, bit_at);
+            after[row] |= bit_at(window.offset + 4);
             let (head, tail) = literal.bytes.split_at(literal.bytes.len().min(HEAD));
             keyed.push((
                 list(u32::from_le_bytes(window.value)),
@@ -77,6 +86,10 @@ impl Confirm {
         }
         Confirm {
             rows,
+            #[cfg(target_arch = "x86_64")]
+            before,
+            #[cfg(target_arch = "x86_64")]
+            after,
             lists: lists.into(),
             entries: keyed.into_iter().map(|(_, entry)| entry).collect(),
             values: values.into(),
@@ -96,6 +109,15 @@ impl Confirm {
             count += usize::from(self.rows[row(window)] & row_bit((window >> 24) as u8) != 0);
         }
         count
+    }
+
+    /// Whether the bytes before and behind the window at `at` may be of a literal that has it, or one of them is not in
+    /// `text`: the plain twin of what vectors ask.
+    #[cfg(all(test, target_arch = "x86_64"))]
+    pub(super) fn fits_neighbours(&self, text: &[u8], at: usize) -> bool {
+        let (Some(before), Some(after)) = (at.checked_sub(1), text.get(at + 4)) else { return true };
+        let row = neighbour_row(u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0]));
+        self.before[row] & row_bit(text[before]) != 0 && self.after[row] & row_bit(*after) != 0
     }
 
     /// Reports each literal whose window stands at `at` and whose start lies in `starts`.
@@ -149,11 +171,15 @@ fn cares_of(bytes: &[u8], ignore_case: bool) -> Vec<u8> {
     bytes.iter().map(|&byte| care(byte, ignore_case)).collect()
 }
 
+/// The bits of a window that its hash depends on, and what makes it one.
+pub(super) const HASHED: u32 = 0x00df_dfdf;
+pub(super) const FACTOR: u32 = 0x9e37_79b1;
+
 /// A hash of a window's first three bytes, the same for letters of either case: with case, a window would take the rows
 /// of all its spellings.
 #[inline]
 fn hash(window: u32) -> u32 {
-    (window & 0x00df_dfdf).wrapping_mul(0x9e37_79b1)
+    (window & HASHED).wrapping_mul(FACTOR)
 }
 
 /// The filter's row for a window.
@@ -162,7 +188,16 @@ fn row(window: u32) -> usize {
     (hash(window) >> (32 - ROWS_LOG2)) as usize
 }
 
-/// The bit of a row for a window's fourth byte, the same for letters of either case.
+/// What makes another hash of the same bits, so that windows share a row here that do not share one there.
+pub(super) const OTHER_FACTOR: u32 = 0x85eb_ca77;
+
+/// The row for the neighbours of a window.
+#[inline]
+pub(super) fn neighbour_row(window: u32) -> usize {
+    ((window & HASHED).wrapping_mul(OTHER_FACTOR) >> (32 - ROWS_LOG2)) as usize
+}
+
+/// The bit of a row for a byte, the same for letters of either case.
 #[inline]
 fn row_bit(byte: u8) -> u64 {
     1 << (byte & 0x1f | byte >> 1 & 0x20)

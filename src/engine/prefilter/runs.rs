@@ -1,8 +1,21 @@
 //! Runs: values of one byte class, found by their length.
 
-use super::members::Members;
+use super::members::{Flags, Members};
 use super::{DRAWN_LEN, Run, commonness, looks_drawn};
 use crate::byteset::ByteSet;
+
+/// How many unions of classes are looked for at once.
+pub(super) const MAX_GROUPS: usize = 8;
+
+/// Groups whose unions are looked up at once, each byte of text in one table.
+#[derive(Debug, Clone)]
+pub(super) struct RunGroups {
+    pub(super) groups: Vec<RunGroup>,
+    /// For each byte the groups of whose unions it is a member, a bit each.
+    pub(super) unions: Box<Flags>,
+    /// Whether a byte beyond ASCII is a member of any.
+    pub(super) beyond_ascii: bool,
+}
 
 /// Runs that are looked for together: first a run of the union of their classes, as long as the shortest of them, then
 /// within it the runs themselves. A union run is rare, so that all the runs cost little more than one.
@@ -28,6 +41,8 @@ struct RunClass {
     members: Members,
     /// `(min_len, id)`, ascending.
     lens: Vec<(usize, u32)>,
+    /// Classes before this one, a bit each, that have a run wherever this one has: wider ones of shorter runs.
+    wider: u32,
 }
 
 /// A search of its own costs as much as so many union runs in a byte of text.
@@ -44,9 +59,36 @@ struct Together<'r> {
 const UNION: u32 = 1 << MAX_CLASSES;
 const MAX_CLASSES: usize = 31;
 
+impl RunGroups {
+    /// All of `runs`. The ids ascend from `first_id`.
+    pub(super) fn all(runs: &[Run], first_id: u32) -> Vec<RunGroups> {
+        let mut groups = RunGroup::group(runs, first_id).into_iter().peekable();
+        let mut all = Vec::new();
+        while groups.peek().is_some() {
+            all.push(RunGroups::of(groups.by_ref().take(MAX_GROUPS).collect()));
+        }
+        all
+    }
+
+    fn of(groups: Vec<RunGroup>) -> RunGroups {
+        let member_of = |byte| {
+            let bits = groups.iter().zip(0..).map(|(group, bit)| u8::from(group.union.contains(byte)) << bit);
+            bits.fold(0, |all, bit| all | bit)
+        };
+        let unions = Box::new(Flags(std::array::from_fn(|byte| member_of(byte as u8))));
+        let beyond_ascii = groups.iter().any(|group| group.union.beyond_ascii);
+        RunGroups { groups, unions, beyond_ascii }
+    }
+
+    /// The longest `min_len` in the groups.
+    pub(super) fn longest_len(&self) -> usize {
+        self.groups.iter().map(|group| group.longest_len).max().unwrap_or(0)
+    }
+}
+
 impl RunGroup {
     /// All of `runs` in groups. The ids ascend from `first_id`.
-    pub(super) fn group(runs: &[Run], first_id: u32) -> Vec<RunGroup> {
+    fn group(runs: &[Run], first_id: u32) -> Vec<RunGroup> {
         let mut runs: Vec<(u32, &Run)> = (first_id..).zip(runs).collect();
         // The longest first: the last to join a group is the one that sets the length.
         runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.min_len));
@@ -79,13 +121,21 @@ impl RunGroup {
             debug_assert!(*min_len >= if *drawn { DRAWN_LEN } else { 1 }, "a run has a length");
             union = union.union(*class);
             let known = classes.iter().position(|known| known.class == *class).unwrap_or_else(|| {
-                classes.push(RunClass { class: *class, members: Members::of(class), lens: Vec::new() });
+                classes.push(RunClass { class: *class, members: Members::of(class), lens: Vec::new(), wider: 0 });
                 classes.len() - 1
             });
             classes[known].lens.push(((*min_len).max(1), *id));
         }
         for class in &mut classes {
             class.lens.sort_unstable();
+        }
+        // The widest first, so that where these have no run others are not asked.
+        classes.sort_by_key(|class| std::cmp::Reverse(class.class.iter().count()));
+        for number in 0..classes.len() {
+            let (before, of) = (&classes[..number], &classes[number]);
+            let is_wider = |wide: &RunClass| wide.class.union(of.class) == wide.class && wide.lens[0].0 <= of.lens[0].0;
+            let bits = before.iter().zip(0..).map(|(wide, bit)| u32::from(is_wider(wide)) << bit);
+            classes[number].wider = bits.fold(0, |all, bit| all | bit);
         }
         let lens = || classes.iter().flat_map(|class| &class.lens).map(|&(min_len, _)| min_len);
         let (shortest_len, longest_len) = (lens().min().unwrap_or(1), lens().max().unwrap_or(1));
@@ -97,11 +147,6 @@ impl RunGroup {
         }
         let union = Members::of(&union);
         RunGroup { union, shortest_len, drawn, longest_len, classes, classes_of }
-    }
-
-    /// The longest `min_len` in the group.
-    pub(super) fn longest_len(&self) -> usize {
-        self.longest_len
     }
 
     /// The first position at `from` or after it where a run of the union is long enough for one of the group.
@@ -150,11 +195,12 @@ impl RunGroup {
                 in_all &= classes(byte);
                 end += 1;
             }
+            let mut without = 0;
             for (i, class) in self.classes.iter().enumerate() {
                 if in_all >> i & 1 != 0 {
                     class.report(text, start, end, found);
-                } else if class.lens[0].0 < end - start {
-                    class.scan(&text[..end], start, to, found);
+                } else if class.wider & without != 0 || !class.scan(&text[..end], start, to, found) {
+                    without |= 1 << i;
                 }
             }
             at = end;
@@ -186,17 +232,19 @@ impl RunGroup {
 }
 
 impl RunClass {
-    /// Reports the starts in `from..to` of runs that end where the text does or before.
-    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize, usize)) {
+    /// Reports the starts in `from..to` of runs that end where the text does or before, and answers whether there is
+    /// one.
+    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize, usize)) -> bool {
         let min_len = self.lens[0].0;
-        let mut at = from;
+        let (mut at, mut any) = (from, false);
         while let Some(start) = self.members.find_run(text, at, min_len)
             && start < to
         {
             let end = self.members.run_end(text, start + min_len);
             self.report(text, start, end, found);
-            at = end;
+            (at, any) = (end, true);
         }
+        any
     }
 
     /// Reports the runs of the members from `start` to `end`, unless one more is before them.

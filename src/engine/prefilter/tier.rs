@@ -6,7 +6,9 @@ use super::avx2::Avx2;
 use super::avx512::Avx512;
 use super::confirm::Confirm;
 use super::portable::Threes;
-use super::runs::RunGroup;
+#[cfg(target_arch = "x86_64")]
+use super::runs::MAX_GROUPS;
+use super::runs::RunGroups;
 use super::window::Window;
 #[cfg(target_arch = "x86_64")]
 use super::words::next_one;
@@ -31,30 +33,34 @@ impl Tier {
 /// stay in the nearest cache, many enough for loops to get going.
 pub(super) const CHUNK: usize = 4096;
 
+/// A bit for each byte of a chunk, and a word more.
+#[cfg(target_arch = "x86_64")]
+pub(super) type Words = [u64; CHUNK / 64 + 1];
+
 /// Where the stages of a scan leave what the next one needs.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     /// Positions in a chunk. A vector's worth may be written where only some are meant.
     pub(super) candidates: [u16; CHUNK + 64],
-    /// Those of them that the second filter keeps, of which there may be one more in vain.
-    pub(super) kept: [u16; CHUNK + 1],
+    /// Those of them that the second filter keeps, with room like that.
+    pub(super) kept: [u16; CHUNK + 64],
     /// A chunk in another alphabet, with room for the bytes looked at beyond it.
     #[cfg(target_arch = "x86_64")]
     pub(super) classes: [u8; CHUNK + 128],
-    /// A bit for each byte of a chunk, and a word more.
+    /// For each group of runs.
     #[cfg(target_arch = "x86_64")]
-    pub(super) words: [u64; CHUNK / 64 + 1],
+    pub(super) words: Box<[Words; MAX_GROUPS]>,
 }
 
 impl Default for Buffers {
     fn default() -> Buffers {
         Buffers {
             candidates: [0; CHUNK + 64],
-            kept: [0; CHUNK + 1],
+            kept: [0; CHUNK + 64],
             #[cfg(target_arch = "x86_64")]
             classes: [0; CHUNK + 128],
             #[cfg(target_arch = "x86_64")]
-            words: [0; CHUNK / 64 + 1],
+            words: Box::new([[0; _]; _]),
         }
     }
 }
@@ -94,19 +100,18 @@ impl Filter {
             #[cfg(target_arch = "x86_64")]
             Filter::Avx512(filter) => {
                 let count = filter.candidates(text, buffers);
-                let candidates = buffers.candidates[..count].iter().copied();
-                return confirm.retain(text, candidates, &mut buffers.kept);
+                return filter.retain(confirm, text, count, buffers);
             }
         };
         let candidates = buffers.candidates[..hits].iter().flat_map(|&hit| [hit - 1, hit]);
         confirm.retain(text, candidates, &mut buffers.kept)
     }
 
-    /// Reports every start of a run of `group` in `from..to`, a chunk or less.
+    /// Reports every start of a run of `runs` in `from..to`, a chunk or less.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only vectors need the buffers"))]
     pub(super) fn runs(
         &self,
-        group: &RunGroup,
+        runs: &RunGroups,
         text: &[u8],
         from: usize,
         to: usize,
@@ -114,15 +119,27 @@ impl Filter {
         found: &mut impl FnMut(u32, usize, usize),
     ) {
         #[cfg(target_arch = "x86_64")]
-        let (chunk, words) = (&text[from..to], &mut buffers.words[..(to - from).div_ceil(64) + 1]);
+        let chunk = &text[from..to];
         match self {
-            Filter::Portable(_) => return group.scan(text, from, to, |text, at| group.find(text, at), found),
+            Filter::Portable(_) => {
+                for group in &runs.groups {
+                    group.scan(text, from, to, |text, at| group.find(text, at), found);
+                }
+                return;
+            }
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx2(filter) => filter.run_starts(group, chunk, words),
+            Filter::Avx2(filter) => {
+                for (group, words) in runs.groups.iter().zip(&mut *buffers.words) {
+                    filter.run_starts(group, chunk, words);
+                }
+            }
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx512(filter) => filter.run_starts(group, chunk, words),
+            Filter::Avx512(filter) => filter.run_starts(runs, chunk, &mut buffers.words),
         }
         #[cfg(target_arch = "x86_64")]
-        group.scan(text, from, to, |_, at| Some(from + next_one(words, at - from)?), found);
+        for (group, words) in runs.groups.iter().zip(&*buffers.words) {
+            let words = &words[..=chunk.len().div_ceil(64)];
+            group.scan(text, from, to, |_, at| Some(from + next_one(words, at - from)?), found);
+        }
     }
 }

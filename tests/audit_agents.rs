@@ -195,8 +195,8 @@ fn values_of_databases_are_whole_wherever_their_pages_end() {
         let lines = format!(
             "{list}{setup}\nc.execute('create table t (key text primary key, value blob)')\n\
              half = len(s) // 2\n\
-             c.execute('insert into t values (?, ?)', ('k', ' '.join(x + ' ' + 'word ' * 41 for x in s[:half])))\n\
-             c.execute('insert into t values (?, ?)', (' '.join(x + ' ' + 'word ' * 41 for x in s[half:]), 'v'))\n\
+             c.execute('insert into t values (?, ?)', ('k', 'use ' + ' '.join(x + ' ' + 'word ' * 41 for x in s[:half])))\n\
+             c.execute('insert into t values (?, ?)', ('use ' + ' '.join(x + ' ' + 'word ' * 41 for x in s[half:]), 'v'))\n\
              c.commit(); os._exit(0)"
         );
         let _ = fs::remove_dir_all(&folder);

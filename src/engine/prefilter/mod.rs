@@ -11,8 +11,8 @@
 //!
 //! 1. Each literal is represented by four neighbouring bytes of it, its [`Window`]: the four that are rarest in text.
 //!    A literal of three bytes has a window whose last byte may be anything.
-//! 2. The first filter proposes positions of windows. It has no branches, takes the same time for any text, and is the
-//!    one part that there is in several tiers. With AVX-512 (`avx512.rs`) the windows are sorted into 32
+//! 2. The first filter proposes positions of windows. It has no branches, takes the same time for any text, and there
+//!    is one for each tier. With AVX-512 (`avx512.rs`) the windows are sorted into 32
 //!    [buckets](buckets), and for 64 positions at a time the buckets that take each of the four bytes are looked up.
 //!    Elsewhere (`portable.rs`) every other position is looked up in a bitmap of all three neighbouring bytes of windows.
 //! 3. The second filter looks the four bytes up in a bitmap of windows, again without branches, for the positions that

@@ -142,7 +142,7 @@ fn no_value_is_made_up() {
         "token algorithm: quartz0123",
         "token = quartz0123 ? velvet : other",
         "token = quartz0123 + velvet",
-        "token: quartz0123 = velvet",
+        "Map<token> quartz0123 = velvet",
         "token => ['q1', 'q2']",
         "quartz://token:@velvet?from=0123",
         "pubkey = \"hello-0123\"",

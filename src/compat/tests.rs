@@ -210,7 +210,7 @@ fn rules_of_nosey_parker_and_kingfisher() {
 
 #[test]
 fn detectors_of_trufflehog() {
-    let text = "detectors:\n- name: Acme\n  keywords: [acme]\n  regex:\n    id: '\\b(AC[0-9]{6})\\b'\n    token: '\\b(zt[a-z]{6})\\b'\n\
+    let text = "detectors:\n- name: Acme\n  keywords: [acme]\n  regex:\n    id: '\\b(AC[0-9]{6})\\b'\n    token: '\\b(zt[a-z]{6})\\b'  # keyscan:allow generic-secret\n\
                 \x20 primary_regex_name: token\n  exclude_words: [opal]\n  exclude_regexes_match: ['^ztq']\n  verify:\n  - endpoint: https://example.com\n";
     let files = [("a", "acme AC123456 ztonyxon ztopalop ztquartz"), ("b", "acme ztonyxon"), ("c", "AC123456 ztonyxon")];
     let imported = import("hog.yaml", text).unwrap();

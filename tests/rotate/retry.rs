@@ -134,7 +134,7 @@ fn other_failures_are_not_retried() {
 fn the_version_before_is_tried_once() {
     let source = Scripted::of("quartz-0001");
     let secret = secret(&source);
-    secret.set(Secret::new(b"quartz-0002")).unwrap();
+    secret.set(Secret::new(b"quartz-0002")).unwrap(); // keyscan:allow generic-secret
     let calls = AtomicU32::new(0);
     let call = provider("quartz-0001", &calls);
     let result = with_reload_on_401(&secret, &Retry::at_once(), |lease| call(lease.expose()), is_401);
@@ -199,7 +199,7 @@ fn a_key_that_is_new_is_tried_again_while_its_provider_may_not_know_it() {
     let source = Scripted::of("quartz-0001");
     let builder = RotatingSecret::builder("A_KEY", source).settings(quick()).clock(Arc::new(clock.clone()));
     let secret = builder.start().unwrap();
-    secret.set(Secret::new(b"quartz-0002")).unwrap();
+    secret.set(Secret::new(b"quartz-0002")).unwrap(); // keyscan:allow generic-secret
     secret.drop_previous();
     let started = Instant::now();
     let call = |key: &[u8]| Ok(if key == b"quartz-0002" && started.elapsed().as_secs() >= 2 { 200 } else { 401 }); // keyscan:allow generic-secret

@@ -124,10 +124,10 @@ fn tokens_without_an_end_live_for_five_minutes() {
 #[test]
 fn a_revoked_refresh_token_is_told_clearly_and_not_asked_about_again_and_again() {
     let (endpoint, clock) = (Endpoint::new(), clock());
-    endpoint.says(200, r#"{"access_token":"quartz-token-1","expires_in":600,"refresh_token":"quartz-refresh-2"}"#);
+    endpoint.says(200, r#"{"access_token":"quartz-token-1","expires_in":600,"refresh_token":"quartz-refresh-2"}"#); // keyscan:allow generic-secret
     let known = KnownSecrets::new();
     let client = OAuthClient {
-        grant: Grant::RefreshToken(Secret::new(b"quartz-refresh-1")),
+        grant: Grant::RefreshToken(Secret::new(b"quartz-refresh-1")), // keyscan:allow generic-secret
         in_body: true,
         client_secret: ClientSecret::None,
         ..client(&endpoint)
@@ -136,7 +136,7 @@ fn a_revoked_refresh_token_is_told_clearly_and_not_asked_about_again_and_again()
     let tokens = TokenManager::start("api", client, settings).unwrap();
     assert_eq!(
         endpoint.body(0),
-        "grant_type=refresh_token&refresh_token=quartz-refresh-1&scope=read+write&client_id=the+id"
+        "grant_type=refresh_token&refresh_token=quartz-refresh-1&scope=read+write&client_id=the+id" // keyscan:allow generic-secret
     );
     assert_eq!(known.len(), 3, "the token, and both refresh tokens");
     endpoint.says(400, r#"{"error":"invalid_grant","error_description":"quartz-refresh-2 is revoked"}"#);

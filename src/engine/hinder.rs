@@ -16,7 +16,7 @@ use crate::span::Span;
 pub(crate) struct Hindered {
     pub(super) rule: usize,
     /// Where the match starts, or would.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// Where its secret starts; of an assignment [`Scratch::value_of`] knows it.
     pub(super) secret: Option<u64>,
     /// The offset of the byte behind it.

@@ -65,7 +65,8 @@ impl Redactor {
             self.hindered.clear();
             return to;
         }
-        self.hindered.sort_unstable_by_key(|hindered| Reverse(hindered.by));
+        // What starts later may be what cuts this one short.
+        self.hindered.sort_unstable_by_key(|hindered| Reverse((hindered.start, hindered.by)));
         self.intervals.sort_by_key(Interval::order);
         let mut starts: BTreeMap<u64, usize> = BTreeMap::new();
         for (number, interval) in self.intervals.iter().enumerate() {
@@ -73,7 +74,7 @@ impl Redactor {
         }
         for hindered in std::mem::take(&mut self.hindered) {
             if hindered.by < first {
-                break;
+                continue;
             }
             let Some(start) = self.scratch.value_of(&hindered).filter(|_| hindered.by > self.done) else { continue };
             // What starts first decides; before `to` all starts are known.

@@ -187,6 +187,7 @@ impl Server {
         }
         drop(self.listener);
         let _ = stopping.send(true);
+        sidecar.0.ending.send_replace(true);
         let _ = tokio::time::timeout(settings.drain, permits.acquire_many(most as u32)).await;
     }
 }

@@ -4,6 +4,7 @@
 //! Each message is looked at as `keyscan guard mcp` does between pipes. What may not go on is answered with an error by
 //! its id, so that nobody waits for ever; what nobody can wait for becomes an HTTP error.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -320,18 +321,23 @@ struct EventBody {
     proxy: McpProxy,
     asked: request::Parts,
     silence: Pin<Box<Sleep>>,
+    /// Of a stream that answers nothing: when the sidecar ends, it ends, and its client may go on elsewhere.
+    ending: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl EventBody {
     fn new(proxy: &McpProxy, asked: &request::Parts, body: Body) -> EventBody {
         let Limits { body_len, .. } = proxy.0.sidecar.0.limits;
         let limit = StreamLimits::default().event_len.min(body_len);
+        let mut ended = proxy.0.sidecar.0.ending.subscribe();
+        let ending = async move { drop(ended.wait_for(|ended| *ended).await) };
         EventBody {
             inner: Some(body),
             events: McpEvents::new(proxy.0.answers.clone(), limit),
             proxy: proxy.clone(),
             asked: asked.clone(),
             silence: Box::pin(tokio::time::sleep(SILENT)),
+            ending: (asked.method == Method::GET).then(|| Box::pin(ending) as Pin<Box<_>>),
         }
     }
 
@@ -370,6 +376,9 @@ impl http_body::Body for EventBody {
                     this.inner = None;
                     this.events.finish(&mut out);
                     this.tell(0);
+                }
+                Poll::Pending if this.ending.as_mut().is_some_and(|end| end.as_mut().poll(context).is_ready()) => {
+                    this.inner = None;
                 }
                 Poll::Pending => {
                     if this.silence.as_mut().poll(context).is_pending() {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use self::metrics::Metrics;
 use crate::engine::{DOUBTFUL, Scanner, Scratch};
@@ -80,6 +80,8 @@ struct Inner {
     /// Threads that may look into large bodies at one time.
     heavy: Arc<Semaphore>,
     metrics: Metrics,
+    /// Nobody new is let in: what has no end of its own ends.
+    ending: watch::Sender<bool>,
     /// Of which `/metrics` tells how they are.
     #[cfg(feature = "rotate")]
     secrets: std::sync::OnceLock<crate::rotate::Secrets>,
@@ -115,6 +117,7 @@ impl Sidecar {
             heavy: Arc::new(Semaphore::new(threads)),
             limits,
             metrics: Metrics::default(),
+            ending: watch::channel(false).0,
             #[cfg(feature = "rotate")]
             secrets: std::sync::OnceLock::new(),
         }))

@@ -82,6 +82,25 @@ fn a_stream_that_was_cut_off_goes_on_and_a_session_ends() {
     assert_eq!(upstream.asked().len(), 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_stream_without_end_does_not_keep_the_sidecar() {
+    let piece = b"data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n".to_vec();
+    let script = Script::new("200 OK", "text/event-stream", vec![piece.clone(); 100]);
+    let upstream = Upstream::start(Script { pause: Duration::from_secs(1), ..script });
+    let mut serve = before(&upstream, &[]);
+    let mut connection = serve.connect();
+    connection.send("GET /mcp/files HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream", b"");
+    assert_eq!(connection.head().status, 200);
+    assert_eq!(connection.piece().unwrap(), piece);
+    let start = std::time::Instant::now();
+    serve.signal("TERM");
+    assert_eq!(serve.wait().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(20), "answers may take 30 s");
+    // What came is whole.
+    while !connection.piece().unwrap().is_empty() {}
+}
+
 #[test]
 fn what_clients_say_is_refused_by_its_id() {
     let token = token(33);

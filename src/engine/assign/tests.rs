@@ -145,7 +145,7 @@ fn no_value_is_made_up() {
         "Map<token> quartz0123 = velvet",
         "token => ['q1', 'q2']",
         "quartz://token:@velvet?from=0123",
-        "pubkey = \"hello-0123\"",
+        "token_pubkey = \"hello-0123\"",
     ] {
         assert_eq!(value(text), None, "{text}");
     }

@@ -72,7 +72,7 @@ fn zip(members: Members<'_>) -> Vec<u8> {
 fn ar(members: Members<'_>) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, content) in members {
-        write!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).unwrap();
+        writeln!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 100_644, content.len()).unwrap();
         out.extend_from_slice(content);
         out.extend_from_slice(if content.len() % 2 == 1 { b"\n" } else { b"" });
     }

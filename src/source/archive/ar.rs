@@ -33,8 +33,8 @@ impl Walk<'_> {
             let own = own.strip_suffix(b"/").filter(|own| !own.is_empty()).unwrap_or(own);
             let mut member = reader.take(len);
             self.member(&member_name(name, own), &mut member, depth);
-            let (left, is_short) = (member.limit(), member.limit() > 0);
-            if io::copy(&mut member, &mut io::sink())? < left && is_short {
+            let left = member.limit();
+            if io::copy(&mut member, &mut io::sink())? < left {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             // Members start at even offsets.

@@ -55,10 +55,17 @@ pub(crate) fn open(name: &str, file: impl Read + Seek, len: u64, opening: Openin
         Ok(head) => head,
         Err(error) => return walk.visitor.unopened(name, error.to_string()),
     };
-    match Kind::of(&head) {
-        Some(Kind::Zip) => walk.zip(name, file, 1),
+    let is_opened = match Kind::of(&head) {
+        Some(Kind::Zip) => walk.zip(name, &mut file, 1),
         Some(kind) => walk.container(name, kind, &mut file, 1),
-        None => walk.visitor.unit(name, &mut file),
+        None => false,
+    };
+    if !is_opened {
+        // It only starts like an archive, or is of a kind that is not opened: looked at as it is.
+        match file.rewind() {
+            Ok(()) => walk.visitor.unit(name, &mut file),
+            Err(error) => walk.visitor.unopened(name, error.to_string()),
+        }
     }
 }
 
@@ -109,7 +116,7 @@ impl<'a> Walk<'a> {
         let mut whole = Cursor::new(head).chain(reader);
         match kind {
             None => self.visitor.unit(name, &mut whole),
-            Some(kind) if depth < self.depth => self.container(name, kind, &mut whole, depth + 1),
+            Some(kind) if depth < self.depth => _ = self.container(name, kind, &mut whole, depth + 1),
             Some(kind) => {
                 // Looked at as it is, which is something only for those that do not compress.
                 self.visitor.unit(name, &mut whole);
@@ -121,43 +128,56 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An archive that is read from start to end.
-    fn container(&mut self, name: &str, kind: Kind, reader: &mut dyn Read, depth: u32) {
+    /// An archive that is read from start to end. Answers false when nothing in it could be opened, which is told.
+    fn container(&mut self, name: &str, kind: Kind, reader: &mut dyn Read, depth: u32) -> bool {
         match kind {
-            Kind::Tar => self.tar(name, reader, depth),
-            Kind::Ar => self.ar(name, reader, depth),
+            Kind::Tar => {
+                self.tar(name, reader, depth);
+                true
+            }
+            Kind::Ar => {
+                self.ar(name, reader, depth);
+                true
+            }
             Kind::Zip => self.inner_zip(name, reader, depth),
             Kind::Gzip => {
                 let decoder = flate2::bufread::MultiGzDecoder::new(BufReader::new(reader));
-                self.compressed(name, decoder, depth);
+                self.compressed(name, decoder, depth)
             }
             Kind::Bzip2 => {
                 let decoder = bzip2::bufread::MultiBzDecoder::new(BufReader::new(reader));
-                self.compressed(name, decoder, depth);
+                self.compressed(name, decoder, depth)
             }
             Kind::Xz => {
                 let decoder = lzma_rust2::XzReader::new_mem_limit(BufReader::new(reader), true, MAX_XZ_KIB);
-                self.compressed(name, decoder, depth);
+                self.compressed(name, decoder, depth)
             }
             Kind::Zstd => self.compressed(name, zstd::Frames::new(BufReader::new(reader)), depth),
-            Kind::SevenZip => self.visitor.unopened(name, "7-Zip archives are not opened".to_owned()),
-            Kind::Rar => self.visitor.unopened(name, "RAR archives are not opened".to_owned()),
+            Kind::SevenZip => self.unopened(name, "7-Zip archives are not opened".to_owned()),
+            Kind::Rar => self.unopened(name, "RAR archives are not opened".to_owned()),
         }
     }
 
+    /// Tells that nothing in an archive could be opened.
+    fn unopened(&mut self, name: &str, reason: String) -> bool {
+        self.visitor.unopened(name, reason);
+        false
+    }
+
     /// What one stream was compressed from: an archive, whose members are named as if it were not compressed, or a file.
-    fn compressed(&mut self, name: &str, decoder: impl Read, depth: u32) {
+    fn compressed(&mut self, name: &str, decoder: impl Read, depth: u32) -> bool {
         let mut text = self.unpacked(decoder);
         let head = match read_head(&mut text) {
             Ok(head) => head,
-            Err(error) => return self.visitor.unopened(name, error.to_string()),
+            Err(error) => return self.unopened(name, error.to_string()),
         };
         let kind = Kind::of(&head);
         let mut whole = Cursor::new(head).chain(text);
         match kind {
-            Some(kind @ (Kind::Tar | Kind::Ar)) => self.container(name, kind, &mut whole, depth),
+            Some(kind @ (Kind::Tar | Kind::Ar)) => _ = self.container(name, kind, &mut whole, depth),
             _ => self.member(&format!("{name}!{}", kind::uncompressed_name(name)), &mut whole, depth),
         }
+        true
     }
 
     /// Tells that the rest is not looked at, if that is so.

@@ -7,10 +7,11 @@ use zip::result::ZipError;
 use super::{MAX_HELD_LEN, Walk, member_name};
 
 impl Walk<'_> {
-    pub(super) fn zip(&mut self, name: &str, file: impl Read + Seek, depth: u32) {
+    /// Answers false when it is none, which is told.
+    pub(super) fn zip(&mut self, name: &str, file: impl Read + Seek, depth: u32) -> bool {
         let mut archive = match zip::ZipArchive::new(file) {
             Ok(archive) => archive,
-            Err(error) => return self.visitor.unopened(name, describe(&error)),
+            Err(error) => return self.unopened(name, describe(&error)),
         };
         for index in 0..archive.len() {
             if self.is_over() {
@@ -30,18 +31,19 @@ impl Walk<'_> {
             self.visitor.unopened(name, reason.to_owned());
         }
         self.settle(name);
+        true
     }
 
     /// A zip archive in another archive.
-    pub(super) fn inner_zip(&mut self, name: &str, reader: &mut dyn Read, depth: u32) {
+    pub(super) fn inner_zip(&mut self, name: &str, reader: &mut dyn Read, depth: u32) -> bool {
         let mut held = Vec::new();
         match reader.take(MAX_HELD_LEN + 1).read_to_end(&mut held) {
             Ok(len) if len as u64 > MAX_HELD_LEN => {
                 let reason = format!("it is in another archive, and longer than {} MiB", MAX_HELD_LEN >> 20);
-                self.visitor.unopened(name, reason);
+                self.unopened(name, reason)
             }
             Ok(_) => self.zip(name, Cursor::new(held), depth),
-            Err(error) => self.visitor.unopened(name, error.to_string()),
+            Err(error) => self.unopened(name, error.to_string()),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use super::lent::lent;
 use super::lists::Lists;
 use super::pass::starts_word;
-use super::prefilter::{Literal, Prefilter, Run};
+use super::prefilter::{Anchor, BLOCK, Literal, Prefilter, Run, Runs};
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn};
 
@@ -32,15 +32,25 @@ pub(super) struct RunRules {
     pub(super) wordy_len: usize,
 }
 
-/// A run that the prefilter found.
+/// Runs that the prefilter found at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SeenRun {
-    /// The offset of its start.
+pub(super) struct SeenRuns {
+    /// The offset of their start.
     pub(super) at: u64,
-    /// The number of its class.
-    pub(super) run: usize,
-    /// How much of it was seen.
+    pub(super) runs: Runs,
+    /// How much of each was seen.
     pub(super) len: usize,
+}
+
+/// What is asked of many runs at once, of a block of them.
+#[derive(Debug, Default, Clone, Copy)]
+struct OfBlock {
+    /// Those that have rules which need no word.
+    free: u64,
+    /// Those that have rules which need one ...
+    wordy: u64,
+    /// ... and those of them that are too short for these at times.
+    short: u64,
 }
 
 /// A rule that is tried when a word stands before a run.
@@ -59,6 +69,7 @@ pub(super) struct Wanted {
 pub(super) struct KeywordIndex {
     /// By the number of the run.
     pub(super) runs: Vec<RunRules>,
+    blocks: Vec<OfBlock>,
     /// Made for the first run: many a small scan comes to none.
     words: OnceLock<Words>,
     /// The farthest distance.
@@ -95,10 +106,9 @@ impl Nearby {
         let Nearby { seen_to, words: seen } = self;
         seen.retain(|&(start, _)| start >= first && start < from);
         let (start, end) = ((from - base) as usize, (last - base) as usize);
-        words.prefilter.scan(&text[..end], start, end, &mut lent(), &mut |word, start, _| {
-            if starts_word(text, start) {
-                seen.push((base + start as u64, word));
-            }
+        words.prefilter.scan(&text[..end], start, end, &mut lent(), &mut |anchor| match anchor {
+            Anchor::Literal { number, at, .. } if starts_word(text, at) => seen.push((base + at as u64, number)),
+            _ => {}
         });
         seen.sort_unstable();
         *seen_to = last;
@@ -128,18 +138,24 @@ impl Words {
 impl KeywordIndex {
     /// `runs` are the runs and the rules of each.
     pub(super) fn new<'r>(rules: &[Rule], runs: impl Iterator<Item = (&'r Run, Vec<usize>)>) -> KeywordIndex {
-        let run_rules = |(&Run { class, drawn, .. }, all): (&Run, Vec<usize>)| {
+        let mut blocks: Vec<OfBlock> = Vec::new();
+        let run_rules = |(number, (&Run { class, min_len: shortest, drawn }, all)): (usize, (&Run, Vec<usize>))| {
             let (free, wordy): (Vec<usize>, Vec<usize>) =
                 all.iter().partition(|&&rule| rules[rule].keywords.is_empty());
             let with_len = |rule: usize| (rule, min_len(&rules[rule]));
             let wordy_len = wordy.into_iter().map(|rule| min_len(&rules[rule])).min().unwrap_or(usize::MAX);
+            blocks.resize(number / BLOCK + 1, OfBlock::default());
+            let (block, bit) = (&mut blocks[number / BLOCK], 1 << (number % BLOCK));
+            block.free |= if free.is_empty() { 0 } else { bit };
+            block.wordy |= if wordy_len == usize::MAX { 0 } else { bit };
+            block.short |= if (shortest + 1..usize::MAX).contains(&wordy_len) { bit } else { 0 };
             RunRules { class, drawn, free: free.into_iter().map(with_len).collect(), wordy_len, all }
         };
-        let runs: Vec<RunRules> = runs.map(run_rules).collect();
+        let runs: Vec<RunRules> = runs.enumerate().map(run_rules).collect();
         let all = || runs.iter().flat_map(|run| &run.all).map(|&rule| &rules[rule]);
         let reach = all().map(|rule| rule.distance as u64).max().unwrap_or(0);
         let longest_len = all().map(min_len).max().unwrap_or(0);
-        KeywordIndex { runs, words: OnceLock::new(), reach, longest_len }
+        KeywordIndex { runs, blocks, words: OnceLock::new(), reach, longest_len }
     }
 
     pub(super) fn words(&self, rules: &[Rule]) -> &Words {
@@ -151,44 +167,56 @@ impl KeywordIndex {
         self.longest_len
     }
 
-    /// The rules to try at runs, each with the offset of its run. `runs` are offsets and numbers, ascending, and none
-    /// is before one of an earlier call; `text` starts at the offset `base`. All rules of a run are given when `all`
-    /// attempts are to be seen; `runs` are left in no particular state.
+    /// The rules to try at runs, each with the offset of its run. `seen` is in the order of offsets, and none is before
+    /// one of an earlier call; `text` starts at the offset `base`. All rules of a run are given when `all` attempts are
+    /// to be seen; `seen` is left in no particular state.
     pub(super) fn rules_at(
         &self,
         rules: &[Rule],
         nearby: &mut Nearby,
         (text, base): (&[u8], u64),
-        runs: &mut Vec<SeenRun>,
+        seen: &mut Vec<SeenRuns>,
         all: bool,
         mut found: impl FnMut(usize, u64),
     ) {
         if all {
-            return runs.iter().for_each(|seen| self.runs[seen.run].all.iter().for_each(|&rule| found(rule, seen.at)));
+            let rules = seen.iter().flat_map(|seen| seen.runs.iter().map(|run| (seen.at, &self.runs[run].all)));
+            return rules.for_each(|(at, all)| all.iter().for_each(|&rule| found(rule, at)));
         }
-        let run_at = |seen: &SeenRun| {
-            let rules = &self.runs[seen.run];
-            (rules, RunLen { rest: &text[(seen.at - base) as usize..], class: &rules.class, known: seen.len })
+        let len_of = |seen: &SeenRuns, run: usize| RunLen {
+            rest: &text[(seen.at - base) as usize..],
+            class: &self.runs[run].class,
+            known: seen.len,
         };
-        runs.retain(|seen| {
-            let (rules, mut len) = run_at(seen);
-            let free = rules.free.iter().filter(|(_, min_len)| len.is_at_least(*min_len));
-            free.for_each(|&(rule, _)| found(rule, seen.at));
-            len.is_at_least(rules.wordy_len)
+        seen.retain_mut(|seen| {
+            let (of_block, bits) = (&self.blocks[seen.runs.block as usize], seen.runs.bits);
+            for run in (Runs { bits: bits & of_block.free, ..seen.runs }).iter() {
+                let mut len = len_of(seen, run);
+                let free = self.runs[run].free.iter().filter(|(_, min_len)| len.is_at_least(*min_len));
+                free.for_each(|&(rule, _)| found(rule, seen.at));
+            }
+            for run in (Runs { bits: bits & of_block.short, ..seen.runs }).iter() {
+                if !len_of(seen, run).is_at_least(self.runs[run].wordy_len) {
+                    seen.runs.bits &= !(1 << (run % BLOCK));
+                }
+            }
+            seen.runs.bits &= of_block.wordy;
+            seen.runs.bits != 0
         });
-        for close in runs.chunk_by(|a, b| b.at - a.at <= CLOSE) {
+        for close in seen.chunk_by(|a, b| b.at - a.at <= CLOSE) {
             let words = self.words(rules);
             let first = |at: u64| at.saturating_sub(self.reach).max(base);
             nearby.look(words, text, base, first(close[0].at), close[close.len() - 1].at);
-            let mut seen = &nearby.words[..];
-            for seen_run in close {
-                let (at, mut len) = (seen_run.at, run_at(seen_run).1);
-                seen = &seen[seen.partition_point(|&(start, _)| start < first(at))..];
-                for &(start, word) in seen.iter().take_while(|&&(start, _)| start < at) {
-                    let wanted = words.wanted.get(word as usize);
-                    let of_run = &wanted[wanted.partition_point(|wanted| wanted.run < seen_run.run)..];
-                    for wanted in of_run.iter().take_while(|wanted| wanted.run == seen_run.run) {
-                        if at - start <= wanted.distance && len.is_at_least(wanted.min_len) {
+            let mut near = &nearby.words[..];
+            for seen in close {
+                let at = seen.at;
+                near = &near[near.partition_point(|&(start, _)| start < first(at))..];
+                for &(start, word) in near.iter().take_while(|&&(start, _)| start < at) {
+                    for wanted in words.wanted.get(word as usize) {
+                        if seen.runs.contains(wanted.run)
+                            && at - start <= wanted.distance
+                            && len_of(seen, wanted.run).is_at_least(wanted.min_len)
+                        {
                             found(wanted.rule, at);
                         }
                     }

@@ -51,13 +51,11 @@ pub use self::session::{Coverage, Session, Surroundings};
 pub(crate) use self::validate::Judgement;
 pub(crate) use self::validate::judge::reasons;
 
-/// What a found anchor asks to try.
+/// What a found literal asks to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     /// A literal of the match, at a bounded distance from its start.
     Literal { rule: usize, min_before: usize, max_before: usize },
-    /// A run with which the matches of some rules start.
-    Run { run: usize },
     /// The same, of a rule of another tool; its number among these.
     Foreign { number: usize, min_before: usize, max_before: usize },
     /// A word that such a rule asks for.
@@ -72,7 +70,7 @@ struct Engine {
     rules: Vec<Rule>,
     matchers: Vec<Matcher>,
     prefilter: Prefilter,
-    /// By the id of the anchor: literals first, then runs.
+    /// By the number of the literal.
     targets: Lists<Target>,
     keywords: KeywordIndex,
     foreign: ForeignRules,
@@ -171,7 +169,6 @@ impl Engine {
             literals.push(Literal { bytes: same[0].0.to_vec(), ignore_case: same[0].1 });
             targets.push(same.iter().map(|&(.., target)| target));
         }
-        (0..runs.len()).for_each(|run| targets.push([Target::Run { run }]));
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
         let keywords = KeywordIndex::new(&rules, runs.iter().zip(run_rules));
         let prefilter = prefilter(&literals, &runs)?;

@@ -10,9 +10,10 @@
 
 use super::foreign::ForeignPass;
 use super::hinder::Hindered;
-use super::keyword::{Nearby, SeenRun};
+use super::keyword::{Nearby, SeenRuns};
 use super::lent::lent;
 use super::matcher::{Attempt, MatcherCache, Resume};
+use super::prefilter::Anchor;
 use super::resolve::{DOUBTFUL, Match, Resolver, SENSITIVE};
 use super::tail::Open;
 use super::touched::Touched;
@@ -120,7 +121,7 @@ pub(super) struct Pass {
     pub(super) resolver: Resolver,
     foreign: ForeignPass,
     /// Runs of a block, by offset.
-    runs: Vec<SeenRun>,
+    runs: Vec<SeenRuns>,
     nearby: Nearby,
     /// The same for the end of the text, from settling to settling.
     tail_words: Nearby,
@@ -193,16 +194,18 @@ impl Pass {
         let text = window.bytes;
         let from = (self.anchored_to - window.base) as usize;
         let (queue, runs) = (&mut self.queue, &mut self.runs);
-        engine.prefilter.scan(text, from, text.len(), &mut lent(), &mut |id, at, len| {
-            for target in engine.targets.get(id as usize) {
-                match *target {
-                    Target::Run { run } if engine.is_cut_run(run, text, at) => {}
-                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
-                    _ => enqueue(engine, target, window, at, false, queue),
-                }
+        engine.prefilter.scan(text, from, text.len(), &mut lent(), &mut |anchor| match anchor {
+            Anchor::Literal { number, at, .. } => {
+                let targets = engine.targets.get(number as usize).iter();
+                targets.for_each(|target| enqueue(engine, target, window, at, false, queue));
+            }
+            Anchor::Runs { runs: mut seen, at, len } => {
+                engine.keywords.drop_cut(&mut seen, &text[at..], len);
+                runs.push(SeenRuns { at: window.base + at as u64, runs: seen, len });
             }
         });
-        runs.sort_unstable();
+        // Each group of runs comes in order.
+        runs.sort_by_key(|seen| seen.at);
         // What was looked through for this end of the text is looked through again for the next one.
         self.tail_words.clear();
         let place = (text, window.base);
@@ -360,10 +363,15 @@ impl Pass {
         let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
         let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
         let (record, foreign) = (&mut self.record, &mut self.foreign);
-        engine.prefilter.scan(window.bytes, near, far, &mut lent(), &mut |id, at, len| {
-            for target in engine.targets.get(id as usize) {
+        engine.prefilter.scan(window.bytes, near, far, &mut lent(), &mut |anchor| {
+            let (number, at, len) = match anchor {
+                Anchor::Literal { number, at, len } => (number, at, len),
+                Anchor::Runs { runs: seen, at, len } => {
+                    return runs.push(SeenRuns { at: window.base + at as u64, runs: seen, len });
+                }
+            };
+            for target in engine.targets.get(number as usize) {
                 match *target {
-                    Target::Run { run } => runs.push(SeenRun { at: window.base + at as u64, run, len }),
                     Target::Literal { rule, min_before, max_before } if max_before > FAR => {
                         if let Some(record) = record {
                             let (min_before, max_before) = (min_before as u64, max_before as u64);
@@ -382,7 +390,8 @@ impl Pass {
                 }
             }
         });
-        runs.sort_unstable();
+        // Each group of runs comes in order.
+        runs.sort_by_key(|seen| seen.at);
         let text = (window.bytes, window.base);
         engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
             if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
@@ -653,7 +662,7 @@ fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, trac
                 push(rule, offset.saturating_sub(max_before as u64), last);
             }
         }
-        Target::Run { .. } | Target::Foreign { .. } | Target::Nearby { .. } => {}
+        Target::Foreign { .. } | Target::Nearby { .. } => {}
         Target::Keyword { rule, len, distance } if starts_word(window.bytes, at) => {
             push(rule, offset + len as u64, offset + distance as u64);
         }

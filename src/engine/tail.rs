@@ -14,7 +14,7 @@ use super::escaped;
 use super::keyword::KeywordIndex;
 use super::lent::lent;
 use super::pass::keyword_before;
-use super::prefilter::looks_drawn;
+use super::prefilter::{Anchor, BLOCK, Runs, looks_drawn};
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn, alphabet};
 
@@ -134,7 +134,10 @@ impl KeywordIndex {
         let first = wordy[0].0.saturating_sub(self.reach as usize);
         let words = self.words(rules);
         let mut seen = Vec::new();
-        words.prefilter.scan(&text[..last], first, last, &mut lent(), &mut |word, _, _| seen.push(word));
+        words.prefilter.scan(&text[..last], first, last, &mut lent(), &mut |anchor| match anchor {
+            Anchor::Literal { number, .. } => seen.push(number),
+            Anchor::Runs { .. } => {}
+        });
         seen.sort_unstable();
         seen.dedup();
         for word in seen {
@@ -145,6 +148,15 @@ impl KeywordIndex {
                         may_start(&rules[o.rule], text, o.at) && keyword_before(&rules[o.rule], text, o.at)
                     }),
                 );
+            }
+        }
+    }
+
+    /// Drops those runs that go on to the end of `rest`, where they start, and of which `len` bytes were seen.
+    pub(super) fn drop_cut(&self, runs: &mut Runs, rest: &[u8], len: usize) {
+        for run in runs.iter() {
+            if rest[len..].iter().all(|&byte| self.runs[run].class.contains(byte)) {
+                runs.bits &= !(1 << (run % BLOCK));
             }
         }
     }
@@ -161,10 +173,5 @@ impl Engine {
         self.keywords.cut_runs(&self.rules, text, runs_from, open);
         open.sort_unstable();
         open.dedup();
-    }
-
-    /// Whether the run with this number, which starts at `text[at]`, goes on to the end of the text.
-    pub(super) fn is_cut_run(&self, run: usize, text: &[u8], at: usize) -> bool {
-        text[at..].iter().all(|&byte| self.keywords.runs[run].class.contains(byte))
     }
 }

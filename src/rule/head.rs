@@ -50,6 +50,14 @@ impl Head {
     /// Whether a match may start where `text` does. Where the text ends sooner, what is there decides.
     #[inline]
     pub(crate) fn fits(&self, mut text: &[u8]) -> bool {
+        // Most of what does not fit has another length: the first byte of each set tells.
+        let mut at = 0;
+        for (set, len) in &self.0 {
+            if text.get(at).is_some_and(|&byte| !set.contains(byte)) {
+                return false;
+            }
+            at += usize::from(*len);
+        }
         for (set, len) in &self.0 {
             let (here, rest) = text.split_at(text.len().min(usize::from(*len)));
             if !here.iter().all(|&byte| set.contains(byte)) {

@@ -147,7 +147,8 @@ impl<'t> Machine<'t> {
                 return self.value(false);
             }
             operator = self.operator();
-            if !operator.contains(&b'=') {
+            // Behind a quote that closes stands the next name: `"no secret" pod="web-7f9c"`.
+            if closed || !operator.contains(&b'=') {
                 return None;
             }
         } else if operator == b":" {

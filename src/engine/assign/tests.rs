@@ -146,6 +146,8 @@ fn no_value_is_made_up() {
         "token => ['q1', 'q2']",
         "quartz://token:@velvet?from=0123",
         "token_pubkey = \"hello-0123\"",
+        "msg=\"no token\" pod=\"quartz-0123\"",
+        "\"Refresh token\" quartz=velvet-0123 took=3",
     ] {
         assert_eq!(value(text), None, "{text}");
     }

@@ -7,6 +7,9 @@
 //!
 //! The lookups leave a bit for each position where some bucket has a window. `vpcompressb` turns these into a list
 //! without a branch, for how many there are in 64 positions is anyone's guess.
+//!
+//! No closure holds vectors: into a function that may not use them, as those that take closures are, none is inlined, and
+//! whether these are inlined themselves is left to chance and the build's settings.
 
 use std::arch::x86_64::*;
 
@@ -115,18 +118,18 @@ fn candidates(filter: &Avx512, text: &[u8], buffers: &mut Buffers) -> usize {
         store(class, &mut classes[at..at + 64]);
     }
 
-    let takes = filter.takes.each_ref().map(|group| group.each_ref().map(|table| load(&table.0, 0)));
+    let [first, second, third, fourth] = &*filter.takes;
+    let [first, second, third, fourth] = [tables(first), tables(second), tables(third), tables(fourth)];
     let each_position = load(&POSITIONS, 0);
     let end = text.len() - 3;
     let mut count = 0;
     for at in (0..end).step_by(64) {
-        let neighbours: [__m512i; 4] = [0, 1, 2, 3].map(|position| load(classes, at + position));
-        let mut hits = _mm512_setzero_si512();
-        for group in takes {
-            let [a, b, c, d] =
-                [0, 1, 2, 3].map(|position| _mm512_permutexvar_epi8(neighbours[position], group[position]));
-            hits = _mm512_or_si512(hits, _mm512_and_si512(_mm512_and_si512(a, b), _mm512_and_si512(c, d)));
-        }
+        let neighbours = [load(classes, at), load(classes, at + 1), load(classes, at + 2), load(classes, at + 3)];
+        let [low, high] = [
+            _mm512_or_si512(taken(&first, &neighbours), taken(&second, &neighbours)),
+            _mm512_or_si512(taken(&third, &neighbours), taken(&fourth, &neighbours)),
+        ];
+        let hits = _mm512_or_si512(low, high);
         let hits = _mm512_mask_test_epi8_mask(mask(end - at), hits, hits);
 
         let positions = _mm512_maskz_compress_epi8(hits, each_position);
@@ -144,22 +147,45 @@ fn candidates(filter: &Avx512, text: &[u8], buffers: &mut Buffers) -> usize {
     count
 }
 
+/// A group's tables for the four positions of a window.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn tables(group: &[Aligned<64>; 4]) -> [__m512i; 4] {
+    [load(&group[0].0, 0), load(&group[1].0, 0), load(&group[2].0, 0), load(&group[3].0, 0)]
+}
+
+/// The buckets of a group that take all four bytes at each of 64 positions.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn taken(tables: &[__m512i; 4], neighbours: &[__m512i; 4]) -> __m512i {
+    let first = _mm512_permutexvar_epi8(neighbours[0], tables[0]);
+    let second = _mm512_permutexvar_epi8(neighbours[1], tables[1]);
+    let third = _mm512_permutexvar_epi8(neighbours[2], tables[2]);
+    let fourth = _mm512_permutexvar_epi8(neighbours[3], tables[3]);
+    _mm512_and_si512(_mm512_and_si512(first, second), _mm512_and_si512(third, fourth))
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 fn retain_windows(confirm: &Confirm, text: &[u8], candidates: &[u16], count: usize, kept: &mut [u16]) -> usize {
     let last = _mm512_set1_epi32((text.len() - 4) as i32);
     let mut out = 0;
     for (number, some) in candidates.chunks_exact(32).enumerate() {
         let positions = load_numbers(some);
-        let [low, high] = halves(positions).map(|positions| {
-            let windows = fours(text, _mm512_min_epu32(positions, last));
-            let rows = rows_of::<FACTOR>(windows);
-            has_bit(&confirm.rows, rows, _mm512_srli_epi32::<24>(windows))
-        });
+        let [low, high] = halves(positions);
+        let (low, high) = (are_windows(confirm, text, low, last), are_windows(confirm, text, high, last));
         let is_kept = (u32::from(low) | u32::from(high) << 16) & mask(count - 32 * number) as u32;
         store(_mm512_maskz_compress_epi16(is_kept, positions), &mut kept[out..out + 32]);
         out += is_kept.count_ones() as usize;
     }
     out
+}
+
+/// Whether some window may stand at each of 16 positions; the last of which something can be told is `last`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn are_windows(confirm: &Confirm, text: &[u8], positions: __m512i, last: __m512i) -> u16 {
+    let windows = fours(text, _mm512_min_epu32(positions, last));
+    has_bit(&confirm.rows, rows_of::<FACTOR>(windows), _mm512_srli_epi32::<24>(windows))
 }
 
 /// In so many bytes there is a window with a neighbour on either side.
@@ -169,19 +195,12 @@ const MIN_NEIGHBOURLY: usize = 6;
 /// those at either end of `text` as well.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 fn retain_neighbourly(confirm: &Confirm, text: &[u8], count: usize, kept: &mut [u16]) -> usize {
-    let (first, last) = (_mm512_set1_epi32(1), _mm512_set1_epi32((text.len() - 5) as i32));
+    let last = _mm512_set1_epi32((text.len() - 5) as i32);
     let mut out = 0;
     for from in (0..count).step_by(32) {
         let positions = load_numbers(&kept[from..from + 32]);
-        let [low, high] = halves(positions).map(|positions| {
-            let inner = _mm512_min_epu32(_mm512_max_epu32(positions, first), last);
-            let (before, after) =
-                (fours(text, _mm512_sub_epi32(inner, first)), fours(text, _mm512_add_epi32(inner, first)));
-            let rows = rows_of::<OTHER_FACTOR>(_mm512_srli_epi32::<8>(before));
-            let fits = has_bit(&confirm.before, rows, _mm512_and_si512(before, _mm512_set1_epi32(0xff)))
-                & has_bit(&confirm.after, rows, _mm512_srli_epi32::<24>(after));
-            fits | _mm512_cmpneq_epi32_mask(positions, inner)
-        });
+        let [low, high] = halves(positions);
+        let (low, high) = (fit(confirm, text, low, last), fit(confirm, text, high, last));
         let is_kept = (u32::from(low) | u32::from(high) << 16) & mask(count - from) as u32;
         // What is overwritten was read.
         store(_mm512_maskz_compress_epi16(is_kept, positions), &mut kept[out..out + 32]);
@@ -190,11 +209,25 @@ fn retain_neighbourly(confirm: &Confirm, text: &[u8], count: usize, kept: &mut [
     out
 }
 
+/// Whether the neighbours of each of 16 windows are of a literal that has it; the last that has one behind it is `last`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fit(confirm: &Confirm, text: &[u8], positions: __m512i, last: __m512i) -> u16 {
+    let one = _mm512_set1_epi32(1);
+    let inner = _mm512_min_epu32(_mm512_max_epu32(positions, one), last);
+    let (before, after) = (fours(text, _mm512_sub_epi32(inner, one)), fours(text, _mm512_add_epi32(inner, one)));
+    let rows = rows_of::<OTHER_FACTOR>(_mm512_srli_epi32::<8>(before));
+    let fits = has_bit(&confirm.before, rows, _mm512_and_si512(before, _mm512_set1_epi32(0xff)))
+        & has_bit(&confirm.after, rows, _mm512_srli_epi32::<24>(after));
+    fits | _mm512_cmpneq_epi32_mask(positions, inner)
+}
+
 /// The lower and the upper half of 32 numbers.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn halves(numbers: __m512i) -> [__m512i; 2] {
-    [_mm512_castsi512_si256(numbers), _mm512_extracti64x4_epi64::<1>(numbers)].map(|half| _mm512_cvtepu16_epi32(half))
+    let (low, high) = (_mm512_castsi512_si256(numbers), _mm512_extracti64x4_epi64::<1>(numbers));
+    [_mm512_cvtepu16_epi32(low), _mm512_cvtepu16_epi32(high)]
 }
 
 /// The four bytes of text at each of 16 positions, which are four bytes before its end or more.
@@ -231,9 +264,13 @@ fn has_bit(table: &[u64; ROWS], rows: __m512i, bytes: __m512i) -> u16 {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
 fn run_starts(groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) {
-    let table = [0, 64, 128, 192].map(|at| load(&groups.unions.0, at));
+    let unions = &groups.unions.0;
+    let table = [load(unions, 0), load(unions, 64), load(unions, 128), load(unions, 192)];
     let words = &mut words[..groups.groups.len()];
-    let bits = std::array::from_fn::<_, MAX_GROUPS, _>(|group| _mm512_set1_epi8((1u8 << group).cast_signed()));
+    let mut bits = [_mm512_setzero_si512(); MAX_GROUPS];
+    for (group, bit) in bits.iter_mut().enumerate() {
+        *bit = _mm512_set1_epi8((1u8 << group).cast_signed());
+    }
     for (number, at) in (0..text.len()).step_by(64).enumerate() {
         let bytes = load_part(text, at);
         let beyond_ascii = _mm512_movepi8_mask(bytes);

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Literal;
 use super::window::{Window, care};
+use super::{Anchor, Literal};
 
 /// Rows of the window filter: 32 KiB, which stay in the nearest cache.
 pub(super) const ROWS_LOG2: u32 = 12;
@@ -46,7 +46,7 @@ struct Entry {
     len: u32,
     /// Where in `values` and `cares` the literal's ninth byte lies, if it has one.
     tail: u32,
-    id: u32,
+    number: u32,
 }
 
 impl Confirm {
@@ -55,7 +55,7 @@ impl Confirm {
         let [mut rows, mut before, mut after] = [(); 3].map(|()| Box::new([0u64; ROWS]));
         let mut keyed = Vec::with_capacity(literals.len());
         let (mut values, mut cares) = (Vec::new(), Vec::new());
-        for (id, (literal, window)) in (0..).zip(literals.iter().zip(windows)) {
+        for (number, (literal, window)) in (0..).zip(literals.iter().zip(windows)) {
             rows[row(u32::from_le_bytes(window.value))] |= window.bytes(3).fold(0, |bits, byte| bits | row_bit(byte));
             let bit_at = |at: usize| literal.bytes.get(at).map_or(u64::MAX, |&byte| row_bit(byte));
             let row = neighbour_row(u32::from_le_bytes(window.value));
@@ -70,13 +70,13 @@ impl Confirm {
                     offset: position(window.offset),
                     len: position(literal.bytes.len()),
                     tail: position(values.len()),
-                    id,
+                    number,
                 },
             ));
             values.extend_from_slice(tail);
             cares.extend(cares_of(tail, literal.ignore_case));
         }
-        keyed.sort_by_key(|(list, entry)| (*list, entry.id));
+        keyed.sort_by_key(|(list, entry)| (*list, entry.number));
         let mut lists = vec![0u32; LISTS + 1];
         for (list, _) in &keyed {
             lists[list + 1] += 1;
@@ -121,19 +121,13 @@ impl Confirm {
     }
 
     /// Reports each literal whose window stands at `at` and whose start lies in `starts`.
-    pub(super) fn literals(
-        &self,
-        text: &[u8],
-        at: usize,
-        starts: &Range<usize>,
-        found: &mut impl FnMut(u32, usize, usize),
-    ) {
+    pub(super) fn literals(&self, text: &[u8], at: usize, starts: &Range<usize>, found: &mut impl FnMut(Anchor)) {
         let window = u32::from_le_bytes([text[at], text[at + 1], text[at + 2], 0]);
         let list = list(window);
         for entry in &self.entries[self.lists[list] as usize..self.lists[list + 1] as usize] {
             let start = at.wrapping_sub(entry.offset as usize);
             if starts.contains(&start) && self.is_at(entry, text, start) {
-                found(entry.id, start, entry.len as usize);
+                found(Anchor::Literal { number: entry.number, at: start, len: entry.len as usize });
             }
         }
     }

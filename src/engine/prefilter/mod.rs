@@ -75,6 +75,7 @@ mod words;
 use confirm::Confirm;
 pub(crate) use drawn::{DRAWN_LEN, looks_drawn};
 use runs::RunGroups;
+pub(crate) use runs::{BLOCK, Runs};
 pub(crate) use tier::{Buffers, Tier};
 use tier::{CHUNK, Filter};
 use window::Window;
@@ -98,6 +99,15 @@ pub(crate) struct Run {
     pub(crate) min_len: usize,
     /// Whether its first bytes [look drawn at random](looks_drawn).
     pub(crate) drawn: bool,
+}
+
+/// What a [`Prefilter`] finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    /// The literal with this number starts at `at`.
+    Literal { number: u32, at: usize, len: usize },
+    /// These runs start at `at`. `len` is as much of them as was seen: `min_len` of each or more.
+    Runs { runs: Runs, at: usize, len: usize },
 }
 
 /// Finds every occurrence of every literal, and every start of every run.
@@ -126,8 +136,7 @@ impl Prefilter {
         debug_assert!(literals.iter().all(|literal| literal.bytes.len() >= 3), "a literal has three bytes or more");
         let windows: Vec<Window> = literals.iter().map(Window::rarest).collect();
         let filter = Filter::new(&windows, tier)?;
-        let first_run = u32::try_from(literals.len()).expect("anchors are fewer than 4 billion");
-        let runs = RunGroups::all(runs, first_run);
+        let runs = RunGroups::all(runs);
         let lens = literals.iter().map(|literal| literal.bytes.len()).chain(runs.iter().map(RunGroups::longest_len));
         let offsets = windows.iter().map(|window| window.offset);
         Some(Prefilter {
@@ -144,11 +153,9 @@ impl Prefilter {
         self.max_len
     }
 
-    /// Calls `found` with the id, the start and the length of every anchor that starts in `from..to`, each once. The
-    /// length of a run is as much of it as was seen: `min_len` or more.
+    /// Calls `found` with every anchor that starts in `from..to`, each once.
     ///
-    /// The id of a literal is its index in what was given to [`Prefilter::new`]; the ids of the runs follow those of
-    /// the literals. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
+    /// The number of a literal, or of a run, is its index in what was given to [`Prefilter::new`]. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
     /// anchor that does not lie wholly in `text` is not found. The starts of one anchor ascend; between anchors there
     /// is no order. What `buffers` hold does not matter; they are reused because they are large for short texts.
     pub(crate) fn scan(
@@ -157,7 +164,7 @@ impl Prefilter {
         from: usize,
         to: usize,
         buffers: &mut Buffers,
-        found: &mut impl FnMut(u32, usize, usize),
+        found: &mut impl FnMut(Anchor),
     ) {
         let to = to.min(text.len());
         if from >= to {
@@ -192,7 +199,7 @@ impl Prefilter {
         from: usize,
         to: usize,
         buffers: &mut Buffers,
-        found: &mut impl FnMut(u32, usize, usize),
+        found: &mut impl FnMut(Anchor),
     ) {
         // The very last window of a text has three bytes, and the filters look at four.
         let filtered_end = windows_end.min(text.len().saturating_sub(3));

@@ -2,7 +2,10 @@
 
 use super::{DRAWN_LEN, Literal, Run, looks_drawn};
 
-/// Every `(id, start)` with a start in `from..to`, ascending.
+/// The numbers of runs follow this one, those of literals are below.
+pub(super) const FIRST_RUN: u32 = 1 << 16;
+
+/// Every `(number, start)` with a start in `from..to`, ascending.
 pub(super) fn scan(literals: &[Literal], runs: &[Run], text: &[u8], from: usize, to: usize) -> Vec<(u32, usize)> {
     let mut found = Vec::new();
     for start in from..to.min(text.len()) {
@@ -13,7 +16,7 @@ pub(super) fn scan(literals: &[Literal], runs: &[Run], text: &[u8], from: usize,
         }
         for (id, run) in runs.iter().enumerate() {
             if is_run(run, text, start) {
-                found.push(((literals.len() + id) as u32, start));
+                found.push((FIRST_RUN + id as u32, start));
             }
         }
     }

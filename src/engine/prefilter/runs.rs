@@ -1,8 +1,36 @@
 //! Runs: values of one byte class, found by their length.
 
 use super::members::{Flags, Members};
-use super::{DRAWN_LEN, Run, commonness, looks_drawn};
+use super::{Anchor, DRAWN_LEN, Run, commonness, looks_drawn};
 use crate::byteset::ByteSet;
+
+/// Some of the runs that a prefilter looks for: a block of 64, and a bit for each of them.
+///
+/// Where a hexadecimal number starts, there starts a run of each class that has all of its digits; they are told at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Runs {
+    pub(crate) block: u32,
+    pub(crate) bits: u64,
+}
+
+/// How many runs are in a block.
+pub(crate) const BLOCK: usize = 64;
+
+impl Runs {
+    /// Their numbers, ascending: indices of what was given to [`Prefilter::new`](super::Prefilter::new).
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        let mut left = self.bits;
+        std::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(self.block as usize * BLOCK + bit)
+        })
+    }
+
+    pub(crate) fn contains(self, run: usize) -> bool {
+        self.block as usize == run / BLOCK && self.bits >> (run % BLOCK) & 1 != 0
+    }
+}
 
 /// How many unions of classes are looked for at once.
 pub(super) const MAX_GROUPS: usize = 8;
@@ -29,6 +57,8 @@ pub(super) struct RunGroup {
     /// Of each run only the start is asked for.
     pub(super) drawn: bool,
     longest_len: usize,
+    /// The block of its runs.
+    block: u32,
     classes: Vec<RunClass>,
     /// For each byte the classes that it is in, a bit each, and [`UNION`] if it is in one at all.
     classes_of: Box<[u32; 256]>,
@@ -39,8 +69,8 @@ pub(super) struct RunGroup {
 struct RunClass {
     class: ByteSet,
     members: Members,
-    /// `(min_len, id)`, ascending.
-    lens: Vec<(usize, u32)>,
+    /// `(min_len, bit)`, ascending.
+    lens: Vec<(usize, u64)>,
     /// Classes before this one, a bit each, that have a run wherever this one has: wider ones of shorter runs.
     wider: u32,
 }
@@ -50,7 +80,7 @@ const PRICE_OF_A_SEARCH: f64 = 1.0 / 3000.0;
 
 /// Runs that will be a group, and how often one of their union starts in a byte of ordinary text.
 struct Together<'r> {
-    runs: Vec<(u32, &'r Run)>,
+    runs: Vec<(usize, &'r Run)>,
     union: ByteSet,
     rate: f64,
 }
@@ -60,9 +90,10 @@ const UNION: u32 = 1 << MAX_CLASSES;
 const MAX_CLASSES: usize = 31;
 
 impl RunGroups {
-    /// All of `runs`. The ids ascend from `first_id`.
-    pub(super) fn all(runs: &[Run], first_id: u32) -> Vec<RunGroups> {
-        let mut groups = RunGroup::group(runs, first_id).into_iter().peekable();
+    /// All of `runs`.
+    pub(super) fn all(runs: &[Run]) -> Vec<RunGroups> {
+        let blocks = (0..).zip(runs.chunks(BLOCK));
+        let mut groups = blocks.flat_map(|(block, runs)| RunGroup::group(runs, block)).peekable();
         let mut all = Vec::new();
         while groups.peek().is_some() {
             all.push(RunGroups::of(groups.by_ref().take(MAX_GROUPS).collect()));
@@ -87,13 +118,13 @@ impl RunGroups {
 }
 
 impl RunGroup {
-    /// All of `runs` in groups. The ids ascend from `first_id`.
-    fn group(runs: &[Run], first_id: u32) -> Vec<RunGroup> {
-        let mut runs: Vec<(u32, &Run)> = (first_id..).zip(runs).collect();
+    /// The `runs` of a block in groups.
+    fn group(runs: &[Run], block: u32) -> Vec<RunGroup> {
+        let mut runs: Vec<(usize, &Run)> = runs.iter().enumerate().collect();
         // The longest first: the last to join a group is the one that sets the length.
         runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.min_len));
         let mut groups: Vec<Together<'_>> = Vec::new();
-        for (id, run) in runs {
+        for (bit, run) in runs {
             let alone = commonness::of_run(&run.class, run.min_len);
             let joined = groups.iter_mut().find_map(|group| {
                 let union = group.union.union(run.class);
@@ -104,27 +135,27 @@ impl RunGroup {
             });
             match joined {
                 Some((group, union, rate)) => {
-                    group.runs.push((id, run));
+                    group.runs.push((bit, run));
                     (group.union, group.rate) = (union, rate);
                 }
-                None => groups.push(Together { runs: vec![(id, run)], union: run.class, rate: alone }),
+                None => groups.push(Together { runs: vec![(bit, run)], union: run.class, rate: alone }),
             }
         }
-        groups.iter().map(|group| RunGroup::of(&group.runs)).collect()
+        groups.iter().map(|group| RunGroup::of(&group.runs, block)).collect()
     }
 
-    fn of(runs: &[(u32, &Run)]) -> RunGroup {
+    fn of(runs: &[(usize, &Run)], block: u32) -> RunGroup {
         let mut classes: Vec<RunClass> = Vec::new();
         let mut union = ByteSet::EMPTY;
         let drawn = runs.iter().any(|(_, run)| run.drawn);
-        for (id, Run { class, min_len, drawn }) in runs {
+        for (bit, Run { class, min_len, drawn }) in runs {
             debug_assert!(*min_len >= if *drawn { DRAWN_LEN } else { 1 }, "a run has a length");
             union = union.union(*class);
             let known = classes.iter().position(|known| known.class == *class).unwrap_or_else(|| {
                 classes.push(RunClass { class: *class, members: Members::of(class), lens: Vec::new(), wider: 0 });
                 classes.len() - 1
             });
-            classes[known].lens.push(((*min_len).max(1), *id));
+            classes[known].lens.push(((*min_len).max(1), 1 << bit));
         }
         for class in &mut classes {
             class.lens.sort_unstable();
@@ -146,7 +177,7 @@ impl RunGroup {
             }
         }
         let union = Members::of(&union);
-        RunGroup { union, shortest_len, drawn, longest_len, classes, classes_of }
+        RunGroup { union, shortest_len, drawn, longest_len, block, classes, classes_of }
     }
 
     /// The first position at `from` or after it where a run of the union is long enough for one of the group.
@@ -167,7 +198,7 @@ impl RunGroup {
         from: usize,
         to: usize,
         find: impl Fn(&[u8], usize) -> Option<usize>,
-        found: &mut impl FnMut(u32, usize, usize),
+        found: &mut impl FnMut(Anchor),
     ) {
         // No run that starts before `to` needs more of the text to show that it is long enough.
         let text = &text[..text.len().min(to.saturating_add(self.longest_len - 1))];
@@ -195,11 +226,16 @@ impl RunGroup {
                 in_all &= classes(byte);
                 end += 1;
             }
+            let before = start.checked_sub(1).map_or(0, |before| classes(text[before]));
+            let whole = ones(in_all & !before & !UNION).fold(0, |bits, i| bits | self.classes[i].of_len(end - start));
+            self.report(whole, start, end, found);
             let mut without = 0;
-            for (i, class) in self.classes.iter().enumerate() {
-                if in_all >> i & 1 != 0 {
-                    class.report(text, start, end, found);
-                } else if class.wider & without != 0 || !class.scan(&text[..end], start, to, found) {
+            for i in ones(self.all_classes() & !in_all) {
+                let class = &self.classes[i];
+                let text = &text[..end];
+                if class.wider & without != 0
+                    || !class.scan(text, start, to, |bits, start, end| self.report(bits, start, end, found))
+                {
                     without |= 1 << i;
                 }
             }
@@ -214,7 +250,7 @@ impl RunGroup {
         from: usize,
         to: usize,
         find: impl Fn(&[u8], usize) -> Option<usize>,
-        found: &mut impl FnMut(u32, usize, usize),
+        found: &mut impl FnMut(Anchor),
     ) {
         let mut at = from;
         while at < to
@@ -224,37 +260,62 @@ impl RunGroup {
         {
             if looks_drawn(first) {
                 let end = self.union.run_end(text, start);
-                self.classes[0].report(text, start, end, found);
+                let class = &self.classes[0];
+                if class.starts(text, start) {
+                    self.report(class.of_len(end - start), start, end, found);
+                }
             }
             at = start + 1;
         }
     }
+
+    /// A bit for each class.
+    fn all_classes(&self) -> u32 {
+        (1 << self.classes.len()) - 1
+    }
+
+    fn report(&self, bits: u64, start: usize, end: usize, found: &mut impl FnMut(Anchor)) {
+        if bits != 0 {
+            found(Anchor::Runs { runs: Runs { block: self.block, bits }, at: start, len: end - start });
+        }
+    }
+}
+
+/// The numbers of the bits that are set.
+fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let first = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(first)
+    })
 }
 
 impl RunClass {
-    /// Reports the starts in `from..to` of runs that end where the text does or before, and answers whether there is
-    /// one.
-    fn scan(&self, text: &[u8], from: usize, to: usize, found: &mut impl FnMut(u32, usize, usize)) -> bool {
+    /// Calls `found` with the bits, the start and the end of runs that start in `from..to` and end where the text does or
+    /// before, and answers whether there is one.
+    fn scan(&self, text: &[u8], from: usize, to: usize, mut found: impl FnMut(u64, usize, usize)) -> bool {
         let min_len = self.lens[0].0;
         let (mut at, mut any) = (from, false);
         while let Some(start) = self.members.find_run(text, at, min_len)
             && start < to
         {
             let end = self.members.run_end(text, start + min_len);
-            self.report(text, start, end, found);
+            if self.starts(text, start) {
+                found(self.of_len(end - start), start, end);
+            }
             (at, any) = (end, true);
         }
         any
     }
 
-    /// Reports the runs of the members from `start` to `end`, unless one more is before them.
-    fn report(&self, text: &[u8], start: usize, end: usize, found: &mut impl FnMut(u32, usize, usize)) {
-        if start > 0 && self.members.contains(text[start - 1]) {
-            return;
-        }
-        for &(_, id) in self.lens.iter().take_while(|(min_len, _)| *min_len <= end - start) {
-            found(id, start, end - start);
-        }
+    /// Whether no member stands before `start`.
+    fn starts(&self, text: &[u8], start: usize) -> bool {
+        start == 0 || !self.members.contains(text[start - 1])
+    }
+
+    /// The bits of the runs that so many members are.
+    fn of_len(&self, len: usize) -> u64 {
+        self.lens.iter().take_while(|(min_len, _)| *min_len <= len).fold(0, |bits, (_, bit)| bits | bit)
     }
 }
 
@@ -268,11 +329,11 @@ mod tests {
         let hex = ByteSet::EMPTY.with_range(b'0', b'9').with_range(b'a', b'f');
         let dashed = ByteSet::ALPHANUMERIC.with(b'-').with(b'_');
         let runs = [run(hex, 16), run(dashed, 40), run(ByteSet::ALPHANUMERIC, 32), run(hex, 24)];
-        let groups = RunGroup::group(&runs, 7);
+        let groups = RunGroup::group(&runs, 0);
         let lens: Vec<_> = groups.iter().map(|group| (group.shortest_len, group.longest_len)).collect();
         // Sixteen characters of names are common, and so few of hexadecimal digits are not.
         assert_eq!(lens, [(32, 40), (16, 24)]);
         assert_eq!(groups[0].classes.len(), 2);
-        assert_eq!(groups[1].classes[0].lens, [(16, 7), (24, 10)]);
+        assert_eq!(groups[1].classes[0].lens, [(16, 1), (24, 1 << 3)]);
     }
 }

@@ -29,10 +29,14 @@ fn tiers(literals: &[Literal], runs: &[Run]) -> Vec<(Tier, Prefilter)> {
     Tier::ALL.into_iter().filter_map(|tier| Some((tier, Prefilter::with_tier(literals, runs, tier)?))).collect()
 }
 
-/// What `prefilter` finds, ascending; the starts of one anchor must ascend as they come.
+/// What `prefilter` finds, ascending, with the numbers of runs as those of [`oracle::scan`]; the starts of one anchor must
+/// ascend as they come.
 fn scan(prefilter: &Prefilter, text: &[u8], from: usize, to: usize) -> Vec<(u32, usize)> {
     let mut found = Vec::new();
-    prefilter.scan(text, from, to, &mut Buffers::default(), &mut |id, start, _| found.push((id, start)));
+    prefilter.scan(text, from, to, &mut Buffers::default(), &mut |anchor| match anchor {
+        Anchor::Literal { number, at, .. } => found.push((number, at)),
+        Anchor::Runs { runs, at, .. } => found.extend(runs.iter().map(|run| (oracle::FIRST_RUN + run as u32, at))),
+    });
     let as_reported = found.clone();
     found.sort_by_key(|&(id, _)| id);
     assert!(found.is_sorted(), "the starts of an anchor do not ascend: {as_reported:?}");
@@ -175,6 +179,15 @@ fn runs_at_every_place() {
                 check(&[], &runs, &text[..at + len]);
             }
         }
+    }
+}
+
+#[test]
+fn runs_of_many_blocks() {
+    let hexes = (1..90).map(|min_len| run(hex(), min_len));
+    let runs: Vec<Run> = hexes.chain((1..80).map(|min_len| run(ByteSet::ALPHANUMERIC, min_len))).collect();
+    for len in [1, 3, 63, 64, 65, 85, 100] {
+        check(&[], &runs, &[&b"a".repeat(len)[..], b".x", &b"b".repeat(len), b"z "].concat());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The instruction sets that can look for candidates, behind one face.
 
+use super::Anchor;
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
@@ -116,7 +117,7 @@ impl Filter {
         from: usize,
         to: usize,
         buffers: &mut Buffers,
-        found: &mut impl FnMut(u32, usize, usize),
+        found: &mut impl FnMut(Anchor),
     ) {
         #[cfg(target_arch = "x86_64")]
         let chunk = &text[from..to];

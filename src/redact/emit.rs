@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::interval::{Hidden, Interval};
 use super::json::{self, Place};
@@ -25,9 +26,12 @@ impl Redactor {
     /// Shows everything before `to`, before which no interval starts that is not known; `u64::MAX` when nothing follows.
     pub(super) fn show_to(&mut self, to: u64, out: &mut Vec<u8>) {
         let to = self.unhindered_to(to).min(self.scratch.end());
-        let (done, json) = (self.done, self.json.as_ref());
+        let Redactor { done, json, scratch, .. } = self;
+        let done = *done;
+        let text = |line: &Range<u64>| &scratch.text_from(line.start)[..(line.end - line.start) as usize];
         self.intervals.retain_mut(|interval| {
-            if let Some(json) = json.filter(|_| interval.span.end != OPEN) {
+            if let Some(json) = json.as_mut().filter(|_| interval.span.end != OPEN) {
+                json.open(interval.span.start..interval.span.end, text);
                 interval.span = json.widened(interval.span);
             }
             interval.span.start = interval.span.start.max(done);

@@ -7,9 +7,12 @@
 //! Documents may be pretty or one a line, and may stand between lines that are none: a document starts with a brace or
 //! a bracket at the start of a line, and where it turns out to be none, the rest of the line is text.
 
+mod lines;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use self::lines::Lines;
 use crate::span::Span;
 
 /// No number or literal is longer.
@@ -109,8 +112,10 @@ pub(super) struct Json {
     scalar: Vec<u8>,
     /// The value that comes is one of a secret name.
     is_secret: bool,
-    /// Tokens that are not out yet, in order.
+    /// Tokens that are not out yet, in order, but for those of `lines`.
     tokens: VecDeque<Token>,
+    /// Documents of one line that were not followed token by token.
+    lines: Lines,
     /// Escapes in them: start and length.
     escapes: VecDeque<(u64, u8)>,
     /// Everything before this was looked at.
@@ -133,6 +138,7 @@ impl Json {
             scalar: Vec::new(),
             is_secret: false,
             tokens: VecDeque::new(),
+            lines: Lines::default(),
             escapes: VecDeque::new(),
             at: 0,
             is_resumed: false,
@@ -151,13 +157,30 @@ impl Json {
     }
 
     /// Looks at the next bytes. Gives the tokens that are values of secret names, once they are whole.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut secret: impl FnMut(Token)) {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], mut secret: impl FnMut(Token)) {
+        while let Some(&first) = bytes.first() {
+            let plain = matches!(first, b'{' | b'[') && self.state == State::LineStart;
+            let line = if plain { self.lines.take(bytes, self.at) } else { None };
+            let len = match line {
+                Some(len) => {
+                    self.at += len as u64;
+                    len
+                }
+                None => self.follow(bytes, &mut secret),
+            };
+            bytes = &bytes[len..];
+        }
+    }
+
+    /// Follows the bytes up to the next line that may be a document; answers how many those are.
+    fn follow(&mut self, bytes: &[u8], secret: &mut impl FnMut(Token)) -> usize {
         let base = self.at;
         let mut index = 0;
         while let Some(&byte) = bytes.get(index) {
             self.at = base + index as u64;
             let rest = &bytes[index..];
             match (self.state, byte) {
+                (State::LineStart, b'{' | b'[') if index > 0 => return index,
                 (State::Text, _) => {
                     let feed = memchr::memchr(b'\n', rest);
                     index += feed.map_or(rest.len(), |feed| feed + 1);
@@ -168,13 +191,13 @@ impl Json {
                 }
                 (State::String, _) => {
                     let plain = plain_len(rest);
-                    if self.in_name && self.name.len() < MAX_NAME {
-                        self.name.extend_from_slice(&rest[..plain.min(MAX_NAME)]);
+                    if self.in_name {
+                        self.name.extend_from_slice(&rest[..plain.min(MAX_NAME - self.name.len())]);
                     }
                     index += plain;
                     if let Some(&byte) = rest.get(plain) {
                         self.at = base + index as u64;
-                        self.string(byte, &mut secret);
+                        self.string(byte, secret);
                         index += 1;
                     }
                     continue;
@@ -182,11 +205,21 @@ impl Json {
                 (State::Between, b' ' | b'\t' | b'\r' | b'\n') => {}
                 (State::Between, b'"') => self.open_string(),
                 (State::Between, b',') => self.next_member(),
-                _ => self.step(byte, &mut secret),
+                _ => self.step(byte, secret),
             }
             index += 1;
         }
         self.at = base + bytes.len() as u64;
+        bytes.len()
+    }
+
+    /// Makes the tokens known that the interval touches. `text` gives what stands in a part of the text.
+    pub(super) fn open<'t>(&mut self, interval: Range<u64>, text: impl Fn(&Range<u64>) -> &'t [u8]) {
+        let tokens = self.lines.open(&interval, text);
+        if !tokens.is_empty() {
+            self.tokens.extend(tokens);
+            self.tokens.make_contiguous().sort_by_key(|token| token.start);
+        }
     }
 
     /// Ends the text.
@@ -208,6 +241,7 @@ impl Json {
 
     /// Forgets tokens that end before this offset.
     pub(super) fn forget(&mut self, done: u64) {
+        self.lines.forget(done);
         while self.tokens.front().is_some_and(|token| token.end <= done) {
             self.tokens.pop_front();
         }
@@ -216,7 +250,7 @@ impl Json {
         }
     }
 
-    /// The parts of an interval that are replaced. `None` where the interval stands in no document.
+    /// The parts of an interval that are replaced, of which the tokens are known. `None` where the interval stands in no document.
     pub(super) fn parts(&self, interval: Range<u64>) -> Option<Vec<Part>> {
         let first = self.tokens.partition_point(|token| token.end <= interval.start);
         let touched = self.tokens.range(first..).take_while(|token| token.start < interval.end);
@@ -391,6 +425,7 @@ fn is_scalar(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false" | b"null") || text.iter().all(numeric)
 }
 
+/// Whether a name is one of [`SECRET_NAMES`].
 pub(super) fn is_secret_name(name: &[u8]) -> bool {
     /// The letters with which they start, as bits.
     const FIRST: u32 = {
@@ -401,11 +436,19 @@ pub(super) fn is_secret_name(name: &[u8]) -> bool {
         }
         bits
     };
-    let letters = name.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase);
+    let mut letters = name.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase);
     // Most names end here.
-    let first = letters.clone().next().filter(u8::is_ascii_lowercase);
-    first.is_some_and(|first| FIRST >> (first - b'a') & 1 != 0)
-        && SECRET_NAMES.iter().any(|secret| letters.clone().eq(secret.bytes()))
+    let Some(first) = letters.next().filter(|first| first.is_ascii_lowercase() && FIRST >> (first - b'a') & 1 != 0)
+    else {
+        return false;
+    };
+    let (mut name, mut len) = ([first; MAX_NAME], 1);
+    for letter in letters {
+        let Some(next) = name.get_mut(len) else { return false };
+        *next = letter;
+        len += 1;
+    }
+    SECRET_NAMES.iter().any(|secret| secret.as_bytes() == &name[..len])
 }
 
 /// How many bytes stand before the first quote, backslash or line feed.
@@ -419,8 +462,8 @@ fn plain_len(text: &[u8]) -> usize {
     let (words, _) = text.as_chunks::<8>();
     for (number, word) in words.iter().take(SHORT).enumerate() {
         let eight = u64::from_le_bytes(*word);
-        let stops = [b'"', b'\\', b'\n'].map(|stop| zeros(eight ^ (ONES * u64::from(stop))));
-        let first = stops.into_iter().fold(0, |all, stops| all | stops).trailing_zeros();
+        let at = |stop: u8| zeros(eight ^ (ONES * u64::from(stop)));
+        let first = (at(b'"') | at(b'\\') | at(b'\n')).trailing_zeros();
         if first < 64 {
             return number * 8 + first as usize / 8;
         }
@@ -439,6 +482,7 @@ mod tests {
         let part = |token: Token| text[token.start as usize..token.end as usize].to_owned();
         text.as_bytes().chunks(step).for_each(|piece| json.feed(piece, |token| secrets.push(part(token))));
         json.finish(|token| secrets.push(part(token)));
+        json.open(0..text.len() as u64, |line| &text.as_bytes()[line.start as usize..line.end as usize]);
         (json.tokens.iter().map(|token| part(*token)).collect(), secrets)
     }
 
@@ -451,11 +495,36 @@ mod tests {
     }
 
     #[test]
+    fn documents_of_a_line_between_others() {
+        let text = "{\"a\": 1}\n{\"b\": \"\\\"\"}\n{\"c\": [2\n]}\n[3] {\"no\": 4}\n{\"d\"}\n{\"secret\": 5}\n {\"e\": \"6\"}\n[7]\n";
+        let expected = ["a", "1", "b", "\\\"", "c", "2", "3", "d", "secret", "5", "e", "6", "7"];
+        for step in 1..text.len() + 1 {
+            assert_eq!(tokens(text, step), (expected.map(String::from).into(), vec!["5".into()]), "{step}");
+        }
+        // Opened one by one, from either end.
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let text = "{\"a\": 1}\n{\"b\": 2}\n{\"c\": 3}\n";
+            let mut json = Json::new();
+            json.feed(text.as_bytes(), |_| ());
+            for line in order {
+                json.open(line * 9 + 3..line * 9 + 4, |line| &text.as_bytes()[line.start as usize..line.end as usize]);
+            }
+            let starts: Vec<_> = json.tokens.iter().map(|token| token.start).collect();
+            assert_eq!(starts, [2, 6, 11, 15, 20, 24]);
+        }
+    }
+
+    #[test]
     fn values_of_secret_names_are_told() {
         let text =
             "{\"Password\": \"x\", \"api_key\": 12, \"user\": \"password\", \"x-api-key\":\"y\",\"secret\":\"\"}";
         for step in [1, 7, 1000] {
             assert_eq!(tokens(text, step).1, ["x", "12", "y"]);
+        }
+        // A long name is cut, wherever pieces end.
+        let text = "{\"secret__________________________other\": 1,\n\"secret_but_no_name_of_any_secret_at_all\": 2}";
+        for step in 1..text.len() + 1 {
+            assert_eq!(tokens(text, step).1, ["1"], "{step}");
         }
     }
 
@@ -481,6 +550,7 @@ mod tests {
         let text = "{\"a\": \"x\\u0041yz\", \"b\": 123}";
         let mut json = Json::new();
         json.feed(text.as_bytes(), |_| ());
+        json.open(0..text.len() as u64, |_| unreachable!("the line has an escape and no end"));
         let parts = |from: usize, to: usize| json.parts(from as u64..to as u64);
         let part = |start: usize, end: usize, is_string| {
             let span = Span { start: start as u64, end: end as u64 };

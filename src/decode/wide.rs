@@ -7,6 +7,7 @@
 //! reach from one to the other, and a stream need not remember the first until the second comes.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::finding::Encoding;
 use crate::span::Span;
@@ -74,8 +75,7 @@ impl WideText {
         let to = (stop.max(base) - base) as usize;
         let mut over = false;
         if from < to {
-            let nuls = memchr::memchr_iter(0, &text[from..to]).map(|at| at + from);
-            let beyond = nuls.into_iter().find(|&at| !self.nul(text, base, at));
+            let beyond = self.nuls(text, base, from..to);
             over = beyond.is_some();
             self.seen = beyond.map_or(stop, |at| base + at as u64);
         }
@@ -84,6 +84,20 @@ impl WideText {
         }
         derived.append(&mut self.out);
         over || (self.run.is_none() && !self.is_empty() && self.seen.saturating_sub(1) > self.last_character + MAX_GAP)
+    }
+
+    /// Looks at the NULs in a range of `text`; answers where the first of them is that belongs to the next view.
+    fn nuls(&mut self, text: &[u8], base: u64, range: Range<usize>) -> Option<usize> {
+        let mut at = range.start;
+        while let Some(next) = text.get(at..range.end).and_then(|rest| memchr::memchr(0, rest)) {
+            at += next;
+            let idle = if self.run.is_none() { idle_nuls(&text[at..]) } else { 0 };
+            if idle == 0 && !self.nul(text, base, at) {
+                return Some(at);
+            }
+            at += idle.max(1);
+        }
+        None
     }
 
     /// Looks at the NUL at `text[at]`; answers false, and leaves it, when it belongs to the next view.
@@ -229,6 +243,18 @@ impl WideText {
             self.segments.pop_front();
         }
     }
+}
+
+/// Of a text that starts with a NUL and before which no run is open: how many bytes at its start are NULs that no run has
+/// that counts. Binaries are full of them.
+fn idle_nuls(text: &[u8]) -> usize {
+    let Some(head) = text.first_chunk::<{ 2 * (MIN_RUN_LEN - 1) }>() else { return 0 };
+    if head[1] == 0 {
+        let zeros = text.chunks_exact(16).take_while(|chunk| *chunk == [0; 16]).count() * 16;
+        return zeros + text[zeros..].iter().take_while(|byte| **byte == 0).count();
+    }
+    let counts = head.chunks_exact(2).all(|pair| pair[0] == 0 && is_text(pair[1]));
+    usize::from(!counts)
 }
 
 /// How much of `text`, which ends in no run so far, cannot be the start of one.

@@ -20,11 +20,6 @@ fn length(delta: &mut &[u8]) -> Option<u64> {
     }
 }
 
-/// So many bytes are made room for at first, whatever a delta claims.
-const FIRST_ROOM: usize = 1 << 16;
-/// Pieces up to this length are copied as if they had it, where there is room for that.
-const SHORT: usize = 32;
-
 /// Makes `text` of `base` and a delta, and `copies` of what was copied; neighbouring copies are one.
 pub(crate) fn apply(
     mut delta: &[u8],
@@ -33,6 +28,7 @@ pub(crate) fn apply(
     text: &mut Vec<u8>,
     copies: &mut Vec<Copied>,
 ) -> Result<(), ObjectError> {
+    text.clear();
     copies.clear();
     let malformed = ObjectError::Corrupt("its delta is malformed");
     let (base_len, len) = length(&mut delta).zip(length(&mut delta)).ok_or(malformed)?;
@@ -42,60 +38,43 @@ pub(crate) fn apply(
     if len > max_len {
         return Err(ObjectError::TooLarge(len));
     }
-    let len = len as usize;
-    // What is in the buffer is overwritten. A claim is not believed: room grows with what is made.
-    text.resize(len.min(text.len().max(FIRST_ROOM)), 0);
-    let mut to = 0;
+    // A claim is not believed: every instruction makes some 16 MiB at most, so memory grows with what is made.
+    text.reserve((len as usize).min(1 << 24));
     while let Some((&instruction, rest)) = delta.split_first() {
         delta = rest;
-        let (source, from, count) = if instruction & 0x80 == 0 {
-            let new = delta;
-            let count = usize::from(instruction);
-            if count == 0 {
+        if instruction & 0x80 == 0 {
+            let (new, rest) = delta.split_at_checked(usize::from(instruction)).ok_or(malformed)?;
+            if new.is_empty() {
                 return Err(malformed);
             }
-            delta = delta.get(count..).ok_or(malformed)?;
-            (new, 0, count)
+            delta = rest;
+            text.extend_from_slice(new);
         } else {
-            let (from, count) = copy(instruction, &mut delta).ok_or(malformed)?;
-            let copied = Copied { from: from as u64, to: to as u64, len: count as u64 };
-            match copies.last_mut().filter(|last| last.from + last.len == copied.from && last.to + last.len == copied.to) {
-                Some(last) => last.len += copied.len,
-                None => copies.push(copied),
+            let mut number = |bits: std::ops::Range<u8>| -> Option<usize> {
+                let mut number = 0;
+                for (place, _) in bits.enumerate().filter(|(_, bit)| instruction >> bit & 1 == 1) {
+                    let (&part, rest) = delta.split_first()?;
+                    delta = rest;
+                    number |= usize::from(part) << (8 * place);
+                }
+                Some(number)
+            };
+            let from = number(0..4).ok_or(malformed)?;
+            let count = number(4..7).ok_or(malformed)?;
+            let count = if count == 0 { 0x1_0000 } else { count };
+            let part = base.get(from..).and_then(|rest| rest.get(..count)).ok_or(malformed)?;
+            let (from, to, count) = (from as u64, text.len() as u64, count as u64);
+            match copies.last_mut().filter(|last| last.from + last.len == from && last.to + last.len == to) {
+                Some(last) => last.len += count,
+                None => copies.push(Copied { from, to, len: count }),
             }
-            (base, from, count)
-        };
-        let end = to + count;
-        if end > len || source.len().checked_sub(count).is_none_or(|most| from > most) {
+            text.extend_from_slice(part);
+        }
+        if text.len() as u64 > len {
             return Err(malformed);
         }
-        if end > text.len() {
-            text.resize(len.min(2 * end), 0);
-        }
-        match (source[from..].first_chunk::<SHORT>(), text[to..].first_chunk_mut::<SHORT>()) {
-            (Some(source), Some(text)) if count <= SHORT => *text = *source,
-            _ => text[to..end].copy_from_slice(&source[from..from + count]),
-        }
-        to = end;
     }
-    if to == len { Ok(()) } else { Err(malformed) }
-}
-
-/// Where a copy starts and how long it is: the bits of the instruction say which bytes of both numbers follow.
-fn copy(instruction: u8, delta: &mut &[u8]) -> Option<(usize, usize)> {
-    let mut word = match delta.first_chunk() {
-        Some(next) => u64::from_le_bytes(*next),
-        None => delta.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    };
-    let mut numbers = 0u64;
-    for place in 0..7 {
-        let bit = u64::from(instruction >> place & 1);
-        numbers |= (word & 0xFF & bit.wrapping_neg()) << (8 * place);
-        word >>= 8 * bit;
-    }
-    *delta = delta.get((instruction & 0x7F).count_ones() as usize..)?;
-    let (from, count) = (numbers as u32 as usize, (numbers >> 32) as usize);
-    Some((from, if count == 0 { 0x1_0000 } else { count }))
+    if text.len() as u64 == len { Ok(()) } else { Err(malformed) }
 }
 
 #[cfg(test)]
@@ -103,7 +82,7 @@ mod tests {
     use super::*;
 
     fn made(delta: &[u8], base: &[u8]) -> Result<(Vec<u8>, Vec<Copied>), ObjectError> {
-        let (mut text, mut copies) = (vec![9; 40], vec![Copied { from: 9, to: 9, len: 9 }]);
+        let (mut text, mut copies) = (vec![9], vec![Copied { from: 9, to: 9, len: 9 }]);
         apply(delta, base, 1 << 20, &mut text, &mut copies).map(|()| (text, copies))
     }
 

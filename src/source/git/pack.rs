@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use memmap2::Mmap;
 
 use super::inflate::Inflater;
-use super::pack_index::PackIndex;
+use super::pack_index::{PackIndex, Starts};
 use super::{ObjectError, ObjectId, ObjectKind};
 
 /// Packs with fewer entries are put in order by one thread.
@@ -27,7 +27,7 @@ pub(crate) struct Pack {
     slots: OnceLock<Slots>,
 }
 
-/// The entries of a pack in the order in which they stand there.
+/// What many look-ups need: the entries of a pack in the order in which they stand there, and where ids start.
 #[derive(Debug)]
 struct Slots {
     /// Positions in the index by the offsets of their entries: a position and its offset are a *slot*.
@@ -36,6 +36,7 @@ struct Slots {
     by_position: Vec<u32>,
     /// Positions whose entries the index does not place in the pack.
     misplaced: Vec<u32>,
+    starts: Starts,
 }
 
 impl Slots {
@@ -61,7 +62,8 @@ impl Slots {
         for (&(_, position), slot) in by_offset.iter().zip(0..) {
             by_position[position as usize] = slot;
         }
-        Slots { by_offset, by_position, misplaced: misplaced.concat() }
+        let starts = Starts::of(&pack.index, &pack.index_bytes);
+        Slots { by_offset, by_position, misplaced: misplaced.concat(), starts }
     }
 
     /// The slot of the entry that starts at `offset`, which stands before `slot`, and close to it as a rule.
@@ -192,7 +194,10 @@ impl Pack {
     }
 
     pub(crate) fn find(&self, id: &[u8]) -> Option<u32> {
-        self.index.find(&self.index_bytes, id)
+        match self.slots.get() {
+            Some(slots) => slots.starts.find(&self.index, &self.index_bytes, id),
+            None => self.index.find(&self.index_bytes, id),
+        }
     }
 
     /// The position of the first id that is not less than this.

@@ -430,7 +430,10 @@ impl<'a, V: Visitor> Walker<'a, V> {
                 }
                 Ok(kind)
             }
-            (_, None) => Err(ObjectError::Corrupt("its entry is malformed")),
+            (_, None) => match pack.base(slot, &header) {
+                Err(error) => Err(error),
+                Ok(_) => Err(ObjectError::Corrupt("its entry is malformed")),
+            },
         }
     }
 

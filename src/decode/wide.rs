@@ -362,5 +362,18 @@ mod tests {
             let whole = derive(&bytes, &[]).0;
             proptest::prop_assert_eq!(derive(&bytes, &cuts).0, whole);
         }
+
+        /// Fed byte by byte, no NUL is known to belong to no run.
+        #[test]
+        fn passing_nuls_over_passes_no_run_over(pieces in proptest::collection::vec((0u8..4, 0usize..40), 0..12)) {
+            let piece = |&(kind, len): &(u8, usize)| match kind {
+                0 => vec![0; len],
+                1 => vec![0xFF; len],
+                _ => utf16(&"abcdefghij"[..len % 11], kind == 2),
+            };
+            let bytes = pieces.iter().flat_map(piece).collect::<Vec<u8>>();
+            let all: Vec<usize> = (0..bytes.len()).collect();
+            proptest::prop_assert_eq!(derive(&bytes, &all).0, derive(&bytes, &[]).0);
+        }
     }
 }

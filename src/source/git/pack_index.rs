@@ -130,10 +130,16 @@ impl PackIndex {
     }
 
     fn lower_bound_in(&self, bytes: &[u8], id: &[u8], range: Range<u32>) -> u32 {
+        let key = key(id);
+        let is_less = |position: u32| {
+            let other = self.id(bytes, position);
+            let other_key = self::key(other);
+            other_key < key || other_key == key && *other < *id
+        };
         let (mut low, mut high) = (range.start, range.end);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.id(bytes, middle) < id {
+            if is_less(middle) {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -1,14 +1,19 @@
 //! A pack: entries one after the other, each a whole object or a delta.
 
 use std::fs::File;
+use std::ops::Range;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use memmap2::Mmap;
 
 use super::inflate::Inflater;
-use super::pack_index::PackIndex;
+use super::pack_index::{PackIndex, Starts};
 use super::{ObjectError, ObjectId, ObjectKind};
+
+/// Packs with fewer entries are put in order by one thread.
+const LARGE_PACK: u32 = 1 << 14;
 
 /// A pack and its index, in memory as far as they are looked at.
 #[derive(Debug)]
@@ -22,7 +27,7 @@ pub(crate) struct Pack {
     slots: OnceLock<Slots>,
 }
 
-/// The entries of a pack in the order in which they stand there.
+/// What many look-ups need: the entries of a pack in the order in which they stand there, and where ids start.
 #[derive(Debug)]
 struct Slots {
     /// Positions in the index by the offsets of their entries: a position and its offset are a *slot*.
@@ -31,6 +36,47 @@ struct Slots {
     by_position: Vec<u32>,
     /// Positions whose entries the index does not place in the pack.
     misplaced: Vec<u32>,
+    starts: Starts,
+}
+
+impl Slots {
+    fn of(pack: &Pack, threads: usize) -> Slots {
+        let count = pack.index.count();
+        let ranges = shares(count, threads);
+        let placed = on_threads(&ranges, |range| {
+            let (mut by_offset, mut misplaced) = (Vec::with_capacity(range.len()), Vec::new());
+            for position in range {
+                match pack.offset(position) {
+                    Some(offset) => by_offset.push((offset, position)),
+                    None => misplaced.push(position),
+                }
+            }
+            by_offset.sort_unstable();
+            (by_offset, misplaced)
+        });
+        let (by_offset, misplaced): (Vec<_>, Vec<_>) = placed.into_iter().unzip();
+        let mut by_offset = by_offset.concat();
+        // What is in order already is merged.
+        by_offset.sort();
+        let mut by_position = vec![u32::MAX; count as usize];
+        for (&(_, position), slot) in by_offset.iter().zip(0..) {
+            by_position[position as usize] = slot;
+        }
+        let starts = Starts::of(&pack.index, &pack.index_bytes);
+        Slots { by_offset, by_position, misplaced: misplaced.concat(), starts }
+    }
+
+    /// The slot of the entry that starts at `offset`, which stands before `slot`, and close to it as a rule.
+    fn before(&self, slot: u32, offset: u64) -> Option<u32> {
+        let (mut low, mut high, mut step) = (slot as usize, slot as usize, 1);
+        while low > 0 && self.by_offset[low].0 > offset {
+            high = low;
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        let found = self.by_offset[low..=high].binary_search_by_key(&offset, |slot| slot.0);
+        found.ok().map(|at| (low + at) as u32)
+    }
 }
 
 /// What an entry is made of.
@@ -89,22 +135,12 @@ impl Pack {
     }
 
     fn slots(&self) -> &Slots {
-        self.slots.get_or_init(|| {
-            let count = self.index.count();
-            let (mut by_offset, mut misplaced) = (Vec::with_capacity(count as usize), Vec::new());
-            for position in 0..count {
-                match self.offset(position) {
-                    Some(offset) => by_offset.push((offset, position)),
-                    None => misplaced.push(position),
-                }
-            }
-            by_offset.sort_unstable();
-            let mut by_position = vec![u32::MAX; count as usize];
-            for (&(_, position), slot) in by_offset.iter().zip(0..) {
-                by_position[position as usize] = slot;
-            }
-            Slots { by_offset, by_position, misplaced }
-        })
+        self.slots.get_or_init(|| Slots::of(self, 1))
+    }
+
+    /// Puts the entries in order, which everything that asks for slots needs.
+    pub(crate) fn order(&self, threads: usize) {
+        self.slots.get_or_init(|| Slots::of(self, threads));
     }
 
     /// Where the entry of the object at a position of the index starts, if the index places it in the pack.
@@ -144,12 +180,6 @@ impl Pack {
         self.slots().by_offset[slot as usize].1
     }
 
-    /// The slot of the entry that starts at `offset`.
-    pub(crate) fn slot_at(&self, offset: u64) -> Option<u32> {
-        let slots = &self.slots().by_offset;
-        slots.binary_search_by_key(&offset, |slot| slot.0).ok().map(|slot| slot as u32)
-    }
-
     /// The slot of the object at a position of the index.
     pub(crate) fn slot_of(&self, position: u32) -> Option<u32> {
         self.slots().by_position.get(position as usize).copied().filter(|slot| *slot != u32::MAX)
@@ -164,7 +194,10 @@ impl Pack {
     }
 
     pub(crate) fn find(&self, id: &[u8]) -> Option<u32> {
-        self.index.find(&self.index_bytes, id)
+        match self.slots.get() {
+            Some(slots) => slots.starts.find(&self.index, &self.index_bytes, id),
+            None => self.index.find(&self.index_bytes, id),
+        }
     }
 
     /// The position of the first id that is not less than this.
@@ -186,12 +219,12 @@ impl Pack {
         entry_header(entry, offset, self.hash_len)
     }
 
-    /// The slot of the base of a delta; `None` for a whole object.
-    pub(crate) fn base(&self, header: &EntryHeader<'_>) -> Result<Option<u32>, ObjectError> {
+    /// The slot of the base of a delta, which is in `slot`; `None` for a whole object.
+    pub(crate) fn base(&self, slot: u32, header: &EntryHeader<'_>) -> Result<Option<u32>, ObjectError> {
         let missing = ObjectError::Corrupt("the base of its delta is not in its pack");
         match header.kind {
             EntryKind::Whole(_) => Ok(None),
-            EntryKind::OffsetDelta(offset) => self.slot_at(offset).map(Some).ok_or(missing),
+            EntryKind::OffsetDelta(offset) => self.slots().before(slot, offset).map(Some).ok_or(missing),
             EntryKind::RefDelta(id) => {
                 self.find(id).and_then(|position| self.slot_of(position)).map(Some).ok_or(missing)
             }
@@ -251,6 +284,25 @@ impl Pack {
     pub(crate) fn offset_of(&self, id: &[u8]) -> Option<u64> {
         self.offset(self.find(id)?)
     }
+}
+
+/// The numbers below `count` in as many parts as there are threads; in one when that is soon done.
+pub(crate) fn shares(count: u32, threads: usize) -> Vec<Range<u32>> {
+    let parts = if count < LARGE_PACK { 1 } else { threads.max(1) as u64 };
+    let bound = |part: u64| (u64::from(count) * part / parts) as u32;
+    (0..parts).map(|part| bound(part)..bound(part + 1)).collect()
+}
+
+/// What `work` makes of each range, each on a thread of its own when there are several.
+pub(crate) fn on_threads<T: Send>(ranges: &[Range<u32>], work: impl Fn(Range<u32>) -> T + Sync) -> Vec<T> {
+    let Some((first, others)) = ranges.split_first() else { return Vec::new() };
+    std::thread::scope(|scope| {
+        let work = &work;
+        let others: Vec<_> = others.iter().map(|range| scope.spawn(move || work(range.clone()))).collect();
+        let first = work(first.clone());
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        [first].into_iter().chain(others).collect()
+    })
 }
 
 /// Reads the header of an entry that starts at `offset` of its pack.

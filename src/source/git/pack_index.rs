@@ -1,12 +1,46 @@
 //! The index of a pack (`.idx`, versions 1 and 2): ids in order, and where their entries stand.
 //! <https://git-scm.com/docs/pack-format>
 
+use std::ops::Range;
+
 use super::id::ObjectId;
 
 const FANOUT_LEN: usize = 256 * 4;
 
-/// How far from where an id is thought to stand it is looked for first.
-const FIRST_STEP: u32 = 8;
+/// About so many ids have the same first bits.
+const IDS_PER_START: u32 = 4;
+
+/// Where in an index the ids with the same first bits start: its fan-out table, only finer. For many look-ups.
+#[derive(Debug)]
+pub(crate) struct Starts {
+    shift: u32,
+    starts: Vec<u32>,
+}
+
+impl Starts {
+    pub(crate) fn of(index: &PackIndex, bytes: &[u8]) -> Starts {
+        let bits = (index.count / IDS_PER_START).max(2).ilog2();
+        let shift = u64::BITS - bits;
+        let mut starts = vec![0; (1 << bits) + 1];
+        for position in 0..index.count {
+            starts[(key(index.id(bytes, position)) >> shift) as usize + 1] = position + 1;
+        }
+        // Where there is none, the next ones start.
+        let mut last = 0;
+        for start in &mut starts {
+            last = last.max(*start);
+            *start = last;
+        }
+        Starts { shift, starts }
+    }
+
+    /// The position of an id of the index that this was made of.
+    pub(crate) fn find(&self, index: &PackIndex, bytes: &[u8], id: &[u8]) -> Option<u32> {
+        let start = (key(id) >> self.shift) as usize;
+        let position = index.lower_bound_in(bytes, id, self.starts[start]..self.starts[start + 1]);
+        (position < index.count && index.id(bytes, position) == id).then_some(position)
+    }
+}
 
 /// An index over its bytes, whose tables are known to lie in them.
 #[derive(Debug)]
@@ -91,29 +125,18 @@ impl PackIndex {
     pub(crate) fn lower_bound(&self, bytes: &[u8], id: &[u8]) -> u32 {
         let first = id.first().copied().unwrap_or(0);
         let bound = |byte: u8| be32(&bytes[self.fanout + usize::from(byte) * 4..]);
-        let (mut low, mut high) = (first.checked_sub(1).map_or(0, bound), bound(first));
+        let (low, high) = (first.checked_sub(1).map_or(0, bound), bound(first));
+        self.lower_bound_in(bytes, id, low..high)
+    }
+
+    fn lower_bound_in(&self, bytes: &[u8], id: &[u8], range: Range<u32>) -> u32 {
         let key = key(id);
         let is_less = |position: u32| {
             let other = self.id(bytes, position);
             let other_key = self::key(other);
             other_key < key || other_key == key && *other < *id
         };
-        // Ids are spread evenly: this one stands close to where its second byte and those after it would place it. Where
-        // an index is not like that, steps get longer, and the search takes twice as long as by halves.
-        let share = key << 8 >> 32;
-        let mut guess = low + ((u64::from(high - low) * share) >> 32) as u32;
-        let mut step = FIRST_STEP;
-        while low < high && guess < high {
-            if is_less(guess) {
-                low = guess + 1;
-                guess = low.saturating_add(step);
-            } else {
-                high = guess;
-                let Some(next) = guess.checked_sub(step).filter(|next| *next >= low) else { break };
-                guess = next;
-            }
-            step = step.saturating_mul(2);
-        }
+        let (mut low, mut high) = (range.start, range.end);
         while low < high {
             let middle = low + (high - low) / 2;
             if is_less(middle) {
@@ -180,6 +203,7 @@ mod tests {
             ids.dedup();
             let bytes = index_of(&ids);
             let index = PackIndex::open(&bytes, 20).unwrap();
+            let starts = Starts::of(&index, &bytes);
             let near = |id: &[u8; 20], by: i8| {
                 let mut id = *id;
                 id[7] = id[7].wrapping_add_signed(by);
@@ -188,7 +212,8 @@ mod tests {
             for id in ids.iter().flat_map(|id| [*id, near(id, 1), near(id, -1)]).chain([[0; 20], [255; 20]]) {
                 let place = ids.partition_point(|other| *other < id);
                 assert_eq!(index.lower_bound(&bytes, &id), place as u32);
-                assert_eq!(index.find(&bytes, &id), (ids.get(place) == Some(&id)).then_some(place as u32));
+                let found = (ids.get(place) == Some(&id)).then_some(place as u32);
+                assert_eq!((index.find(&bytes, &id), starts.find(&index, &bytes, &id)), (found, found));
                 assert_eq!(
                     index.lower_bound(&bytes, &id[..2]),
                     ids.partition_point(|other| other[..] < id[..2]) as u32

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::inflate::Inflater;
-use super::pack::{EntryKind, Pack};
+use super::pack::{EntryKind, Pack, on_threads, shares};
 use super::{MAX_OBJECT_LEN, ObjectError, ObjectKind, ObjectNumber, ObjectSet, Store, delta};
 use crate::span::Copied;
 
@@ -76,22 +76,34 @@ pub(crate) struct Forest {
 
 impl Forest {
     /// The forest of the entries that are not known, which `known` tells by position, and of those they are made from.
-    fn of(pack: &Pack, known: impl Fn(u32) -> bool) -> Forest {
+    fn of(pack: &Pack, threads: usize, known: impl Fn(u32) -> bool) -> Forest {
         if (0..pack.count()).all(&known) {
             return Forest::default();
         }
+        pack.order(threads);
         let count = pack.slot_count();
         let (mut bases, mut weights) = (vec![NONE; count as usize], vec![0u64; count as usize]);
         let mut starts = vec![0u32; count as usize + 1];
         let mut slots: Vec<u32> = (0..count).filter(|slot| !known(pack.position(*slot))).collect();
         let mut is_in = vec![slots.len() == count as usize; count as usize];
         slots.iter().for_each(|slot| is_in[*slot as usize] = true);
+        // Whether every base stands before its deltas, as all do that are named by their offset.
+        let mut ascends = true;
         let mut next = 0;
-        while let Some(&slot) = slots.get(next) {
-            next += 1;
-            let Ok(header) = pack.header(slot) else { continue };
-            weights[slot as usize] = 64 + header.stream.len() as u64;
-            if let Ok(Some(base)) = pack.base(&header) {
+        while next < slots.len() {
+            let shares = shares((slots.len() - next) as u32, threads);
+            let links = on_threads(&shares, |range| {
+                let slots = &slots[next + range.start as usize..next + range.end as usize];
+                slots.iter().map(|slot| link(pack, *slot)).collect::<Vec<_>>()
+            });
+            for (weight, base) in links.into_iter().flatten() {
+                let slot = slots[next];
+                next += 1;
+                weights[slot as usize] = weight;
+                if base == NONE {
+                    continue;
+                }
+                ascends &= base < slot;
                 bases[slot as usize] = base;
                 starts[base as usize + 1] += 1;
                 if !std::mem::replace(&mut is_in[base as usize], true) {
@@ -123,7 +135,9 @@ impl Forest {
             let list = forest.starts[slot as usize] as usize..forest.starts[slot as usize + 1] as usize;
             forest.below[list].sort_by_key(|below| forest.weights[*below as usize]);
         }
-        forest.find_circular(&slots);
+        if !ascends {
+            forest.find_circular(&slots);
+        }
         forest
     }
 
@@ -152,20 +166,20 @@ impl Forest {
     }
 }
 
+/// What an entry costs, and its base.
+fn link(pack: &Pack, slot: u32) -> (u64, u32) {
+    let Ok(header) = pack.header(slot) else { return (0, NONE) };
+    let base = pack.base(slot, &header).ok().flatten();
+    (64 + header.stream.len() as u64, base.unwrap_or(NONE))
+}
+
 /// The forests of all packs of a store, without what is known.
 pub(crate) fn forests(store: &Store, known: &ObjectSet, threads: usize) -> Vec<Forest> {
     let of = |(number, pack): (usize, &Arc<Pack>)| {
         let first = store.first(number);
-        Forest::of(pack, |position| known.contains(first + position))
+        Forest::of(pack, threads, |position| known.contains(first + position))
     };
-    let packs = || store.packs.iter().enumerate();
-    if threads < 2 || store.packs.len() < 2 {
-        return packs().map(of).collect();
-    }
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = packs().map(|pack| scope.spawn(move || of(pack))).collect();
-        handles.into_iter().zip(packs()).map(|(handle, pack)| handle.join().unwrap_or_else(|_| of(pack))).collect()
-    })
+    store.packs.iter().enumerate().map(of).collect()
 }
 
 /// An object whose deltas are still to come.
@@ -397,7 +411,6 @@ impl<'a, V: Visitor> Walker<'a, V> {
     ) -> Result<ObjectKind, ObjectError> {
         let pack = &self.shared.store.packs[pack as usize];
         let header = pack.header(slot)?;
-        let base_slot = pack.base(&header)?;
         match (header.kind, kind) {
             (EntryKind::Whole(kind), _) => {
                 self.inflater.exactly(header.stream, header.len, content)?;
@@ -410,13 +423,17 @@ impl<'a, V: Visitor> Walker<'a, V> {
                     Base::Held(node) => delta::apply(delta, &node.content, MAX_OBJECT_LEN, content, copies)?,
                     _ => {
                         let mut anew = Vec::new();
-                        pack.read(pack.position(base_slot.unwrap_or(slot)), &mut self.inflater, &mut anew)?;
+                        let base = pack.base(slot, &header)?.unwrap_or(slot);
+                        pack.read(pack.position(base), &mut self.inflater, &mut anew)?;
                         delta::apply(delta, &anew, MAX_OBJECT_LEN, content, copies)?;
                     }
                 }
                 Ok(kind)
             }
-            (_, None) => Err(ObjectError::Corrupt("its entry is malformed")),
+            (_, None) => match pack.base(slot, &header) {
+                Err(error) => Err(error),
+                Ok(_) => Err(ObjectError::Corrupt("its entry is malformed")),
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use keyscan::{DOUBTFUL, Finding, RuleSet, Sample, Scanner};
+use keyscan::{DOUBTFUL, Finding, RuleSet, Sample, Scanner, Scratch};
 
 const SEEDS: u64 = 20;
 /// So many of the secrets may be missed: what is drawn may look like words or numbers by chance.
@@ -39,7 +39,9 @@ fn every_secret_is_found_and_nothing_else() {
         files += 1;
         for seed in 0..SEEDS {
             let (text, secrets) = filled(&source, seed);
-            let found = scanner.scan(&text);
+            let mut found = Vec::new();
+            let coverage = scanner.scan_file(&name, &text, &mut Scratch::new(), |finding, _| found.push(finding));
+            assert!(coverage.is_complete());
             let believed = found.iter().filter(|finding| finding.confidence >= DOUBTFUL).flat_map(Finding::secrets);
             let spans: Vec<_> = believed.map(|finding| finding.span).collect();
             let is = |secret: &Range<usize>| {

@@ -134,6 +134,26 @@ impl Trace {
     pub fn is_in_history(&self) -> bool {
         self.places.iter().any(|place| place.history.is_some())
     }
+
+    /// The files of the history that expressions for `git filter-repo` do not change: it leaves alone what is binary, as
+    /// archives and text in UTF-16 are.
+    #[must_use]
+    pub fn binary_files(&self) -> Vec<&str> {
+        let file = |place: &Place| place.path.split('!').next().map_or(0, str::len);
+        let archives: Vec<&str> =
+            self.places.iter().filter_map(|place| place.path.split_once('!')).map(|(file, _)| file).collect();
+        let is_left = |place: &&Place| {
+            let is_wide = |history: &InHistory| history.form == Form::Utf16;
+            place
+                .history
+                .as_ref()
+                .is_some_and(|history| is_wide(history) || archives.contains(&&place.path[..file(place)]))
+        };
+        let mut files: Vec<&str> = self.places.iter().filter(is_left).map(|place| &place.path[..file(place)]).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
 }
 
 impl Needle {

@@ -117,6 +117,12 @@ impl<'a> TraceReport<'a> {
             steps.push(format!(
                 "The history keeps it; a dead key there is harmless. To take it out all the same: {how}."
             ));
+            let binary: Vec<String> =
+                self.trace.binary_files().iter().map(|path| format!("`{}`", Escaped(path))).collect();
+            if !binary.is_empty() {
+                let files = binary.join(", ");
+                steps.push(format!("It leaves binary files alone; whole files go with `git filter-repo --invert-paths --path FILE`: {files}."));
+            }
         }
         steps.push("Write the rotation down: `keyscan rotate record`.".into());
         steps
@@ -174,7 +180,7 @@ impl<'a> TraceReport<'a> {
         for Section { heading, advice, items } in self.sections() {
             let _ = writeln!(page, "<h2>{}</h2>", html(&heading));
             if let Some(advice) = advice {
-                let _ = writeln!(page, "<p>{}</p>", html(advice));
+                let _ = writeln!(page, "<p>{}</p>", marked(advice));
             }
             page.push_str("<ul>\n");
             for item in items {

@@ -3,6 +3,8 @@
 #![cfg(feature = "cli")]
 
 mod common;
+#[path = "common/skip.rs"]
+mod skip;
 
 use std::fs;
 use std::path::Path;
@@ -192,7 +194,7 @@ fn a_history_is_rewritten_by_git_filter_repo() {
         Command::new("git").args(["filter-repo", "--version"]).output().is_ok_and(|out| out.status.success());
     if !has_tool {
         // The tool comes from PyPI.
-        eprintln!("skipped: there is no git-filter-repo");
+        skip::skipped("there is no git-filter-repo");
         return;
     }
     let out = keyscan(git.path(), &["trace", "--replacements", "home/expressions"], &key());

@@ -2,6 +2,9 @@
 
 #![cfg(all(unix, feature = "cli", feature = "rotate", feature = "verify"))]
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
@@ -59,7 +62,7 @@ fn walk(folder: &Path, document: &str) -> Vec<(i32, String)> {
 fn the_walk_through_an_incident_is_as_it_is_written() {
     for tool in ["bash", "curl", "git", "python3"] {
         if Command::new(tool).arg("--version").output().is_err() {
-            eprintln!("skipped: there is no {tool}");
+            skip::skipped(&format!("there is no {tool}"));
             return;
         }
     }

@@ -139,15 +139,11 @@ impl Trace {
     /// archives and text in UTF-16 are.
     #[must_use]
     pub fn binary_files(&self) -> Vec<&str> {
-        let file = |place: &Place| place.path.split('!').next().map_or(0, str::len);
-        let archives: Vec<&str> =
-            self.places.iter().filter_map(|place| place.path.split_once('!')).map(|(file, _)| file).collect();
+        let file = |place: &Place| place.path.find('!').unwrap_or(place.path.len());
+        let archives: Vec<&str> = self.places.iter().filter_map(|place| Some(place.path.split_once('!')?.0)).collect();
         let is_left = |place: &&Place| {
-            let is_wide = |history: &InHistory| history.form == Form::Utf16;
-            place
-                .history
-                .as_ref()
-                .is_some_and(|history| is_wide(history) || archives.contains(&&place.path[..file(place)]))
+            let is_archive = archives.contains(&&place.path[..file(place)]);
+            place.history.as_ref().is_some_and(|history| is_archive || history.form == Form::Utf16)
         };
         let mut files: Vec<&str> = self.places.iter().filter(is_left).map(|place| &place.path[..file(place)]).collect();
         files.sort_unstable();

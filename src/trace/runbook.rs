@@ -3,9 +3,8 @@
 
 use std::fmt::Write;
 
-use super::report::line_of;
+use super::report::{left_alone, line_of};
 use super::{Place, PlaceKind, Trace, Use};
-use crate::escape::Escaped;
 use crate::rule::{Rule, RuleSet};
 
 /// How a secret is rotated.
@@ -248,11 +247,8 @@ impl Text<'_> {
                 "git filter-repo --replace-text expressions.txt --replace-message expressions.txt".to_owned(),
                 "rm expressions.txt".to_owned(),
             ]);
-            let binary: Vec<String> =
-                self.trace.binary_files().iter().map(|path| format!("`{}`", Escaped(path))).collect();
-            if !binary.is_empty() {
-                let files = binary.join(", ");
-                self.task(format!("That leaves binary files alone: take them out with `git filter-repo --invert-paths --path FILE`: {files}"));
+            if let Some(left) = left_alone(self.trace) {
+                self.task(left);
             }
         }
         self.task("So that it does not happen again: `keyscan hook install`, and `keyscan redact` in front of logs.");

@@ -11,7 +11,8 @@ use keyscan::rotate::{
 };
 
 use crate::server::Server;
-use crate::{Scripted, plain, quick, skipped, until};
+use crate::skip::skipped;
+use crate::{Scripted, plain, quick, until};
 
 const WAIT: Duration = Duration::from_secs(5);
 

@@ -22,6 +22,8 @@ mod error;
 mod rule {
     #[path = "check.rs"]
     pub(crate) mod check;
+    #[path = "file.rs"]
+    mod file;
     #[path = "head.rs"]
     mod head;
     #[path = "literal.rs"]

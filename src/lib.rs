@@ -54,7 +54,7 @@ pub use crate::fingerprint::{Fingerprint, Key};
 pub use crate::history::{HistoryCache, HistorySettings, NewCommits};
 #[cfg(feature = "trace")]
 pub use crate::lint::KeyLint;
-pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, Severity, Structure, Verify};
+pub use crate::rule::{Filled, Kind, Rule, RulePart, RuleSet, Sample, SecretFile, Severity, Structure, Verify};
 pub use crate::run::{ARCHIVE_DEPTH, Inspect, Outcome, Progress, Run, STDIN, Stats, Unexamined};
 pub use crate::secret::Secret;
 #[cfg(feature = "fs")]

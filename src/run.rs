@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Coverage, DOUBTFUL, Scanner, Scratch, Surroundings};
 use crate::finding::{Finding, Located, Part};
+use crate::rule::MAX_FILE_LEN;
 use crate::source::stream::{self, End};
 
 /// How a unit is called that comes from standard input.
@@ -175,15 +176,25 @@ impl<'a> Worker<'a> {
     /// Scans a unit that comes piece by piece.
     fn read_unit(&mut self, name: &str, reader: impl Read, found: &mut dyn FnMut(Located)) {
         let run = self.run;
+        let (mut bytes, mut is_found, mut whole) = (0, false, Vec::new());
+        let may_be_alone = run.scanner.may_be_alone(name);
+        let mut sink = |finding: Finding, around: Surroundings<'_>| {
+            is_found |= finding.confidence >= DOUBTFUL;
+            run.keep(name, finding, around, found);
+        };
         let mut session = run.scanner.session(&mut self.scratch);
-        let mut sink = |finding: Finding, around: Surroundings<'_>| run.keep(name, finding, around, found);
-        let mut bytes = 0;
         let end = stream::read_pieces(reader, &mut self.buffer, run.interrupted, |piece| {
             bytes += piece.len() as u64;
             run.progress.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
             session.feed(piece, &mut sink);
+            if may_be_alone && bytes <= MAX_FILE_LEN as u64 {
+                whole.extend_from_slice(piece);
+            }
         });
         let coverage = session.finish(&mut sink);
+        if may_be_alone && !is_found && bytes == whole.len() as u64 {
+            run.scanner.alone(&whole, Some(name), &mut |finding, around| run.keep(name, finding, around, found));
+        }
         match end {
             End::Complete => {}
             End::Failed(error) => self.failed(name, format!("reading stopped after {bytes} bytes: {error}")),
@@ -461,7 +472,7 @@ mod files {
                 }
                 Ok(Some(len)) => {
                     let run = self.run;
-                    let coverage = run.scanner.scan_with(&buffer[..len], &mut self.scratch, |finding, around| {
+                    let coverage = run.scanner.scan_file(name, &buffer[..len], &mut self.scratch, |finding, around| {
                         run.keep(name, finding, around, found);
                     });
                     run.progress.bytes.fetch_add(len as u64, Ordering::Relaxed);

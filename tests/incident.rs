@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 
 use common::repo::Repo;
 use common::server::{Asked, Server};
+use keyscan::RuleSet;
 use keyscan::redact::{KnownSecrets, Redaction};
-use keyscan::rotate::{FileSource, Retry, RotateSettings, RotatingSecret, with_reload_on_401};
-use keyscan::{RuleSet, Secret};
+use keyscan::rotate::admin::{Admin, AdminRequest, AdminTokens};
+use keyscan::rotate::{FileSource, Retry, RotateSettings, RotatingSecret, Secrets, with_reload_on_401};
 
 use mount::mount;
 
@@ -44,6 +45,48 @@ fn provider() -> (Server, Arc<Mutex<BTreeSet<String>>>) {
         (if is_alive { 200 } else { 401 }, String::new(), "{}".to_owned())
     });
     (server, alive)
+}
+
+const ADMIN_TOKEN: &str = "an-admin-token-of-this-test";
+
+/// The emergency endpoint of the program, and all that it has answered.
+fn endpoint(secret: &RotatingSecret, known: &KnownSecrets, folder: &Path) -> (Server, Arc<Mutex<String>>) {
+    let path = folder.join("admin-token");
+    fs::write(&path, ADMIN_TOKEN).unwrap();
+    let secrets = Secrets::new();
+    secrets.add(secret.clone(), true);
+    let tokens = AdminTokens::of_file(&path, known).unwrap();
+    let redaction = Redaction::new(RuleSet::new());
+    let admin = Admin::builder(secrets, tokens, known, redaction).build().unwrap();
+    let said: Arc<Mutex<String>> = Arc::default();
+    let all = Arc::clone(&said);
+    let server = Server::new(move |asked: &Asked| {
+        let mut line = asked.line.split(' ');
+        let (method, path) = (line.next().unwrap(), line.next().unwrap());
+        let headers: Vec<(&str, &[u8])> =
+            asked.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let answer = admin.handle(&AdminRequest { method, path, headers: &headers, body: asked.body.as_bytes() });
+        let body = String::from_utf8(answer.body).unwrap();
+        all.lock().unwrap().push_str(&body);
+        (answer.status, String::new(), body)
+    });
+    (server, said)
+}
+
+/// Rotates by the endpoint.
+fn rotate(url: &str, value: &str) -> u16 {
+    let host = url.trim_start_matches("http://");
+    let body = format!("{{\"secret_name\":\"STRIPE_SECRET_KEY\",\"new_value\":\"{value}\"}}");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "POST /rotate-secret HTTP/1.1\r\nhost: {host}\r\nx-admin-token: {ADMIN_TOKEN}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// One request with this key; its status.
@@ -77,6 +120,9 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// The last version: each mount and each call of the endpoint makes one more.
+const LAST: u32 = 10;
 
 /// What the agents of the test have done.
 #[derive(Default)]
@@ -115,6 +161,8 @@ fn from_a_leak_to_a_dead_key_without_a_failed_request() {
     let source = FileSource::new(mounted.path().join("key"));
     let secret =
         RotatingSecret::builder("STRIPE_SECRET_KEY", source).settings(settings).hide_in(&known).start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (admin, admin_said) = endpoint(&secret, &known, folder.path());
     let mut filter = Command::new(env!("CARGO_BIN_EXE_keyscan"))
         .arg("redact")
         .stdin(Stdio::piped())
@@ -148,14 +196,14 @@ fn from_a_leak_to_a_dead_key_without_a_failed_request() {
                 }
             });
         }
-        // Rotated five times by swaps of the mount, and once by the endpoint's way in; revoked while requests run.
-        for version in 1..=6 {
+        // Rotated five times by swaps of the mount, and five times by the endpoint; revoked while requests run.
+        for version in 1..=LAST {
             let before = done.requests.load(Ordering::Relaxed);
             alive.lock().unwrap().insert(key(version));
-            if version < 6 {
+            if version % 2 == 1 {
                 mount(mounted.path(), version, &key(version));
             } else {
-                secret.set(Secret::new(key(version).as_bytes())).unwrap();
+                assert_eq!(rotate(&admin.url, &key(version)), 200);
             }
             until("the new key is read", || secret.get().unwrap().expose() == key(version).as_bytes());
             alive.lock().unwrap().remove(&key(version - 1));
@@ -167,13 +215,16 @@ fn from_a_leak_to_a_dead_key_without_a_failed_request() {
     drop(pipe);
     let shown = String::from_utf8_lossy(&filter.wait_with_output().unwrap().stdout).into_owned();
     assert!(shown.lines().count() > 100);
-    for version in 0..=6 {
+    let answers = admin_said.lock().unwrap().clone();
+    assert_eq!(answers.matches("\"rotated\"").count(), LAST as usize / 2, "{answers}");
+    for version in 0..=LAST {
         assert!(!shown.contains(&key(version)[8..]), "no value, old or new, is in the log");
+        assert!(!answers.contains(&key(version)[8..]), "nor in what the endpoint said");
     }
 
     // Written down, taken out of the files, proven dead.
     let keys = tempfile::tempdir().unwrap();
-    for (name, version) in [("old", 0), ("new", 6)] {
+    for (name, version) in [("old", 0), ("new", LAST)] {
         fs::write(keys.path().join(name), key(version)).unwrap();
     }
     let from = |name: &str| format!("file:{}", keys.path().join(name).display());

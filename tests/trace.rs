@@ -3,6 +3,8 @@
 #![cfg(feature = "cli")]
 
 mod common;
+#[path = "common/skip.rs"]
+mod skip;
 
 use std::fs;
 use std::path::Path;
@@ -172,4 +174,46 @@ fn a_key_is_looked_at_before_it_is_believed() {
         let shown = text(&out.stdout);
         assert!(shown.contains(says) && !shown.contains(&key()[8..16]), "{shown}");
     }
+}
+
+#[test]
+fn the_history_is_that_of_the_folder_that_is_traced() {
+    let (git, elsewhere) = (repository(), tempfile::tempdir().expect("a folder"));
+    let top = git.path().display().to_string();
+    let out = keyscan(elsewhere.path(), &["trace", "-f", "json", &top], &key());
+    let object: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert!(places(&object).contains(&("old.py".to_owned(), "code".to_owned())), "{object}");
+}
+
+#[test]
+fn a_history_is_rewritten_by_git_filter_repo() {
+    let mut git = repository();
+    git.write("wide.txt", key().encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+    git.commit("wide");
+    let has_tool =
+        Command::new("git").args(["filter-repo", "--version"]).output().is_ok_and(|out| out.status.success());
+    if !has_tool {
+        // The tool comes from PyPI.
+        skip::skipped("there is no git-filter-repo");
+        return;
+    }
+    let out = keyscan(git.path(), &["trace", "--replacements", "home/expressions"], &key());
+    let report = text(&out.stdout);
+    assert!(report.contains("`git filter-repo --invert-paths --path FILE`: `wide.txt`."), "{report}");
+    let expressions = git.path().join("home/expressions").display().to_string();
+    let clone = tempfile::tempdir().expect("a folder");
+    let copy = clone.path().join("copy");
+    git.git(&["clone", "-q", "--no-local", ".", &copy.display().to_string()]);
+    for args in [
+        &["--replace-text", &expressions, "--replace-message", &expressions][..],
+        &["--invert-paths", "--path", "wide.txt"],
+    ] {
+        let done = git.command(&["filter-repo", "--force", "--quiet"]).args(args).current_dir(&copy).output();
+        let done = done.expect("it starts");
+        assert!(done.status.success(), "{}", text(&done.stderr));
+    }
+    let out = keyscan(&copy, &["trace"], &key());
+    assert_eq!(out.status.code(), Some(0), "it is nowhere: {}", text(&out.stdout));
+    let app = fs::read_to_string(copy.join("app.py")).expect("a file");
+    assert!(app.contains("STRIPE_SECRET_KEY"), "nothing else has changed");
 }

@@ -24,7 +24,8 @@ impl Read for Drip<'_> {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let most = if self.reads == 1 { buffer.len() } else { 1 + self.reads * 7 % 61 };
-        self.left.read(&mut buffer[..most.min(self.left.len())])
+        let most = most.min(buffer.len());
+        self.left.read(&mut buffer[..most])
     }
 }
 

@@ -21,6 +21,7 @@ mod session;
 mod tail;
 mod touched;
 pub(crate) mod validate;
+mod whole;
 mod wordset;
 
 use std::collections::BTreeMap;
@@ -75,6 +76,8 @@ struct Engine {
     keywords: KeywordIndex,
     foreign: ForeignRules,
     parts: PartIndex,
+    /// The rules that know files which hold nothing but their secret.
+    secret_files: Vec<usize>,
     /// No match of a rule of our own starts farther than this before its anchor.
     max_before: usize,
     /// The same, for anchors that are not [far](FAR).
@@ -174,6 +177,7 @@ impl Engine {
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         let (tail, parts) = (OnceLock::new(), PartIndex::new(&rules));
+        let secret_files = (0..rules.len()).filter(|&rule| rules[rule].file().is_some()).collect();
         Some(Engine {
             rules,
             matchers,
@@ -182,6 +186,7 @@ impl Engine {
             keywords,
             foreign,
             parts,
+            secret_files,
             max_before,
             tail,
             near_before,

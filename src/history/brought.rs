@@ -17,7 +17,7 @@ use super::diff::{Change, Changes, Differ};
 use super::members::{Unopened, each_member};
 use super::scan::{Part, SecretKey};
 use super::telling::masked;
-use crate::engine::{Scratch, Surroundings};
+use crate::engine::{DOUBTFUL, Scratch, Surroundings};
 use crate::error::Result;
 use crate::finding::{Finding, Located, Origin};
 use crate::gate::allowed_by;
@@ -266,6 +266,7 @@ impl<'a> Bringer<'a> {
             let path = self.shown_path(object.path, scratch) + &member;
             thread.outcome.unexamined.push(Unexamined { path, reason });
         }
+        self.alone(content, &mut secrets);
         secrets.sort_unstable();
         secrets.dedup();
         if !secrets.is_empty() {
@@ -283,13 +284,29 @@ impl<'a> Bringer<'a> {
 
     /// The secrets of a text that are sure enough, and how many places were passed over.
     fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<SecretKey>, u64) {
+        self.secrets_at("", text, scratch)
+    }
+
+    /// The same of a file at a path.
+    fn secrets_at(&self, path: &str, text: &[u8], scratch: &mut Scratch) -> (Vec<SecretKey>, u64) {
         let mut secrets = Vec::new();
-        let coverage = self.run.scanner.scan_with(text, scratch, |finding, _| {
+        let coverage = self.run.scanner.scan_file(path, text, scratch, |finding, _| {
             if finding.confidence >= self.run.min_confidence {
                 secrets.extend(finding.secrets().map(|secret| self.key(secret)));
             }
         });
         (secrets, coverage.skipped_attempts)
+    }
+
+    /// Adds what the content of a file is as a whole, if nothing was found in it: its path will tell.
+    fn alone(&self, content: &[u8], secrets: &mut Vec<SecretKey>) {
+        if secrets.is_empty() {
+            self.run.scanner.alone(content, None, &mut |finding, _| {
+                if finding.confidence >= self.run.min_confidence {
+                    secrets.push(self.key(&finding));
+                }
+            });
+        }
     }
 
     /// Adds what the members hold, where the content of a file is an archive; answers what was not opened.
@@ -300,8 +317,8 @@ impl<'a> Bringer<'a> {
         secrets: &mut Vec<SecretKey>,
         skipped: &mut u64,
     ) -> Unopened {
-        each_member(&self.run, content, &mut |_, text| {
-            let (of_member, passed_over) = self.secrets(text, scratch);
+        each_member(&self.run, content, &mut |name, text| {
+            let (of_member, passed_over) = self.secrets_at(name, text, scratch);
             secrets.extend(of_member);
             *skipped += passed_over;
         })
@@ -342,6 +359,7 @@ impl<'a> Bringer<'a> {
         matches!(read, Ok(Some(ObjectKind::Blob))) && {
             let (mut secrets, mut skipped) = self.secrets(&reader.content, &mut reader.scratch);
             let _unopened = self.members(&reader.content, &mut reader.scratch, &mut secrets, &mut skipped);
+            self.alone(&reader.content, &mut secrets);
             secrets.contains(&brought.secret)
         }
     }
@@ -433,11 +451,23 @@ impl<'a> Bringer<'a> {
                 }
             }
         };
+        let mut is_found = false;
         let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
+            is_found |= finding.confidence >= DOUBTFUL;
             if finding.confidence >= self.run.min_confidence {
                 keep(finding, around);
             }
         });
+        if !is_found {
+            self.run.scanner.alone(text, None, &mut |finding, around| {
+                let file = self.run.scanner.rules()[finding.rule].file();
+                for at in of_secret(&finding, told) {
+                    if file.is_some_and(|file| file.is_at(&(wanted[at].path.clone() + member))) {
+                        told[at] |= tell(wanted[at], &finding, around);
+                    }
+                }
+            });
+        }
     }
 }
 
@@ -488,6 +518,9 @@ impl Before<'_, '_> {
             };
             add(content);
             let _unopened = each_member(run, content, &mut |_, text| add(text));
+            run.scanner.alone(content, None, &mut |finding, _| {
+                secrets.insert(self.bringer.key(&finding));
+            });
         }
         let secrets = Rc::new(secrets);
         self.known.insert(object, Rc::clone(&secrets));

@@ -14,7 +14,7 @@ use super::scan::{Part, SecretKey};
 use super::select::Selection;
 use super::telling::{commit_info, masked};
 use super::{Group, HistorySettings, Place};
-use crate::engine::{Scratch, Surroundings};
+use crate::engine::{DOUBTFUL, Scratch, Surroundings};
 use crate::error::Result;
 use crate::finding::{CommitInfo, Finding, Located, Origin};
 use crate::run::{Outcome, Run, Unexamined};
@@ -199,14 +199,14 @@ impl Locator<'_> {
         scratch: &mut Scratch,
         outcome: &mut Outcome,
     ) {
+        let key = |finding: &Finding| SecretKey::new(finding.rule, self.scan_hasher.hash_one(finding.secret.expose()));
+        let mut tell = |told: &Told<'_>, finding: &Finding, around: Surroundings<'_>| {
+            let origin = Some(Box::new(told.origin.clone()));
+            let located = Located { path: told.path.clone() + member, finding: finding.clone(), origin };
+            self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
+        };
+        let mut is_found = false;
         let mut keep = |finding: Finding, around: Surroundings<'_>| {
-            let key =
-                |finding: &Finding| SecretKey::new(finding.rule, self.scan_hasher.hash_one(finding.secret.expose()));
-            let mut tell = |told: &Told<'_>, finding: &Finding, around: Surroundings<'_>| {
-                let origin = Some(Box::new(told.origin.clone()));
-                let located = Located { path: told.path.clone() + member, finding: finding.clone(), origin };
-                self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
-            };
             // The first of its kind in the text.
             let whole = taken(wanted, key(&finding));
             whole.iter().for_each(|told| tell(told, &finding, around));
@@ -221,10 +221,22 @@ impl Locator<'_> {
             }
         };
         let _coverage = self.run.scanner.scan_with(text, scratch, |finding, around| {
+            is_found |= finding.confidence >= DOUBTFUL;
             if finding.confidence >= self.run.min_confidence {
                 keep(finding, around);
             }
         });
+        if !is_found {
+            self.run.scanner.alone(text, None, &mut |finding, around| {
+                // At other paths it is none.
+                let file = self.run.scanner.rules()[finding.rule].file();
+                for told in taken(wanted, key(&finding)) {
+                    if file.is_some_and(|file| file.is_at(&(told.path.clone() + member))) {
+                        tell(told, &finding, around);
+                    }
+                }
+            });
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use super::commits::{Commit, parts};
 use super::members::each_member;
 use super::trees::{Names, TreeContext, TreeEntry, TreeReader};
-use crate::engine::{Scanned, Scratch};
+use crate::engine::{DOUBTFUL, Scanned, Scratch};
 use crate::run::Run;
 use crate::source::git::walk::{Object, Visitor};
 use crate::source::git::{ObjectError, ObjectId, ObjectKind, ObjectNumber, Store};
@@ -123,8 +123,13 @@ impl ObjectScan<'_> {
 
     /// The secrets of a text that are sure enough, where they stand, and how many places were passed over.
     pub(super) fn secrets(&self, text: &[u8], scratch: &mut Scratch) -> (Vec<(SecretKey, SecretPlace)>, u64) {
+        self.secrets_at("", text, scratch)
+    }
+
+    /// The same of a file at a path.
+    fn secrets_at(&self, path: &str, text: &[u8], scratch: &mut Scratch) -> (Vec<(SecretKey, SecretPlace)>, u64) {
         let mut secrets = Vec::new();
-        let coverage = self.run.scanner.scan_with(text, scratch, |finding, _| {
+        let coverage = self.run.scanner.scan_file(path, text, scratch, |finding, _| {
             if finding.confidence >= self.run.min_confidence {
                 secrets.extend(finding.secrets().map(|secret| {
                     let key = self.key(secret.rule, secret.secret.expose());
@@ -150,6 +155,16 @@ impl ObjectScan<'_> {
             let place = SecretPlace::at(spot.span, spot.decoded.is_some());
             found.hits.push(Hit { object: object.number, part: Part::Content, secret, place });
         }
+        if scanned.spots().all(|spot| spot.confidence < DOUBTFUL) {
+            // Its paths will tell.
+            self.run.scanner.alone(object.content, None, &mut |finding, _| {
+                if finding.confidence >= self.run.min_confidence {
+                    let secret = self.key(finding.rule, finding.secret.expose());
+                    let place = SecretPlace::at(finding.span, false);
+                    found.hits.push(Hit { object: object.number, part: Part::Content, secret, place });
+                }
+            });
+        }
         if self.members(found, object) {
             // What is in archives is not remembered, but that there is nothing.
             found.blobs.push(object.number);
@@ -171,8 +186,8 @@ impl ObjectScan<'_> {
     /// Scans what is in a blob that is an archive; answers whether nothing is to be told of that.
     fn members(&self, found: &mut Found, object: &Object<'_>) -> bool {
         let (hits_before, Found { scratch, hits, skipped, .. }) = (found.hits.len(), &mut *found);
-        let unopened = each_member(&self.run, object.content, &mut |_, text| {
-            let (secrets, passed_over) = self.secrets(text, scratch);
+        let unopened = each_member(&self.run, object.content, &mut |name, text| {
+            let (secrets, passed_over) = self.secrets_at(name, text, scratch);
             let hit = |(secret, place)| Hit { object: object.number, part: Part::Member, secret, place };
             hits.extend(secrets.into_iter().map(hit));
             skipped.extend((passed_over > 0).then_some((object.number, passed_over)));

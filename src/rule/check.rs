@@ -2,6 +2,7 @@
 
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::file;
 use super::head::Head;
 use super::literal;
 use super::model::{Anchor, Kind, Pattern, Rule, Structure, WayIn, refused};
@@ -110,6 +111,7 @@ fn admit_inner(provider: &ProviderSpec, spec: &RuleSpec) -> Result<Rule> {
         remedy: admit_remedy(provider, spec)?,
         parts: parts::admit(spec)?,
         beside: spec.beside.iter().map(Text::from).collect(),
+        file: spec.file.as_ref().map(|file| file::admit(file).map(Box::new)).transpose()?,
         foreign: None,
     })
 }

@@ -105,6 +105,7 @@ impl ForeignSpec {
             remedy: Remedy::default(),
             parts: Vec::new(),
             beside: Vec::new(),
+            file: None,
             foreign: Some(Box::new(self.foreign)),
         };
         Ok((rule, notes))

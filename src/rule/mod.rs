@@ -4,6 +4,7 @@
 
 mod builtin;
 mod check;
+mod file;
 #[cfg(feature = "compat")]
 mod foreign;
 mod head;
@@ -19,6 +20,8 @@ mod text;
 #[cfg(feature = "trace")]
 pub(crate) use self::check::parse as parse_regex;
 pub(crate) use self::check::{MAX_DISTANCE, alphabet};
+pub(crate) use self::file::MAX_FILE_LEN;
+pub use self::file::SecretFile;
 #[cfg(feature = "compat")]
 pub(crate) use self::foreign::ForeignSpec;
 pub(crate) use self::model::{EntropyBar, Foreign, NEARBY, Needs, Pattern, SecretPart, WayIn};

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Sample;
+use super::file::SecretFile;
 use super::head::Head;
 use super::remedy::{Remedy, Verify};
 use super::text::Text;
@@ -246,6 +247,7 @@ pub struct Rule {
     pub(crate) remedy: Remedy,
     pub(crate) parts: Vec<RulePart>,
     pub(crate) beside: Vec<Text>,
+    pub(crate) file: Option<Box<SecretFile>>,
     /// Set for rules that were written for another tool.
     #[serde(skip)]
     pub(crate) foreign: Option<Box<Foreign>>,
@@ -344,6 +346,12 @@ impl Rule {
     #[must_use]
     pub fn beside(&self) -> impl ExactSizeIterator<Item = &str> {
         self.beside.iter().map(|id| &**id)
+    }
+
+    /// The files that hold nothing but a secret of this rule.
+    #[must_use]
+    pub fn file(&self) -> Option<&SecretFile> {
+        self.file.as_deref()
     }
 
     /// Templates of texts in which exactly this rule finds exactly one secret.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::file::FileSpec;
 use super::model::{Kind, Severity};
 use super::remedy::VerifySpec;
 
@@ -96,6 +97,9 @@ pub(super) struct RuleSpec {
     /// Rules of the same file behind whose secrets a value of this format needs no keyword.
     #[serde(default)]
     pub beside: Vec<String>,
+    /// Files that hold nothing but the secret.
+    #[serde(default)]
+    pub file: Option<FileSpec>,
     /// Facts a maintainer should know; not shown to users.
     #[serde(default, rename = "notes")]
     pub _notes: Option<String>,

@@ -223,7 +223,7 @@ impl Places<'_> {
 
     fn add(&mut self, area: Area, located: Located) {
         let context = self.contexts.get(&key(&located)).cloned();
-        let form = self.needle.form(located.finding.secret.expose());
+        let form = self.needle.form(as_written(&located).expose());
         let line = located.finding.start.line;
         let apart = match &located.origin {
             Some(origin) if located.path.starts_with('<') => {

@@ -134,6 +134,22 @@ impl Trace {
     pub fn is_in_history(&self) -> bool {
         self.places.iter().any(|place| place.history.is_some())
     }
+
+    /// The files of the history that expressions for `git filter-repo` do not change: it leaves alone what is binary, as
+    /// archives and text in UTF-16 are.
+    #[must_use]
+    pub fn binary_files(&self) -> Vec<&str> {
+        let file = |place: &Place| place.path.find('!').unwrap_or(place.path.len());
+        let archives: Vec<&str> = self.places.iter().filter_map(|place| Some(place.path.split_once('!')?.0)).collect();
+        let is_left = |place: &&Place| {
+            let is_archive = archives.contains(&&place.path[..file(place)]);
+            place.history.as_ref().is_some_and(|history| is_archive || history.form == Form::Utf16)
+        };
+        let mut files: Vec<&str> = self.places.iter().filter(is_left).map(|place| &place.path[..file(place)]).collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
 }
 
 impl Needle {

@@ -117,6 +117,7 @@ impl<'a> TraceReport<'a> {
             steps.push(format!(
                 "The history keeps it; a dead key there is harmless. To take it out all the same: {how}."
             ));
+            steps.extend(left_alone(self.trace));
         }
         steps.push("Write the rotation down: `keyscan rotate record`.".into());
         steps
@@ -174,7 +175,7 @@ impl<'a> TraceReport<'a> {
         for Section { heading, advice, items } in self.sections() {
             let _ = writeln!(page, "<h2>{}</h2>", html(&heading));
             if let Some(advice) = advice {
-                let _ = writeln!(page, "<p>{}</p>", html(advice));
+                let _ = writeln!(page, "<p>{}</p>", marked(advice));
             }
             page.push_str("<ul>\n");
             for item in items {
@@ -295,6 +296,13 @@ fn told(history: &InHistory, is_message: bool) -> String {
 }
 
 /// Text in HTML.
+/// Which files are left by the tool that rewrites the history, and how these go.
+pub(super) fn left_alone(trace: &Trace) -> Option<String> {
+    let files: Vec<String> = trace.binary_files().iter().map(|path| format!("`{}`", Escaped(path))).collect();
+    let how = "It leaves binary files alone; whole files go with `git filter-repo --invert-paths --path FILE`";
+    (!files.is_empty()).then(|| format!("{how}: {}.", files.join(", ")))
+}
+
 fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::report::line_of;
+use super::report::{left_alone, line_of};
 use super::{Place, PlaceKind, Trace, Use};
 use crate::rule::{Rule, RuleSet};
 
@@ -247,6 +247,9 @@ impl Text<'_> {
                 "git filter-repo --replace-text expressions.txt --replace-message expressions.txt".to_owned(),
                 "rm expressions.txt".to_owned(),
             ]);
+            if let Some(left) = left_alone(self.trace) {
+                self.task(left);
+            }
         }
         self.task("So that it does not happen again: `keyscan hook install`, and `keyscan redact` in front of logs.");
         self.task("Write down what happened, when it was noticed, and who was told.");

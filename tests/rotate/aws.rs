@@ -10,7 +10,8 @@ use keyscan::Secret;
 use keyscan::rotate::{AwsCredentials, AwsSecretsManager, FailureClass, RotatingSecret};
 
 use crate::server::Server;
-use crate::{plain, quick, skipped};
+use crate::skip::skipped;
+use crate::{plain, quick};
 
 const WAIT: Duration = Duration::from_secs(5);
 

@@ -3,6 +3,8 @@
 
 #[path = "../common/server.rs"]
 mod server;
+#[path = "../common/skip.rs"]
+mod skip;
 
 mod aws;
 mod command;
@@ -97,10 +99,4 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// An answer without headers.
 pub(crate) fn plain(status: u16, body: &str) -> (u16, String, String) {
     (status, String::new(), body.to_owned())
-}
-
-/// Says that a test cannot be made here.
-pub(crate) fn skipped(why: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

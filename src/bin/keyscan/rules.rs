@@ -91,6 +91,9 @@ fn show(rule: &Rule, out: &mut dyn Write) -> Result<Exit> {
     for part in rule.parts() {
         line("part", &format!("{} ({})", part.role(), part.rules().collect::<Vec<_>>().join(", ")))?;
     }
+    if let Some(file) = rule.file() {
+        line("whole files", &file.paths().collect::<Vec<_>>().join(", "))?;
+    }
     if rule.beside().len() > 0 {
         line("beside", &rule.beside().collect::<Vec<_>>().join(", "))?;
     }

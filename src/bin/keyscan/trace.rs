@@ -64,10 +64,11 @@ pub(crate) fn run(args: &TraceArgs, stdout: &mut dyn Write) -> Result<Exit> {
 }
 
 fn trace_settings(args: &TraceArgs) -> Result<TraceSettings> {
+    let here = repository_of(Path::new("."));
     let repository = match &args.repository {
         Some(path) => Some(path.clone()),
         None if args.no_history => None,
-        None => repository_of(Path::new(".")),
+        None => args.paths.iter().find_map(|path| repository_of(path)).or_else(|| here.clone()),
     };
     let home = match args.home {
         true => Some(std::env::home_dir().ok_or_else(|| Error::config("this user has no home"))?),
@@ -82,11 +83,13 @@ fn trace_settings(args: &TraceArgs) -> Result<TraceSettings> {
             None => paths.push(PathBuf::from(".")),
         }
     }
-    let at = args.repository.as_deref().unwrap_or(Path::new("."));
+    // What git says to a program that it runs is about the repository here.
+    let is_here = args.repository.is_none() && (repository.is_none() || repository == here);
+    let at = repository.clone().filter(|_| !is_here).unwrap_or_else(|| PathBuf::from("."));
     Ok(TraceSettings {
         paths,
         repository,
-        environment: environment(at),
+        environment: environment(&at),
         home,
         names: args.names.clone(),
         threads: args.threads,

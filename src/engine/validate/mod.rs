@@ -4,7 +4,9 @@ mod context;
 pub(crate) mod foreign;
 mod json;
 pub(crate) mod judge;
+mod lexicon;
 mod naming;
+mod notation;
 mod pem;
 mod placeholder;
 mod randomness;
@@ -204,15 +206,16 @@ pub(crate) fn vetoes(text: &[u8], stem: usize, secret: Range<usize>) -> bool {
     value.eq_ignore_ascii_case(&text[name.clone()])
         || text[..name.start].ends_with(b"keyscan ")
         || text[..name.start].ends_with(b"[REDACTED:")
+        || naming::of_nonce(&text[name.clone()])
         || naming::names_secret(value)
         || naming::is_variable(value)
-        || naming::is_hash(value)
-        || naming::is_number(value)
-        || naming::is_key_binding(value)
-        || naming::is_escapes(value)
-        || naming::is_file(value)
-        || naming::is_reference(value)
-        || naming::is_date_form(value)
+        || notation::is_hash(value)
+        || notation::is_number(value)
+        || notation::is_key_binding(value)
+        || notation::is_escapes(value)
+        || notation::is_file(value)
+        || notation::is_reference(value)
+        || notation::is_date_form(value)
         || naming::is_label(value)
         || is_numeric_argument(text, &name, &secret)
         || is_text_in_hex(value)

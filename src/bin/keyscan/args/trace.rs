@@ -48,7 +48,7 @@ pub(crate) struct TraceArgs {
     /// The secret of the finding with this fingerprint, as reports show it
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "from")]
     pub(crate) fingerprint: Option<Fingerprint>,
-    /// The repository whose history is looked at [default: the one that the current folder is in]
+    /// The repository whose history is looked at [default: that of the first path that is in one, or of the current folder]
     #[arg(long, value_name = "REPO", value_hint = ValueHint::DirPath)]
     pub(crate) repository: Option<PathBuf>,
     /// Look at no history

@@ -187,7 +187,8 @@ pub(super) fn is_file(value: &[u8]) -> bool {
 }
 
 /// Whether it names a thing by a form that only names have: a package (`@scope/name`), an option (`--name=`), an
-/// element (`&items[i]`), a region (`eu-west-1`), a port, a version or a digest (`tcp:1234`), or begins a document.
+/// element (`&items[i]`), an object of Java (`java.lang.Object@1b2c3d`), a region (`eu-west-1`), a port, a version or a
+/// digest (`tcp:1234`), or begins a document.
 pub(super) fn is_reference(value: &[u8]) -> bool {
     let is_name = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(byte);
     let is_package = |name: &[u8]| {
@@ -202,6 +203,7 @@ pub(super) fn is_reference(value: &[u8]) -> bool {
         || is_address(value)
         || value.strip_prefix(b"--").is_some_and(is_option)
         || is_element(value)
+        || is_object(value)
         || is_region(value)
         || value.starts_with(b"{\"")
 }
@@ -247,6 +249,21 @@ fn is_element(value: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_alphabetic)
         && is_word(name)
         && value[open + 1..].strip_suffix(b"]").is_some_and(is_word)
+}
+
+/// Whether it is what Java prints of an object: the name of its class with its package, and a number.
+fn is_object(value: &[u8]) -> bool {
+    let Some(at) = value.iter().rposition(|byte| *byte == b'@') else { return false };
+    let (class, number) = (&value[..at], &value[at + 1..]);
+    let mut names = class.split(|byte| *byte == b'.');
+    let is_class = names.next_back().is_some_and(|name| name.first().is_some_and(u8::is_ascii_uppercase));
+    let is_word = |text: &[u8]| text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_$".contains(byte));
+    is_class
+        && class.contains(&b'.')
+        && class.split(|byte| *byte == b'.').all(|name| !name.is_empty() && is_word(name))
+        && names.all(|package| package[0].is_ascii_lowercase())
+        && (1..=8).contains(&number.len())
+        && number.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Directions in the names of regions.
@@ -320,10 +337,16 @@ mod tests {
             "us-gov-east-1",
             "tcp:1234",
             "npm:^7.0.4",
+            "quartz.os.VelvetProxy@2bd79ce",
+            "quartz.Outer$Velvet@0",
         ] {
             assert!(is_reference(text.as_bytes()), "{text}");
         }
         for text in ["@velvet", "--q7=zt", "q[zt", "quartz-1", "west-side-story", "8[q]", "sha1-q7", "quartz:1234"] {
+            assert!(!is_reference(text.as_bytes()), "{text}");
+        }
+        for text in ["Velvet@2bd79ce", "quartz..Velvet@1", "quartz.velvet@2bd79ce", "quartz.Velvet@2bd79cef0", "q.V@x"]
+        {
             assert!(!is_reference(text.as_bytes()), "{text}");
         }
         for text in ["q7Zt_dev.yml.enc", "config/master.key", "a.PNG.png"] {

@@ -346,6 +346,9 @@ fn clones_of_every_form_are_read() {
             .unwrap()
             .any(|entry| { entry.unwrap().file_name().to_string_lossy().ends_with(".promisor") })
     );
+    let treeless = clone("treeless", &["--bare", "--filter=tree:0"]);
+    assert!(find(&treeless, 1).is_none() && find(&treeless, 2).is_none());
+    assert!(treeless.unexamined.iter().any(|unit| unit.reason.contains("partial")), "{:?}", treeless.unexamined);
     let shallow = clone("shallow", &["--depth=1"]);
     assert!(find(&shallow, 1).is_none() && find(&shallow, 2).is_some());
     note_places(&other.path().join("shallow"), [("shallow clone: what is there", 2)]);

@@ -297,7 +297,10 @@ fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcom
         let why = if repository.is_partial { "the clone is partial" } else { "the repository is damaged" };
         let count = missing.len();
         let first = missing.iter().min().map(|id| data_encoding::HEXLOWER.encode(id)).unwrap_or_default();
-        note("<objects>".to_owned(), format!("{count} objects that trees name are not there, {first} first: {why}"));
+        note(
+            "<objects>".to_owned(),
+            format!("{count} objects that trees, commits and tags name are not there, {first} first: {why}"),
+        );
     }
     let shallow = repository.shallow.len();
     let absent: u64 = found.iter().flat_map(|found| &found.commits).map(|commit| commit.absent.len() as u64).sum();

@@ -205,12 +205,19 @@ impl ObjectScan<'_> {
             let hit = |(secret, place)| Hit { object: object.number, part, secret, place };
             found.hits.extend(secrets.into_iter().map(hit));
         }
-        if object.kind == ObjectKind::Commit {
-            found.commits.push(Commit::of(object.number, &parts, self.store));
+        let (named, target) = if object.kind == ObjectKind::Commit {
+            let commit = Commit::of(object.number, &parts, self.store);
+            let tree = commit.tree;
+            found.commits.push(commit);
+            (parts.first("tree"), tree)
         } else {
-            let target = parts.first("object").and_then(ObjectId::from_hex);
-            let target = target.and_then(|id| self.store.find(id.as_bytes()));
+            let named = parts.first("object");
+            let target = named.and_then(ObjectId::from_hex).and_then(|id| self.store.find(id.as_bytes()));
             found.tags.push(Tag { number: object.number, target });
+            (named, target)
+        };
+        if let Some(missing) = named.filter(|_| target.is_none()).and_then(ObjectId::from_hex) {
+            found.trees.missing.insert(missing.as_bytes().into());
         }
     }
 

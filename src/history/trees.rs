@@ -72,7 +72,7 @@ pub(super) struct TreeReader {
     /// Names that this thread has met, so that it need not ask for their numbers.
     met: HashMap<Box<[u8]>, u32>,
     pub(super) edges: Edges,
-    /// Ids that trees name and that are nowhere.
+    /// Ids that trees name and that are nowhere, and those that commits and tags do.
     pub(super) missing: std::collections::HashSet<Box<[u8]>>,
     inherited: Vec<bool>,
     /// A tree was not what it should be.

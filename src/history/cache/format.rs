@@ -17,7 +17,7 @@ pub(super) struct Record {
     pub(super) links: Vec<u8>,
     /// Ids of parents of commits that were not there, ascending.
     pub(super) absent: Vec<u8>,
-    /// Ids that trees name and that were not there, ascending. No table of objects.
+    /// Ids that trees, commits (but for parents) and tags name and that were not there, ascending. No table of objects.
     pub(super) missing: Vec<u8>,
     pub(super) commits: Vec<CommitRecord>,
     /// Tags, and what they tag.
@@ -31,6 +31,9 @@ pub(super) struct Record {
     /// In what so many places were passed over.
     pub(super) skipped: Vec<(u32, u64)>,
 }
+
+/// In the place of the tree of a commit, or of what a tag names: it is not there.
+pub(super) const NOTHING: u32 = u32::MAX;
 
 #[derive(Debug, PartialEq)]
 pub(super) struct CommitRecord {
@@ -90,15 +93,16 @@ impl Record {
     fn is_whole(&self) -> bool {
         let (count, names, secrets) = (self.count() as u64, self.names.len(), self.secrets.len());
         let is_object = |object: u32| u64::from(object) < count;
+        let may_be = |object: u32| object == NOTHING || is_object(object);
         let ascends = |table: &[u8]| table.chunks_exact(self.hash_len).is_sorted();
         count < u64::from(u32::MAX)
             && self.tables().into_iter().all(ascends)
             && self.commits.iter().all(|commit| {
                 is_object(commit.commit)
-                    && is_object(commit.tree)
+                    && may_be(commit.tree)
                     && commit.parents.iter().all(|parent| is_object(*parent))
             })
-            && self.tags.iter().all(|(tag, target)| is_object(*tag) && is_object(*target))
+            && self.tags.iter().all(|(tag, target)| is_object(*tag) && may_be(*target))
             && self.names.iter().all(|name| !matches!(name, NameRecord::Secret { tree, .. } if !is_object(*tree)))
             && self
                 .edges
@@ -274,8 +278,11 @@ mod tests {
             links: [[0; 20], [3; 20], [4; 20]].concat(),
             absent: vec![9; 20],
             missing: vec![8; 20],
-            commits: vec![CommitRecord { commit: 2, tree: 3, time: -5, parents: vec![5, 2] }],
-            tags: vec![(4, 2)],
+            commits: vec![
+                CommitRecord { commit: 2, tree: 3, time: -5, parents: vec![5, 2] },
+                CommitRecord { commit: 3, tree: NOTHING, time: 0, parents: vec![] },
+            ],
+            tags: vec![(4, 2), (2, NOTHING)],
             names: vec![NameRecord::Plain(b"a b".to_vec()), NameRecord::Secret { tree: 3, entry: 1 }],
             edges: vec![[3, 0, 1], [3, 1, 0]],
             secrets: vec![17],

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::format::{CommitRecord, HitRecord, NameRecord, Record};
+use super::format::{CommitRecord, HitRecord, NOTHING, NameRecord, Record};
 use super::recall::Numbers;
 use crate::history::by_object::ByObject;
 use crate::history::scan::{Found, Part};
@@ -96,10 +96,9 @@ impl Learned<'_> {
         table
     }
 
-    /// Whether all was examined, and what commits and tags name is there but for parents.
+    /// Whether all that is there was examined.
     fn is_whole(&self) -> bool {
-        self.found.iter().all(|found| found.failed.is_empty() && found.tags.iter().all(|tag| tag.target.is_some()))
-            && self.commits.iter().all(|commit| commit.tree.is_some())
+        self.found.iter().all(|found| found.failed.is_empty())
     }
 
     /// Adds what names what; `None` where something of it has no place.
@@ -112,6 +111,8 @@ impl Learned<'_> {
         if absent.iter().any(|id| id.as_bytes().len() != self.hash_len) {
             return None;
         }
+        // What is not there is among the missing.
+        let named = |number: Option<ObjectNumber>| number.map_or(Some(NOTHING), place);
         let first_absent = record.count() as u32;
         record.absent = absent.iter().flat_map(|id| id.as_bytes().iter().copied()).collect();
         let missing = self.found.iter().flat_map(|found| &found.trees.missing).map(|id| &**id);
@@ -123,11 +124,11 @@ impl Learned<'_> {
                 let absent = absent.binary_search(id).ok()?;
                 parents.insert((*at as usize).min(parents.len()), first_absent + absent as u32);
             }
-            let (tree, time) = (place(commit.tree?)?, commit.time);
+            let (tree, time) = (named(commit.tree)?, commit.time);
             record.commits.push(CommitRecord { commit: place(commit.number)?, tree, time, parents });
         }
         for tag in self.found.iter().flat_map(|found| &found.tags) {
-            record.tags.push((place(tag.number)?, place(tag.target?)?));
+            record.tags.push((place(tag.number)?, named(tag.target)?));
         }
         let mut names: BTreeMap<u32, u32> = BTreeMap::new();
         for (tree, (name, child)) in self.edges.iter() {

@@ -1,4 +1,4 @@
-//! Lists of items, one for each object of a repository.
+//! Lists of items, one for each object of a repository, or for each commit.
 
 use crate::source::git::ObjectNumber;
 

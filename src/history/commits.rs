@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::by_object::ByObject;
 use crate::source::git::{ObjectId, ObjectNumber, Store};
 
 /// A commit, as far as all are remembered.
@@ -126,7 +127,7 @@ pub(super) struct Graph {
     /// Where in `commits` the commit of a number is.
     places: Places,
     /// The parents of each, as places.
-    parents: Vec<Vec<u32>>,
+    parents: ByObject<u32>,
 }
 
 impl Graph {
@@ -134,19 +135,20 @@ impl Graph {
         commits.sort_by_key(|commit| (commit.time, commit.number));
         let by_time = Places::of(&commits);
         let mut waits: Vec<u32> = vec![0; commits.len()];
-        let mut children: Vec<Vec<u32>> = vec![Vec::new(); commits.len()];
+        let mut edges = Vec::with_capacity(commits.len());
         for (at, commit) in commits.iter().enumerate() {
             for parent in commit.parents.iter().filter_map(|parent| by_time.get(*parent)) {
-                children[parent as usize].push(at as u32);
+                edges.push((parent, at as u32));
                 waits[at] += 1;
             }
         }
+        let children = ByObject::new(commits.len(), &[&edges], |edge| *edge);
         let mut ready: BinaryHeap<Reverse<u32>> =
             (0..commits.len() as u32).filter(|at| waits[*at as usize] == 0).map(Reverse).collect();
         let mut order = Vec::with_capacity(commits.len());
         while let Some(Reverse(at)) = ready.pop() {
             order.push(at);
-            for &child in &children[at as usize] {
+            for &child in children.get(at) {
                 waits[child as usize] -= 1;
                 if waits[child as usize] == 0 {
                     ready.push(Reverse(child));
@@ -156,10 +158,11 @@ impl Graph {
         let mut taken: Vec<Option<Commit>> = commits.into_iter().map(Some).collect();
         let commits: Vec<Commit> = order.into_iter().filter_map(|at| taken[at as usize].take()).collect();
         let places = Places::of(&commits);
-        let parents = commits
-            .iter()
-            .map(|commit| commit.parents.iter().filter_map(|parent| places.get(*parent)).collect())
-            .collect();
+        let mut edges = Vec::with_capacity(commits.len());
+        for (commit, at) in commits.iter().zip(0..) {
+            edges.extend(commit.parents.iter().filter_map(|parent| Some((at, places.get(*parent)?))));
+        }
+        let parents = ByObject::new(commits.len(), &[&edges], |edge| *edge);
         Graph { commits, places, parents }
     }
 
@@ -169,7 +172,7 @@ impl Graph {
     }
 
     pub(super) fn parents(&self, place: u32) -> &[u32] {
-        &self.parents[place as usize]
+        self.parents.get(place)
     }
 
     /// Which commits can be reached from these.
@@ -179,7 +182,7 @@ impl Graph {
         // Parents come before children.
         for place in (0..self.commits.len()).rev() {
             if reached[place] {
-                self.parents[place].iter().for_each(|parent| reached[*parent as usize] = true);
+                self.parents(place as u32).iter().for_each(|parent| reached[*parent as usize] = true);
             }
         }
         reached

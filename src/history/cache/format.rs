@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Digest256;
+use crate::history::beside;
 
 const MAGIC: &[u8; 16] = b"keyscan history\n";
 const DIGEST_LEN: usize = 32;
@@ -15,7 +16,7 @@ pub(super) struct Record {
     pub(super) blobs: Vec<u8>,
     /// Ids of commits, tags and trees that were, ascending; none, where something could not be examined.
     pub(super) links: Vec<u8>,
-    /// Ids of parents of commits that were not there, ascending.
+    /// Ids of parents of commits that were not there, and of files in trees that are looked at each time, ascending.
     pub(super) absent: Vec<u8>,
     /// Ids that trees, commits (but for parents) and tags name and that were not there, ascending. No table of objects.
     pub(super) missing: Vec<u8>,
@@ -163,13 +164,17 @@ fn sealed(content: &[u8], settings: &Digest256) -> Vec<u8> {
 }
 
 /// Reads a cache; `None` when it is damaged or was made by other settings.
-pub(super) fn decode(bytes: &[u8], settings: &Digest256, hash_len: usize) -> Option<Record> {
+pub(super) fn decode(bytes: &[u8], settings: &Digest256, hash_len: usize, threads: usize) -> Option<Record> {
     let (bytes, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_LEN)?)?;
     let rest = bytes.strip_prefix(MAGIC)?.strip_prefix(settings)?;
-    if Sha256::digest(bytes)[..] != *digest {
-        return None;
-    }
-    let mut from = Reader(rest);
+    // What is read is of no use unless all is as it was written, and the sum takes as long as the reading.
+    let (is_whole, record) = beside(threads, || Sha256::digest(bytes)[..] == *digest, || read(rest, hash_len));
+    record.filter(|_| is_whole)
+}
+
+/// Reads what is in a cache, whoever wrote it.
+fn read(content: &[u8], hash_len: usize) -> Option<Record> {
+    let mut from = Reader(content);
     let mut table = || from.bytes().filter(|table| table.len() % hash_len == 0).map(<[u8]>::to_vec);
     let (blobs, links, absent, missing) = (table()?, table()?, table()?, table()?);
     let record = Record {
@@ -205,11 +210,11 @@ pub(super) fn decode(bytes: &[u8], settings: &Digest256, hash_len: usize) -> Opt
 /// whether it can be read.
 pub(crate) fn probe(content: &[u8], hash_len: usize) -> bool {
     let settings = [7; DIGEST_LEN];
-    let Some(record) = decode(&sealed(content, &settings), &settings, hash_len) else { return false };
+    let Some(record) = decode(&sealed(content, &settings), &settings, hash_len, 1) else { return false };
     for object in 0..record.count() as u32 {
         assert!(record.id(object).is_some_and(|id| id.len() == hash_len));
     }
-    assert!(decode(&encode(&record, &settings), &settings, hash_len).as_ref() == Some(&record));
+    assert!(decode(&encode(&record, &settings), &settings, hash_len, 1).as_ref() == Some(&record));
     true
 }
 
@@ -295,9 +300,9 @@ mod tests {
     fn what_is_written_is_read() {
         let settings = [7; 32];
         let bytes = encode(&sample(), &settings);
-        assert_eq!(decode(&bytes, &settings, 20), Some(sample()));
+        assert_eq!(decode(&bytes, &settings, 20, 2), Some(sample()));
         let empty = Record { hash_len: 32, ..Record::default() };
-        assert_eq!(decode(&encode(&empty, &settings), &settings, 32), Some(empty));
+        assert_eq!(decode(&encode(&empty, &settings), &settings, 32, 1), Some(empty));
         let ids = [&[1; 20][..], &[2; 20], &[0; 20], &[3; 20], &[4; 20], &[9; 20]];
         assert_eq!((0..7).map_while(|object| sample().id(object).map(<[u8]>::to_vec)).collect::<Vec<_>>(), ids);
     }
@@ -306,13 +311,13 @@ mod tests {
     fn what_is_damaged_is_refused() {
         let settings = [7; 32];
         let bytes = encode(&sample(), &settings);
-        assert_eq!(decode(&bytes, &[8; 32], 20), None);
-        assert_eq!(decode(&bytes, &settings, 32), None);
+        assert_eq!(decode(&bytes, &[8; 32], 20, 2), None);
+        assert_eq!(decode(&bytes, &settings, 32, 2), None);
         for at in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..at], &settings, 20), None);
+            assert_eq!(decode(&bytes[..at], &settings, 20, 2), None);
             let mut other = bytes.clone();
             other[at] ^= 1 << (at % 8);
-            assert_eq!(decode(&other, &settings, 20), None);
+            assert_eq!(decode(&other, &settings, 20, 2), None);
         }
     }
 
@@ -323,7 +328,7 @@ mod tests {
         let refused = |change: fn(&mut Record)| {
             let mut record = sample();
             change(&mut record);
-            decode(&encode(&record, &settings), &settings, 20).is_none()
+            decode(&encode(&record, &settings), &settings, 20, 2).is_none()
         };
         assert!(refused(|record| record.blobs.reverse()));
         assert!(refused(|record| record.commits[0].parents[0] = 6));
@@ -342,7 +347,7 @@ mod tests {
                 other[at] = value;
                 let digest = Sha256::digest(&other);
                 other.extend_from_slice(&digest);
-                if let Some(record) = decode(&other, &settings, 20) {
+                if let Some(record) = decode(&other, &settings, 20, 2) {
                     assert_eq!(encode(&record, &settings), other);
                 }
             }

@@ -106,6 +106,9 @@ impl Learned<'_> {
         let place = |number: ObjectNumber| places.get(number as usize).copied().filter(|place| *place != NOT);
         let mut absent: Vec<ObjectId> =
             self.commits.iter().flat_map(|commit| commit.absent.iter().map(|(_, id)| *id)).collect();
+        // Files that are looked at each time.
+        let unknown = self.edges.iter().map(|(_, (_, child))| child).filter(|child| place(*child).is_none());
+        absent.extend(unknown.filter_map(|child| self.store.id(child)));
         absent.sort_unstable();
         absent.dedup();
         if absent.iter().any(|id| id.as_bytes().len() != self.hash_len) {
@@ -114,6 +117,8 @@ impl Learned<'_> {
         // What is not there is among the missing.
         let named = |number: Option<ObjectNumber>| number.map_or(Some(NOTHING), place);
         let first_absent = record.count() as u32;
+        let absent_place = |id: &ObjectId| Some(first_absent + absent.binary_search(id).ok()? as u32);
+        let of_child = |child: ObjectNumber| place(child).or_else(|| absent_place(&self.store.id(child)?));
         record.absent = absent.iter().flat_map(|id| id.as_bytes().iter().copied()).collect();
         let missing = self.found.iter().flat_map(|found| &found.trees.missing).map(|id| &**id);
         let missing: BTreeSet<&[u8]> = missing.collect();
@@ -121,8 +126,7 @@ impl Learned<'_> {
         for commit in self.commits {
             let mut parents = commit.parents.iter().map(|parent| place(*parent)).collect::<Option<Vec<u32>>>()?;
             for (at, id) in &commit.absent {
-                let absent = absent.binary_search(id).ok()?;
-                parents.insert((*at as usize).min(parents.len()), first_absent + absent as u32);
+                parents.insert((*at as usize).min(parents.len()), absent_place(id)?);
             }
             let (tree, time) = (named(commit.tree)?, commit.time);
             record.commits.push(CommitRecord { commit: place(commit.number)?, tree, time, parents });
@@ -137,7 +141,7 @@ impl Learned<'_> {
             if number == next {
                 record.names.push(self.name(name, tree, place(tree)?)?);
             }
-            record.edges.push([place(tree)?, number, place(child)?]);
+            record.edges.push([place(tree)?, number, of_child(child)?]);
         }
         Some(())
     }

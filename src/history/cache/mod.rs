@@ -64,7 +64,7 @@ impl Cache {
                 return Recalled::default();
             }
         };
-        let record = format::decode(&bytes, &self.settings, scan.hash_len);
+        let record = format::decode(&bytes, &self.settings, scan.hash_len, threads);
         match record.map(|record| (recall::recall(&record, scan, threads), record)) {
             Some((Some((recalled, numbers)), record)) => {
                 self.known = Some((record, numbers));

@@ -33,13 +33,19 @@ impl WordSet {
     /// Where the words stand in `text`, and which they are.
     #[inline]
     pub(super) fn places<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = (usize, &'static [u8])> + 't {
-        let words_at = |pair: &[u8]| self.starts[usize::from(pair[0])] & self.seconds[usize::from(pair[1])];
-        let candidates = text.windows(2).map(words_at).enumerate().filter(|(_, words)| *words != 0);
+        let candidates = (0..text.len()).map(|at| (at, self.candidates(&text[at..]))).filter(|(_, words)| *words != 0);
         candidates.flat_map(move |(at, words)| {
-            let there = &text[at..];
-            let is_there = |word: &&[u8]| there.get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word));
-            self.chosen(words).filter(is_there).map(move |word| (at, word))
+            self.chosen(words).filter(move |word| is_there(&text[at..], word)).map(move |word| (at, word))
         })
+    }
+
+    /// The words with which `text` may start, as bits.
+    #[inline]
+    fn candidates(&self, text: &[u8]) -> u64 {
+        match text {
+            [first, second, ..] => self.starts[usize::from(*first)] & self.seconds[usize::from(*second)],
+            _ => 0,
+        }
     }
 
     /// The words with which `text` ends.
@@ -64,8 +70,15 @@ impl WordSet {
     /// Whether one of the words stands in `text`.
     #[inline]
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
-        self.places(text).next().is_some()
+        (0..text.len()).any(|at| {
+            let words = self.candidates(&text[at..]);
+            words != 0 && self.chosen(words).any(|word| is_there(&text[at..], word))
+        })
     }
+}
+
+fn is_there(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

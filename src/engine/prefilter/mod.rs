@@ -155,9 +155,10 @@ impl Prefilter {
 
     /// Calls `found` with every anchor that starts in `from..to`, each once.
     ///
-    /// The number of a literal, or of a run, is its index in what was given to [`Prefilter::new`]. Bytes before `from` and after `to` are looked at, so that a text may be scanned in pieces; an
-    /// anchor that does not lie wholly in `text` is not found. The starts of one anchor ascend; between anchors there
-    /// is no order. What `buffers` hold does not matter; they are reused because they are large for short texts.
+    /// The number of a literal, or of a run, is its index in what was given to [`Prefilter::new`]. Bytes before `from` and
+    /// after `to` are looked at, so that a text may be scanned in pieces; an anchor that does not lie wholly in `text` is
+    /// not found. The starts of one anchor ascend; between anchors there is no order. What `buffers` hold does not
+    /// matter; they are reused because they are large for short texts.
     pub(crate) fn scan(
         &self,
         text: &[u8],

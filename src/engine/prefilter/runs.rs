@@ -19,12 +19,7 @@ pub(crate) const BLOCK: usize = 64;
 impl Runs {
     /// Their numbers, ascending: indices of what was given to [`Prefilter::new`](super::Prefilter::new).
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
-        let mut left = self.bits;
-        std::iter::from_fn(move || {
-            let bit = (left != 0).then(|| left.trailing_zeros() as usize)?;
-            left &= left - 1;
-            Some(self.block as usize * BLOCK + bit)
-        })
+        ones(self.bits).map(move |bit| self.block as usize * BLOCK + bit)
     }
 
     pub(crate) fn contains(self, run: usize) -> bool {
@@ -227,10 +222,11 @@ impl RunGroup {
                 end += 1;
             }
             let before = start.checked_sub(1).map_or(0, |before| classes(text[before]));
-            let whole = ones(in_all & !before & !UNION).fold(0, |bits, i| bits | self.classes[i].of_len(end - start));
+            let whole = ones(u64::from(in_all & !before & !UNION))
+                .fold(0, |bits, i| bits | self.classes[i].of_len(end - start));
             self.report(whole, start, end, found);
             let mut without = 0;
-            for i in ones(self.all_classes() & !in_all) {
+            for i in ones(u64::from(self.all_classes() & !in_all)) {
                 let class = &self.classes[i];
                 let text = &text[..end];
                 if class.wider & without != 0
@@ -282,7 +278,7 @@ impl RunGroup {
 }
 
 /// The numbers of the bits that are set.
-fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let first = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
         bits &= bits - 1;

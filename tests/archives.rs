@@ -384,8 +384,8 @@ fn archives_of_a_repository_are_opened_where_they_are_committed_and_staged() {
         // What is remembered changes nothing but what is looked at; how deep archives are opened counts.
         let again = run(1, |run| run.history(repo.path(), &settings)).unwrap();
         assert_eq!(told_of(&again), expected);
-        // All but the two archives: three commits, five trees and two files.
-        assert_eq!(outcome.stats.units - again.stats.units, if packed { 0 } else { 10 });
+        // Three commits, five trees, two files and the two archives, which are opened again when something has changed.
+        assert_eq!(outcome.stats.units - again.stats.units, if packed { 2 } else { 12 });
         let closed = run(0, |run| run.history(repo.path(), &settings)).unwrap();
         assert_eq!(told_of(&closed), expected[2..]);
     }

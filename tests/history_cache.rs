@@ -68,11 +68,17 @@ fn object_count(path: &Path) -> u64 {
     git.stdout.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// The one cache of a folder.
-fn cache_file(folder: &Path) -> PathBuf {
-    let files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let [file] = files.as_slice() else { panic!("{files:?}") };
-    file.clone()
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// What is remembered of the objects of the one repository of a folder of caches, and of what was told, if anything is.
+fn cache_files(folder: &Path) -> (PathBuf, Option<PathBuf>) {
+    let is_told = |file: &PathBuf| file.file_stem().unwrap().to_str().unwrap().ends_with("-told");
+    let (told, objects): (Vec<_>, Vec<_>) = files(folder).into_iter().partition(is_told);
+    let [objects] = objects.as_slice() else { panic!("{objects:?}") };
+    assert!(told.len() < 2, "{told:?}");
+    (objects.clone(), told.first().cloned())
 }
 
 /// Changes a repository in one of the ways that git has.
@@ -213,7 +219,7 @@ fn other_rules_and_settings_have_caches_of_their_own() {
             assert_eq!(less, if round == 0 { 0 } else { object_count(repo.path()) });
         }
     }
-    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 4);
+    assert_eq!(files(cache.path()).len(), 4 * 2);
 }
 
 #[test]
@@ -222,7 +228,6 @@ fn a_cache_holds_no_secret_and_is_for_its_owner_alone() {
     for seed in 1..6 {
         repo.write(&format!("file{seed}"), format!("key: {}\npassword = \"Tr0ub4dor-{seed}-horse\"\n", token(seed)));
     }
-    repo.write(&format!("folder/{}", token(6)), "x");
     repo.write("wide", utf16(token(7).as_bytes(), false));
     repo.commit(&format!("a message with {}", token(8)));
     repo.git(&["tag", "-a", "v1", "-m", &token(9)]);
@@ -230,18 +235,31 @@ fn a_cache_holds_no_secret_and_is_for_its_owner_alone() {
     let folder = cache.path().join("one/two");
     let scanner = Scanner::new(RuleSet::builtin());
     let scan = Scan::new(&scanner);
-    let outcome = scan.run(repo.path(), Some(&folder));
-    let bytes = fs::read(cache_file(&folder)).unwrap();
-    assert!(outcome.findings.len() >= 9, "{:?}", outcome.findings);
-    for located in &outcome.findings {
-        let secret = located.finding.secret.expose();
-        // Nor a piece of one.
-        for piece in secret.windows(6) {
-            assert!(!bytes.windows(piece.len()).any(|window| window == piece), "{}", located.path);
+    let holds_none = |outcome: &Outcome| {
+        for bytes in files(&folder).iter().map(|file| fs::read(file).unwrap()) {
+            for located in &outcome.findings {
+                // Nor a piece of one.
+                for piece in located.finding.secret.expose().windows(6) {
+                    assert!(!bytes.windows(piece.len()).any(|window| window == piece), "{}", located.path);
+                }
+            }
         }
-    }
+    };
+    let outcome = scan.run(repo.path(), Some(&folder));
+    assert!(outcome.findings.len() >= 8, "{:?}", outcome.findings);
+    holds_none(&outcome);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&cache_file(&folder)), mode(&folder), mode(&cache.path().join("one"))), (0o600, 0o700, 0o700));
+    let (objects, told) = cache_files(&folder);
+    assert_eq!((mode(&objects), mode(&told.unwrap())), (0o600, 0o600));
+    assert_eq!((mode(&folder), mode(&cache.path().join("one"))), (0o700, 0o700));
+    // A name of a ref, of a file and of a member of an archive may be one.
+    repo.git(&["branch", &token(10)]);
+    holds_none(&scan.run(repo.path(), Some(&folder)));
+    repo.write(&format!("folder/{}", token(6)), "x");
+    repo.commit("a name");
+    let outcome = scan.run(repo.path(), Some(&folder));
+    assert!(outcome.findings.len() >= 9, "{:?}", outcome.findings);
+    holds_none(&outcome);
     assert_eq!(scan.check(repo.path(), &folder, "again"), object_count(repo.path()));
 }
 
@@ -255,7 +273,9 @@ fn a_cache_that_is_damaged_is_made_anew() {
     let plain = scan.run(repo.path(), None);
     let folder = tempfile::tempdir().unwrap();
     scan.check(repo.path(), folder.path(), "first");
-    let file = cache_file(folder.path());
+    let (file, told) = cache_files(folder.path());
+    let told = told.unwrap();
+    let good_told = fs::read(&told).unwrap();
     let good = fs::read(&file).unwrap();
     let mut damaged: Vec<Vec<u8>> = (0..good.len()).step_by(37).map(|len| good[..len].to_vec()).collect();
     for at in (0..good.len()).step_by(41) {
@@ -266,17 +286,107 @@ fn a_cache_that_is_damaged_is_made_anew() {
     damaged.push([&good[..], b"x"].concat());
     for bytes in damaged {
         fs::write(&file, bytes).unwrap();
+        fs::remove_file(&told).unwrap();
         let outcome = scan.run(repo.path(), Some(folder.path()));
         assert_same(&outcome, &plain, "damaged");
         assert_eq!(outcome.notes, ["the cache is damaged: everything is scanned anew"]);
         assert_eq!(scan.check(repo.path(), folder.path(), "made anew"), object_count(repo.path()));
     }
+    for at in (0..good_told.len()).step_by(23) {
+        let mut other = good_told.clone();
+        other[at] ^= 0x10;
+        for bytes in [&other[..], &good_told[..at]] {
+            fs::write(&told, bytes).unwrap();
+            let outcome = scan.run(repo.path(), Some(folder.path()));
+            assert_same(&outcome, &plain, "what was told is damaged");
+            assert_eq!(outcome.notes, ["the cache is damaged: it is worked out anew who brought what"]);
+            assert_eq!(fs::read(&told).unwrap(), good_told);
+            scan.check(repo.path(), folder.path(), "worked out anew");
+        }
+    }
     // Whoever can write it could hide a secret.
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
-    let outcome = scan.run(repo.path(), Some(folder.path()));
-    assert_same(&outcome, &plain, "writable");
-    assert!(outcome.notes[0].ends_with("others may write it"), "{:?}", outcome.notes);
-    assert_eq!(scan.check(repo.path(), folder.path(), "written"), object_count(repo.path()));
+    for of_others in [&file, &told] {
+        fs::remove_file(&told).unwrap();
+        scan.check(repo.path(), folder.path(), "told");
+        if *of_others == file {
+            fs::remove_file(&told).unwrap();
+        }
+        fs::set_permissions(of_others, fs::Permissions::from_mode(0o666)).unwrap();
+        let outcome = scan.run(repo.path(), Some(folder.path()));
+        assert_same(&outcome, &plain, "writable");
+        assert!(outcome.notes[0].ends_with("others may write it"), "{:?}", outcome.notes);
+        assert_eq!(scan.check(repo.path(), folder.path(), "written"), object_count(repo.path()));
+    }
+}
+
+/// As long as a repository stays what it is, nothing but what was told is needed; when it changes, that is of no use.
+#[test]
+fn what_was_told_is_told_again_until_something_changes() {
+    let mut repo = Repo::new(&[]);
+    for seed in 1..9 {
+        repo.write(&format!("folder{}/file", seed % 3), format!("{}\n{}\n", token(seed), token(100)));
+        repo.commit(&format!("{} {seed}", token(200 + seed)));
+    }
+    repo.write("wide", utf16(token(20).as_bytes(), false));
+    repo.write("key", texts_of(&RuleSet::builtin()));
+    repo.commit("encoded");
+    repo.git(&["tag", "-a", "v1", "-m", &token(30)]);
+    repo.object("blob", token(40).as_bytes());
+    let scanner = Scanner::new(RuleSet::builtin());
+    let cache = tempfile::tempdir().unwrap();
+    let mut scan = Scan::new(&scanner);
+    let changes: [&[&str]; 17] = [
+        &["branch", "other", "HEAD~3"],
+        &["branch", "-D", "other"],
+        &["branch", "side", "HEAD~2"],
+        &["branch", "-m", "side", "renamed"],
+        &["checkout", "-q", "renamed"],
+        &["checkout", "-q", "--detach"],
+        &["symbolic-ref", "HEAD", "refs/heads/main"],
+        &["reset", "-q", "--hard", "HEAD~1"],
+        &["commit", "-q", "--amend", "-m", "amended"],
+        &["update-ref", "refs/custom/one", "HEAD~4"],
+        &["tag", "-f", "v1", "HEAD~2"],
+        &["replace", "HEAD~1", "HEAD~2"],
+        &["repack", "-q", "-d"],
+        &["gc", "-q"],
+        &["reflog", "expire", "--expire=now", "--all"],
+        &["gc", "-q", "--prune=now"],
+        &["tag", "-d", "v1"],
+    ];
+    for (number, change) in [&[][..]].into_iter().chain(changes).enumerate() {
+        if !change.is_empty() {
+            repo.git(change);
+        }
+        scan.settings.all_occurrences = number % 3 == 2;
+        scan.check(repo.path(), cache.path(), &format!("{change:?}"));
+        let (objects, told) = cache_files(cache.path());
+        let told = told.unwrap();
+        // Nothing of what is remembered of the objects is read.
+        let remembered = fs::read(&objects).unwrap();
+        fs::write(&objects, "damaged").unwrap();
+        let before = fs::read(&told).unwrap();
+        assert_eq!(scan.check(repo.path(), cache.path(), &format!("{change:?}, again")), object_count(repo.path()));
+        scan.settings.paths = vec!["folder1/".to_owned()];
+        scan.check(repo.path(), cache.path(), &format!("{change:?}, at a path"));
+        scan.settings.paths.clear();
+        scan.keep = |located| located.finding.start.line % 2 == 0;
+        scan.check(repo.path(), cache.path(), &format!("{change:?}, accepted"));
+        scan.keep = |_| true;
+        assert!(fs::read(&told).unwrap() == before, "{change:?}");
+        assert_eq!(fs::read(&objects).unwrap(), b"damaged");
+        fs::write(&objects, remembered).unwrap();
+        // A part of the history is something else.
+        scan.settings.max_depth = Some(2);
+        scan.check(repo.path(), cache.path(), &format!("{change:?}, a part"));
+        scan.settings.max_depth = None;
+        assert!(fs::read(&told).unwrap() == before, "{change:?}");
+    }
+}
+
+/// A text that holds a secret of many rules.
+fn texts_of(rules: &RuleSet) -> Vec<u8> {
+    Texts::new(rules).make(&mut Random(11), 300)
 }
 
 /// Nothing may be lost where something fails, and nothing goes into the repository.

@@ -11,23 +11,40 @@ pub(super) type Unopened = Vec<(String, String)>;
 
 /// Shows each member of an archive with its name, as it goes after that of the file: `!folder/file`. Nothing is shown of
 /// other files.
-#[cfg(feature = "archive")]
 pub(super) fn each_member(run: &Run<'_>, content: &[u8], visit: &mut dyn FnMut(&str, &[u8])) -> Unopened {
+    members(run, content, &|_| true, &mut |_, name, text| visit(name, text))
+}
+
+/// Shows those members of an archive that are wanted, which are told by their numbers, with number, name and content.
+#[cfg(feature = "archive")]
+pub(super) fn members(
+    run: &Run<'_>,
+    content: &[u8],
+    is_wanted: &dyn Fn(u32) -> bool,
+    visit: &mut dyn FnMut(u32, &str, &[u8]),
+) -> Unopened {
     use std::io::{Cursor, Read};
 
     use crate::source::archive::{self, HEAD_LEN, Opening};
 
     struct Members<'v> {
-        visit: &'v mut dyn FnMut(&str, &[u8]),
+        is_wanted: &'v dyn Fn(u32) -> bool,
+        visit: &'v mut dyn FnMut(u32, &str, &[u8]),
+        next: u32,
         text: Vec<u8>,
         unopened: Unopened,
     }
 
     impl archive::Visitor for Members<'_> {
         fn unit(&mut self, name: &str, reader: &mut dyn Read) {
+            let number = self.next;
+            self.next += 1;
+            if !(self.is_wanted)(number) {
+                return;
+            }
             self.text.clear();
             let read = reader.take(MAX_MEMBER_LEN).read_to_end(&mut self.text);
-            (self.visit)(name, &self.text);
+            (self.visit)(number, name, &self.text);
             match read {
                 Ok(len) if len as u64 == MAX_MEMBER_LEN => {
                     let reason = format!("what comes after its first {} MiB was not examined", MAX_MEMBER_LEN >> 20);
@@ -46,7 +63,7 @@ pub(super) fn each_member(run: &Run<'_>, content: &[u8], visit: &mut dyn FnMut(&
     if run.max_archive_depth == 0 || !archive::is_archive(&content[..content.len().min(HEAD_LEN)]) {
         return Unopened::new();
     }
-    let mut members = Members { visit, text: Vec::new(), unopened: Unopened::new() };
+    let mut members = Members { is_wanted, visit, next: 0, text: Vec::new(), unopened: Unopened::new() };
     let opening = Opening { depth: run.max_archive_depth, interrupted: run.interrupted };
     archive::open("", Cursor::new(content), content.len() as u64, opening, &mut members);
     members.unopened
@@ -54,6 +71,6 @@ pub(super) fn each_member(run: &Run<'_>, content: &[u8], visit: &mut dyn FnMut(&
 
 /// Without the feature `archive`, none is opened.
 #[cfg(not(feature = "archive"))]
-pub(super) fn each_member(_: &Run<'_>, _: &[u8], _: &mut dyn FnMut(&str, &[u8])) -> Unopened {
+pub(super) fn members(_: &Run<'_>, _: &[u8], _: &dyn Fn(u32) -> bool, _: &mut dyn FnMut(u32, &str, &[u8])) -> Unopened {
     Unopened::new()
 }

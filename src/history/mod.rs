@@ -11,6 +11,7 @@ mod by_object;
 mod cache;
 mod commits;
 mod diff;
+mod gather;
 mod incoming;
 mod locate;
 mod members;
@@ -22,6 +23,7 @@ mod scan;
 mod select;
 mod staged;
 mod telling;
+mod told;
 mod trees;
 
 use std::collections::hash_map::RandomState;
@@ -30,15 +32,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use self::attribute::{Attribution, PathNumber, Trees, Walked};
-use self::cache::{Cache, Learned, Recalled};
+use self::attribute::{Attribution, Trees, Walked};
+use self::cache::{Cache, Learned, Recalled, State};
 use self::commits::Graph;
+use self::gather::Gathering;
 pub use self::incoming::NewCommits;
 use self::locate::Locator;
-use self::scan::{Found, Hit, ObjectScan, Part, SecretKey, by_object};
+use self::scan::{Found, ObjectScan, SecretKey, by_object};
 use self::select::Selection;
 #[cfg(feature = "trace")]
 pub(crate) use self::telling::masked;
+use self::told::{Report, Words};
 use self::trees::Names;
 use crate::error::Result;
 use crate::run::{Outcome, Run, Unexamined, skipped_places};
@@ -104,31 +108,6 @@ impl HistorySettings {
     }
 }
 
-/// A secret at a place, and in which object it came there first.
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    secret: SecretKey,
-    place: Place,
-    object: ObjectNumber,
-    /// The place of the commit in the graph.
-    commit: Option<u32>,
-    versions: u64,
-    in_head: bool,
-}
-
-/// Where secrets are gathered as one finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Place {
-    /// In the file at a path.
-    Path(PathNumber),
-    /// In the last name of a path.
-    Name(PathNumber),
-    /// In a commit or tag.
-    Part { part: Part, is_tag: bool },
-    /// In an object to which no commit leads.
-    Nowhere,
-}
-
 impl Run<'_> {
     /// Scans the history of the repository that `path` is, or is in.
     ///
@@ -157,67 +136,31 @@ impl Run<'_> {
             hasher: RandomState::new(),
         };
         let mut outcome = Outcome::default();
+        note_unreadable(&repository, &store, &mut outcome);
         let mut cache = settings.cache.as_ref().and_then(|cache| {
             let cache = Cache::open(cache, &repository, self);
             cache.map_err(|why| outcome.notes.push(format!("the cache is not used: {why}"))).ok()
         });
-        let Recalled { known, found: recalled, edges } =
-            cache.as_mut().map(|cache| cache.recall(&scan, threads)).unwrap_or_default();
-        let forests = walk::forests(&store, &known, threads);
-        let mut found = walk::walk(&store, &forests, &known, &scan, threads, walk::MAX_HELD, self.interrupted);
-        found.push(recalled);
-        note_failures(&repository, &store, &found, &mut outcome);
-        for found in &found {
-            outcome.stats.units += found.objects;
-            outcome.stats.bytes += found.bytes;
-        }
-        let hits = by_object(&found);
-        let name_hits: HashMap<u32, Vec<SecretKey>> = gather(found.iter().flat_map(|found| found.name_hits.clone()));
-        let wanted: HashSet<ObjectNumber> = hits.keys().copied().collect();
-        let walked = Walked { store: &store, forests: &forests, known: &known };
-        let commits = found.iter_mut().flat_map(|found| std::mem::take(&mut found.commits)).collect();
-        let in_trees = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
-        let lead = || Trees::new(&walked, in_trees, edges, wanted, name_hits.keys().copied().collect());
-        let (trees, graph) = beside(threads, lead, || Graph::new(commits));
-        let selection = Selection::new(&repository, &store, &graph, &found, settings)?;
-        let names = scan.names.names();
-        let is_interrupted = self.interrupted.load(Ordering::Relaxed);
-        if let Some(mut cache) = cache.filter(|_| !is_interrupted) {
-            cache.keep(&Learned {
-                store: &store,
-                hash_len: repository.hash_len,
-                found: &found,
-                commits: &graph.commits,
-                edges: &trees.children,
-                names: &names,
-                secret_names: name_hits.keys().copied().collect(),
-            });
-            outcome.notes.append(&mut cache.notes);
-        }
-        let mut attribution = Attribution::new(&trees);
-        for place in selection.order() {
-            attribution.commit(&graph, place);
-        }
-        let head = selection.head.and_then(|head| graph.commits[head as usize].tree);
-        let in_head = head.map(|tree| attribution.listed(tree)).unwrap_or_default();
-        if attribution.overflowed {
-            let reason = "there are more paths than can be followed; findings are told at some of theirs";
-            outcome.unexamined.push(Unexamined { path: "<paths>".to_owned(), reason: reason.to_owned() });
-        }
-        let gathering = Gathering { hits: &hits, name_hits: &name_hits, attribution: &attribution, in_head: &in_head };
-        let groups = gathering.groups(&graph, &found, &selection, settings.all_occurrences);
-        let locator = Locator {
-            run: *self,
-            store: &store,
-            scan_hasher: scan.hasher.clone(),
-            graph: &graph,
-            selection: &selection,
-            paths: &attribution.paths,
-            names: &names,
-            name_hits: &name_hits,
+        let history = History { run: self, repository: &repository, scan: &scan, settings, threads };
+        let state = State::of(&repository, &store, settings);
+        let known = cache.as_mut().and_then(|cache| cache.told(state.as_ref()?, &repository, &scan));
+        let Report { told, unexamined, is_part, .. } = match known {
+            Some(report) => report,
+            None => {
+                let report = history.examine(cache.as_mut(), &mut outcome)?;
+                if let (Some(cache), Some(state)) = (&mut cache, &state)
+                    && !self.interrupted.load(Ordering::Relaxed)
+                {
+                    cache.keep_told(&report, state, &repository, &scan);
+                }
+                report
+            }
         };
-        locator.locate(&groups, settings, threads, &mut outcome)?;
-        if !selection.is_part {
+        outcome.notes.extend(cache.into_iter().flat_map(|cache| cache.notes));
+        outcome.unexamined.extend(unexamined);
+        let locator = Locator { run: *self, store: &store, hasher: &scan.hasher };
+        locator.locate(told, settings, threads, &mut outcome)?;
+        if !is_part {
             outcome.merge(self.files(&repository.files()));
             let unreadable = repository.table_logs(|name, log| {
                 let mut findings = Vec::new();
@@ -255,6 +198,72 @@ impl Run<'_> {
     }
 }
 
+/// The objects of a repository, to be examined.
+struct History<'a> {
+    run: &'a Run<'a>,
+    repository: &'a Repository,
+    scan: &'a ObjectScan<'a>,
+    settings: &'a HistorySettings,
+    threads: usize,
+}
+
+impl History<'_> {
+    /// Scans all objects that are not known and finds out where those with secrets are.
+    fn examine(&self, mut cache: Option<&mut Cache>, outcome: &mut Outcome) -> Result<Report> {
+        let History { run, repository, scan, settings, threads } = *self;
+        let (store, interrupted) = (scan.store, run.interrupted);
+        let Recalled { known, found: recalled, edges } =
+            cache.as_mut().map(|cache| cache.recall(scan, threads)).unwrap_or_default();
+        let forests = walk::forests(store, &known, threads);
+        let mut found = walk::walk(store, &forests, &known, scan, threads, walk::MAX_HELD, interrupted);
+        found.push(recalled);
+        let mut unexamined = failures(repository, store, &found);
+        for found in &found {
+            outcome.stats.units += found.objects;
+            outcome.stats.bytes += found.bytes;
+        }
+        let hits = by_object(&found);
+        let name_hits: HashMap<u32, Vec<SecretKey>> = gather(found.iter().flat_map(|found| found.name_hits.clone()));
+        let wanted: HashSet<ObjectNumber> = hits.keys().copied().collect();
+        let walked = Walked { store, forests: &forests, known: &known };
+        let commits = found.iter_mut().flat_map(|found| std::mem::take(&mut found.commits)).collect();
+        let in_trees = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
+        let lead = || Trees::new(&walked, in_trees, edges, wanted, name_hits.keys().copied().collect());
+        let (trees, graph) = beside(threads, lead, || Graph::new(commits));
+        let selection = Selection::new(repository, store, &graph, &found, settings)?;
+        let names = scan.names.names();
+        if let Some(cache) = cache.filter(|_| !interrupted.load(Ordering::Relaxed)) {
+            cache.keep(&Learned {
+                store,
+                hash_len: scan.hash_len,
+                found: &found,
+                commits: &graph.commits,
+                edges: &trees.children,
+                names: &names,
+                secret_names: name_hits.keys().copied().collect(),
+            });
+        }
+        let mut attribution = Attribution::new(&trees);
+        for place in selection.order() {
+            attribution.commit(&graph, place);
+        }
+        let head = selection.head.and_then(|head| graph.commits[head as usize].tree);
+        let in_head = head.map(|tree| attribution.listed(tree)).unwrap_or_default();
+        if attribution.overflowed {
+            let reason = "there are more paths than can be followed; findings are told at some of theirs";
+            unexamined.push(Unexamined { path: "<paths>".to_owned(), reason: reason.to_owned() });
+        }
+        let gathering = Gathering { hits: &hits, name_hits: &name_hits, attribution: &attribution, in_head: &in_head };
+        let groups = gathering.groups(&graph, &found, &selection, settings.all_occurrences);
+        let words =
+            Words { run, store, graph: &graph, selection: &selection, attribution: &attribution, names: &names };
+        let told = words.told(&groups, &name_hits);
+        let is_readable = found.iter().all(|found| found.failed.is_empty());
+        let is_lasting = is_readable && name_hits.is_empty();
+        Ok(Report { told, unexamined, is_part: selection.is_part, is_lasting })
+    }
+}
+
 /// Does two things at a time, where there is more than one thread.
 fn beside<A: Send, B>(threads: usize, one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
     if threads < 2 {
@@ -276,12 +285,17 @@ fn gather<K: std::hash::Hash + Eq, T>(pairs: impl Iterator<Item = (K, T)>) -> Ha
     lists
 }
 
-/// What could not be examined.
-fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcome: &mut Outcome) {
-    let mut note = |path: String, reason: String| outcome.unexamined.push(Unexamined { path, reason });
+/// What of a repository could not be read at all.
+fn note_unreadable(repository: &Repository, store: &Store, outcome: &mut Outcome) {
     for (path, reason) in repository.unreadable.iter().chain(&store.unreadable) {
-        note(path.clone(), reason.clone());
+        outcome.unexamined.push(Unexamined { path: path.clone(), reason: reason.clone() });
     }
+}
+
+/// What of its objects could not be examined.
+fn failures(repository: &Repository, store: &Store, found: &[Found]) -> Vec<Unexamined> {
+    let mut unexamined = Vec::new();
+    let mut note = |path: String, reason: String| unexamined.push(Unexamined { path, reason });
     let name = |id: Option<ObjectId>| id.map_or_else(|| "<object>".to_owned(), |id| format!("<object {id}>"));
     for (id, reason) in found.iter().flat_map(|found| &found.failed) {
         note(name(*id), reason.clone());
@@ -309,82 +323,5 @@ fn note_failures(repository: &Repository, store: &Store, found: &[Found], outcom
     } else if absent > 0 {
         note("<history>".to_owned(), format!("{absent} parents of commits are not there: the repository is damaged"));
     }
-}
-
-/// Brings hits and occurrences together.
-struct Gathering<'a> {
-    hits: &'a HashMap<ObjectNumber, Vec<Hit>>,
-    name_hits: &'a HashMap<u32, Vec<SecretKey>>,
-    attribution: &'a Attribution<'a>,
-    in_head: &'a HashSet<(ObjectNumber, PathNumber)>,
-}
-
-impl Gathering<'_> {
-    /// The findings: the first occurrence of each secret at each place; all of them where all are asked for.
-    fn groups(&self, graph: &Graph, found: &[Found], selection: &Selection, all: bool) -> Vec<Group> {
-        let mut groups: Vec<Group> = Vec::new();
-        let mut known: HashMap<(SecretKey, Place), usize> = HashMap::new();
-        let mut add = |group: Group| match known.get(&(group.secret, group.place)) {
-            Some(&at) if !all => {
-                groups[at].versions += 1;
-                groups[at].in_head |= group.in_head;
-            }
-            _ => {
-                known.insert((group.secret, group.place), groups.len());
-                groups.push(group);
-            }
-        };
-        let mut attributed = HashSet::new();
-        for occurrence in &self.attribution.occurrences {
-            let (object, path) = (occurrence.object, occurrence.path);
-            attributed.insert(object);
-            let in_head = self.in_head.contains(&(object, path));
-            let group = |secret: SecretKey, place: Place| Group {
-                secret,
-                place,
-                object,
-                commit: Some(occurrence.commit),
-                versions: 1,
-                in_head,
-            };
-            for hit in self.hits.get(&object).into_iter().flatten() {
-                add(group(hit.secret, Place::Path(path)));
-            }
-            for &secret in self.name_hits.get(&self.attribution.paths.name(path)).into_iter().flatten() {
-                add(group(secret, Place::Name(path)));
-            }
-        }
-        self.others(graph, found, &attributed, selection, &mut add);
-        groups.retain(|group| group.commit.map_or(!selection.is_part, |commit| selection.reports(commit)));
-        groups
-    }
-
-    /// Secrets in commits and tags, and in objects to which no commit leads.
-    fn others(
-        &self,
-        graph: &Graph,
-        found: &[Found],
-        attributed: &HashSet<ObjectNumber>,
-        selection: &Selection,
-        add: &mut impl FnMut(Group),
-    ) {
-        let tags: HashMap<ObjectNumber, Option<ObjectNumber>> =
-            found.iter().flat_map(|found| &found.tags).map(|tag| (tag.number, tag.target)).collect();
-        // The order of a hash table is no order.
-        let mut rest: Vec<(Option<u32>, ObjectNumber, Hit)> = Vec::new();
-        for (&object, hits) in self.hits.iter().filter(|(object, _)| !attributed.contains(object)) {
-            let target = tags.get(&object).copied().flatten();
-            let commit = graph.place(target.unwrap_or(object));
-            rest.extend(hits.iter().map(|hit| (commit, object, *hit)));
-        }
-        rest.sort_unstable_by_key(|(commit, object, hit)| (commit.map(|commit| selection.rank(commit)), *object, *hit));
-        for (commit, object, hit) in rest {
-            let place = match hit.part {
-                Part::Content | Part::Member => Place::Nowhere,
-                part => Place::Part { part, is_tag: tags.contains_key(&object) },
-            };
-            let commit = commit.filter(|_| place != Place::Nowhere);
-            add(Group { secret: hit.secret, place, object, commit, versions: 1, in_head: false });
-        }
-    }
+    unexamined
 }

@@ -5,9 +5,10 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use super::commits::{Commit, parts};
-use super::members::each_member;
+use super::members::members;
 use super::trees::{Names, TreeContext, TreeEntry, TreeReader};
 use crate::engine::{DOUBTFUL, Scanned, Scratch};
+use crate::finding::Finding;
 use crate::run::Run;
 use crate::source::git::walk::{Object, Visitor};
 use crate::source::git::{ObjectError, ObjectId, ObjectKind, ObjectNumber, Store};
@@ -54,6 +55,11 @@ pub(super) struct SecretPlace {
 }
 
 impl SecretPlace {
+    /// That of a finding.
+    pub(super) fn of(finding: &Finding) -> SecretPlace {
+        SecretPlace::at(finding.span, finding.decoded.is_some())
+    }
+
     fn at(span: Span, is_decoded: bool) -> SecretPlace {
         SecretPlace { start: span.start, len: span.len() as u32, is_decoded }
     }
@@ -63,10 +69,24 @@ impl SecretPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Hit {
     pub(super) object: ObjectNumber,
-    pub(super) part: Part,
     pub(super) secret: SecretKey,
-    /// The first place of the secret there.
+    pub(super) spot: Spot,
+}
+
+/// The first place of a secret in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub(super) part: Part,
+    /// The number of the member, in an archive.
+    pub(super) member: u32,
     pub(super) place: SecretPlace,
+}
+
+impl Spot {
+    /// A place in a part that has no members.
+    pub(super) fn new(part: Part, place: SecretPlace) -> Spot {
+        Spot { part, member: 0, place }
+    }
 }
 
 /// An annotated tag.
@@ -133,7 +153,7 @@ impl ObjectScan<'_> {
             if finding.confidence >= self.run.min_confidence {
                 secrets.extend(finding.secrets().map(|secret| {
                     let key = self.key(secret.rule, secret.secret.expose());
-                    (key, SecretPlace::at(secret.span, secret.decoded.is_some()))
+                    (key, SecretPlace::of(secret))
                 }));
             }
         });
@@ -153,7 +173,7 @@ impl ObjectScan<'_> {
         for spot in scanned.spots().filter(|spot| spot.confidence >= self.run.min_confidence) {
             let secret = self.key(spot.rule, spot.secret(object.content));
             let place = SecretPlace::at(spot.span, spot.decoded.is_some());
-            found.hits.push(Hit { object: object.number, part: Part::Content, secret, place });
+            found.hits.push(Hit { object: object.number, secret, spot: Spot::new(Part::Content, place) });
         }
         if scanned.spots().all(|spot| spot.confidence < DOUBTFUL) {
             // Its paths will tell.
@@ -161,7 +181,7 @@ impl ObjectScan<'_> {
                 if finding.confidence >= self.run.min_confidence {
                     let secret = self.key(finding.rule, finding.secret.expose());
                     let place = SecretPlace::at(finding.span, false);
-                    found.hits.push(Hit { object: object.number, part: Part::Content, secret, place });
+                    found.hits.push(Hit { object: object.number, secret, spot: Spot::new(Part::Content, place) });
                 }
             });
         }
@@ -170,7 +190,7 @@ impl ObjectScan<'_> {
             found.blobs.push(object.number);
         }
         if found.hits.len() - first > 1 {
-            found.hits[first..].sort_unstable_by_key(|hit| (hit.secret, hit.part, hit.place));
+            found.hits[first..].sort_unstable_by_key(|hit| (hit.secret, hit.spot));
             let mut last = first;
             for at in first + 1..found.hits.len() {
                 if found.hits[at].secret != found.hits[last].secret {
@@ -186,9 +206,10 @@ impl ObjectScan<'_> {
     /// Scans what is in a blob that is an archive; answers whether nothing is to be told of that.
     fn members(&self, found: &mut Found, object: &Object<'_>) -> bool {
         let (hits_before, Found { scratch, hits, skipped, .. }) = (found.hits.len(), &mut *found);
-        let unopened = each_member(&self.run, object.content, &mut |name, text| {
+        let unopened = members(&self.run, object.content, &|_| true, &mut |member, name, text| {
             let (secrets, passed_over) = self.secrets_at(name, text, scratch);
-            let hit = |(secret, place)| Hit { object: object.number, part: Part::Member, secret, place };
+            let spot = |place| Spot { part: Part::Member, member, place };
+            let hit = |(secret, place)| Hit { object: object.number, secret, spot: spot(place) };
             hits.extend(secrets.into_iter().map(hit));
             skipped.extend((passed_over > 0).then_some((object.number, passed_over)));
         });
@@ -202,7 +223,7 @@ impl ObjectScan<'_> {
         for (part, text) in [(Part::Header, parts.header), (Part::Message, parts.message)] {
             let (secrets, skipped) = self.secrets(text, &mut found.scratch);
             self.passed_over(found, object.number, skipped);
-            let hit = |(secret, place)| Hit { object: object.number, part, secret, place };
+            let hit = |(secret, place)| Hit { object: object.number, secret, spot: Spot::new(part, place) };
             found.hits.extend(secrets.into_iter().map(hit));
         }
         let (named, target) = if object.kind == ObjectKind::Commit {

@@ -156,11 +156,18 @@ pub(super) fn encode(record: &Record, settings: &Digest256) -> Vec<u8> {
 }
 
 /// The bytes of a cache, with what stands before and after them.
-fn sealed(content: &[u8], settings: &Digest256) -> Vec<u8> {
+pub(super) fn sealed(content: &[u8], settings: &Digest256) -> Vec<u8> {
     let mut bytes = [MAGIC, &settings[..], content].concat();
     let digest = Sha256::digest(&bytes);
     bytes.extend_from_slice(&digest);
     bytes
+}
+
+/// What such bytes are sealed for, and the content; `None` when they are damaged.
+pub(super) fn opened(bytes: &[u8]) -> Option<(&Digest256, &[u8])> {
+    let (bytes, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_LEN)?)?;
+    let opened = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
+    (Sha256::digest(bytes)[..] == *digest).then_some(opened)
 }
 
 /// Reads a cache; `None` when it is damaged or was made by other settings.
@@ -208,7 +215,7 @@ fn read(content: &[u8], hash_len: usize) -> Option<Record> {
 
 /// For the test suites: what is read of the content of a cache is the same when it is written and read again. Answers
 /// whether it can be read.
-pub(crate) fn probe(content: &[u8], hash_len: usize) -> bool {
+pub(super) fn probe(content: &[u8], hash_len: usize) -> bool {
     let settings = [7; DIGEST_LEN];
     let Some(record) = decode(&sealed(content, &settings), &settings, hash_len, 1) else { return false };
     for object in 0..record.count() as u32 {
@@ -218,44 +225,44 @@ pub(crate) fn probe(content: &[u8], hash_len: usize) -> bool {
     true
 }
 
-struct Writer(Vec<u8>);
+pub(super) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
-    fn u32(&mut self, number: u32) {
+    pub(super) fn u32(&mut self, number: u32) {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
-    fn u64(&mut self, number: u64) {
+    pub(super) fn u64(&mut self, number: u64) {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.u32(bytes.len() as u32);
         self.0.extend_from_slice(bytes);
     }
 
-    fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Writer, &T)) {
+    pub(super) fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Writer, &T)) {
         self.u32(items.len() as u32);
         items.iter().for_each(|each| item(self, each));
     }
 }
 
-struct Reader<'b>(&'b [u8]);
+pub(super) struct Reader<'b>(pub(super) &'b [u8]);
 
 impl<'b> Reader<'b> {
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u32::from_le_bytes(*number))
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u64::from_le_bytes(*number))
     }
 
-    fn bytes(&mut self) -> Option<&'b [u8]> {
+    pub(super) fn bytes(&mut self) -> Option<&'b [u8]> {
         let len = self.u32()? as usize;
         let (bytes, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
@@ -263,7 +270,11 @@ impl<'b> Reader<'b> {
     }
 
     /// A list of items that take `least` bytes each or more.
-    fn list<T>(&mut self, least: usize, mut item: impl FnMut(&mut Reader<'b>) -> Option<T>) -> Option<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        least: usize,
+        mut item: impl FnMut(&mut Reader<'b>) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let count = self.u32()? as usize;
         if count > self.0.len() / least {
             return None;

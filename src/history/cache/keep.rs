@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::format::{CommitRecord, HitRecord, NOTHING, NameRecord, Record};
 use super::recall::Numbers;
 use crate::history::by_object::ByObject;
-use crate::history::scan::{Found, Part};
+use crate::history::scan::{Found, Part, SecretPlace};
 use crate::source::git::inflate::Inflater;
 use crate::source::git::tree::entry;
 use crate::source::git::{ObjectId, ObjectNumber, Store};
@@ -176,14 +176,14 @@ impl Learned<'_> {
             if secret == next {
                 record.secrets.push(hit.secret.rule() as u32);
             }
-            let part = match hit.part {
+            let part = match hit.spot.part {
                 Part::Content => 0,
                 Part::Header => 1,
                 Part::Message => 2,
                 // Their objects are not remembered.
                 Part::Member => continue,
             };
-            let (start, len, is_decoded) = (hit.place.start, hit.place.len, hit.place.is_decoded);
+            let SecretPlace { start, len, is_decoded } = hit.spot.place;
             record.hits.push(HitRecord { object, secret, part, is_decoded, start, len });
         }
         for (object, skipped) in self.found.iter().flat_map(|found| &found.skipped) {

@@ -3,7 +3,8 @@
 //! Objects never change and are named by what they hold. So an object that was scanned by the same rules need not be
 //! scanned again, however it is packed now. Remembered are the ids of all objects that were examined, which of them hold
 //! secrets and where in them, commits and tags with what they name, and of trees those entries that lead to objects with
-//! secrets. Who brought what, what refs reach, and what is accepted is worked out anew each time.
+//! secrets. Who brought what and what refs reach is remembered for as long as there are the same objects and the same refs.
+//! What is accepted is worked out anew each time.
 //!
 //! No secret is in it, nor anything made from one: a secret is told by where it stands, and read again from there.
 
@@ -11,6 +12,7 @@ mod folder;
 mod format;
 mod keep;
 mod recall;
+mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +20,12 @@ use sha2::{Digest, Sha256};
 
 use self::folder::Folder;
 use self::format::Record;
-pub(crate) use self::format::probe;
 pub(super) use self::keep::Learned;
 pub(super) use self::recall::Recalled;
+pub(super) use self::told::State;
 use super::HistoryCache;
 use super::scan::ObjectScan;
+use super::told::Report;
 use crate::run::Run;
 use crate::source::git::repository::Repository;
 
@@ -77,6 +80,41 @@ impl Cache {
         }
     }
 
+    /// What was told of a repository when it was last scanned in full, if that was in this state.
+    pub(super) fn told(&mut self, state: &State, repository: &Repository, scan: &ObjectScan<'_>) -> Option<Report> {
+        let bytes = match self.folder.read(&self.name_of_told()) {
+            Ok(bytes) => bytes?,
+            Err(why) => {
+                self.notes.push(format!("the cache is not used: {why}"));
+                return None;
+            }
+        };
+        let Ok(report) = told::decode(&bytes, &state.under(&self.settings), repository, scan) else {
+            self.notes.push("the cache is damaged: it is worked out anew who brought what".to_owned());
+            return None;
+        };
+        if report.is_some() {
+            // What was learned of objects is as much in use.
+            let _ = [&self.name, &self.name_of_told()].map(|name| self.folder.touch(name));
+        }
+        report
+    }
+
+    /// Remembers what is told of a repository in this state.
+    pub(super) fn keep_told(&mut self, report: &Report, state: &State, repository: &Repository, scan: &ObjectScan<'_>) {
+        if u64::from(scan.store.count()) < self.least_objects {
+            return;
+        }
+        let Some(bytes) = told::encode(report, &state.under(&self.settings), repository, scan) else { return };
+        if let Err(why) = self.folder.write(&self.name_of_told(), &bytes) {
+            self.notes.push(format!("the cache is not kept: {why}"));
+        }
+    }
+
+    fn name_of_told(&self) -> String {
+        format!("{}-told", self.name)
+    }
+
     /// Remembers what a scan that was not interrupted learned.
     pub(super) fn keep(&mut self, learned: &Learned<'_>) {
         let new = learned.found.iter().map(|found| found.blobs.len() + found.links.len()).sum::<usize>();
@@ -92,6 +130,12 @@ impl Cache {
             self.notes.push(format!("the cache is not kept: {why}"));
         }
     }
+}
+
+/// For the test suites: both files of a cache are read, whatever is in them. Answers whether what is told of objects can be.
+pub(crate) fn probe(content: &[u8], hash_len: usize) -> bool {
+    told::probe(content);
+    format::probe(content, hash_len)
 }
 
 /// Stands for all that decides what is found in an object, but for the object.

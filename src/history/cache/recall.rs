@@ -4,7 +4,7 @@ use super::format::{HitRecord, NameRecord, Record};
 use crate::engine::Scratch;
 use crate::history::beside;
 use crate::history::commits::{Commit, parts};
-use crate::history::scan::{Found, Hit, ObjectScan, Part, SecretKey, SecretPlace, Tag};
+use crate::history::scan::{Found, Hit, ObjectScan, Part, SecretKey, SecretPlace, Spot, Tag};
 use crate::source::git::inflate::Inflater;
 use crate::source::git::tree::entry;
 use crate::source::git::{ObjectId, ObjectKind, ObjectNumber, ObjectSet, Store};
@@ -71,7 +71,7 @@ pub(super) fn recall(record: &Record, scan: &ObjectScan<'_>, threads: usize) -> 
     for hit in &record.hits {
         let (Some(object), Some(key)) = (numbers.get(hit.object), keys[hit.secret as usize]) else { continue };
         if recalled.known.contains(object) {
-            recalled.found.hits.push(Hit { object, part: part(hit)?, secret: key, place: place(hit) });
+            recalled.found.hits.push(Hit { object, secret: key, spot: Spot::new(part(hit)?, place(hit)) });
         }
     }
     let skipped = record.skipped.iter().filter_map(|(object, skipped)| Some((numbers.get(*object)?, *skipped)));

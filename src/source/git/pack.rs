@@ -165,6 +165,13 @@ impl Pack {
         }
     }
 
+    /// The checksums of the pack, as it says itself, and of the pack and the index, as that says.
+    pub(crate) fn sums(&self) -> [&[u8]; 2] {
+        let last = |bytes: &[u8], len: usize| bytes.len() - len;
+        let (pack, index) = (last(&self.bytes, self.hash_len), last(&self.index_bytes, 2 * self.hash_len));
+        [&self.bytes[pack..], &self.index_bytes[index..]]
+    }
+
     /// How many objects its index lists.
     pub(crate) fn count(&self) -> u32 {
         self.index.count()

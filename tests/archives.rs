@@ -416,3 +416,51 @@ fn folders_and_archives_that_lie_in_them_are_told_in_order() {
     assert_eq!(paths, ["a.log", "b.zip!a", "b.zip!z", "c.log"]);
     assert_eq!(of(1), of(4));
 }
+
+/// What is found in files that are compressed and in archives in them has the name that it has in a tree.
+#[test]
+fn compressed_files_in_histories_are_named_as_in_trees() {
+    let files = [
+        ("logs/app.log.gz", gzip(&log(1))),
+        ("logs/app.bz2", bzip2(&log(2))),
+        ("noext", gzip(&log(3))),
+        ("logs/old.zip.gz", gzip(&zip(&[("a/b.log", log(4)), ("c.gz", gzip(&log(5)))]))),
+        ("all.tar.gz", gzip(&tar(&[("x/y.log.gz", gzip(&log(6))), ("z", log(7)), ("again", log(7))]))),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut repo = Repo::new(&[]);
+    repo.write("README", "x");
+    let base = repo.commit("base");
+    for (path, content) in files {
+        std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(path), &content).unwrap();
+        repo.write(path, content);
+    }
+    let of_tree = run(9, |run| run.paths(&[folder.path().to_owned()], &WalkSettings::default(), None)).unwrap();
+    // Of a secret that stands twice in an archive, a history tells the first place.
+    let first_places = |outcome: &Outcome| -> BTreeSet<(String, u64, String)> {
+        found(outcome).into_iter().filter(|(path, ..)| !path.ends_with("!again")).collect()
+    };
+    let expected = first_places(&of_tree);
+    assert!(expected.contains(&("logs/app.log.gz!app.log".to_owned(), 4, token(1))), "{expected:?}");
+    assert_eq!((expected.len(), of_tree.findings.len()), (7, 8));
+    repo.git(&["add", "-A"]);
+    let settings = HistorySettings::default();
+    let staged = run(9, |run| run.staged(repo.path(), &settings)).unwrap();
+    repo.commit("compressed");
+    let range = HistorySettings { range: Some(format!("{base}..HEAD")), ..settings };
+    let brought = run(9, |run| run.history(repo.path(), &range)).unwrap();
+    for outcome in [staged, brought] {
+        assert_eq!(first_places(&outcome), expected);
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let cache = HistoryCache { least_objects: 0, ..HistoryCache::new(cache.path().join("cache")) };
+    let settings = HistorySettings { cache: Some(cache), ..HistorySettings::default() };
+    // As it is found, and as it is remembered.
+    for _ in 0..2 {
+        let outcome = run(9, |run| run.history(repo.path(), &settings)).unwrap();
+        assert_eq!(first_places(&outcome), expected);
+        assert_eq!(outcome.findings.len(), expected.len());
+        assert_eq!(told(&outcome), []);
+    }
+}

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::HistorySettings;
 use super::commits::parts;
 use super::diff::{Change, Changes, Differ};
-use super::members::{Unopened, each_member};
+use super::members::{Unopened, each_member, member_path};
 use super::scan::{Part, SecretKey};
 use super::telling::masked;
 use crate::engine::{DOUBTFUL, Scratch, Surroundings};
@@ -263,7 +263,7 @@ impl<'a> Bringer<'a> {
         let unopened = self.members(content, scratch, &mut secrets, &mut skipped);
         let passed_over = (skipped > 0).then(|| (String::new(), skipped_places(skipped)));
         for (member, reason) in unopened.into_iter().chain(passed_over) {
-            let path = self.shown_path(object.path, scratch) + &member;
+            let path = member_path(&self.shown_path(object.path, scratch), &member);
             thread.outcome.unexamined.push(Unexamined { path, reason });
         }
         self.alone(content, &mut secrets);
@@ -431,7 +431,7 @@ impl<'a> Bringer<'a> {
         };
         // Answers false for one that a comment allows: it does not stand for others.
         let mut tell = |brought: &Brought, finding: &Finding, around: Surroundings<'_>| -> bool {
-            let (path, origin) = (brought.path.clone() + member, origin(brought));
+            let (path, origin) = (member_path(&brought.path, member), origin(brought));
             let located = Located { path, finding: finding.clone(), origin };
             let before = outcome.findings.len();
             self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
@@ -462,7 +462,7 @@ impl<'a> Bringer<'a> {
             self.run.scanner.alone(text, None, &mut |finding, around| {
                 let file = self.run.scanner.rules()[finding.rule].file();
                 for at in of_secret(&finding, told) {
-                    if file.is_some_and(|file| file.is_at(&(wanted[at].path.clone() + member))) {
+                    if file.is_some_and(|file| file.is_at(&member_path(&wanted[at].path, member))) {
                         told[at] |= tell(wanted[at], &finding, around);
                     }
                 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::HistorySettings;
 use super::commits::parts;
-use super::members::members;
+use super::members::{member_path, members};
 use super::scan::{Part, SecretKey, SecretPlace, Spot};
 use super::telling::commit_info;
 use super::told::{Told, Within};
@@ -185,7 +185,8 @@ impl Locator<'_> {
         }
         let mut tell = |wanted: &Wanted, finding: &Finding, around: Surroundings<'_>| {
             let origin = Some(Box::new(wanted.origin.clone()));
-            let located = Located { path: wanted.told.path.clone() + member, finding: finding.clone(), origin };
+            let path = member_path(&wanted.told.path, member);
+            let located = Located { path, finding: finding.clone(), origin };
             self.run.inspect_located(located, around, &mut |located| outcome.findings.push(located));
         };
         let mut is_found = false;
@@ -214,7 +215,7 @@ impl Locator<'_> {
                 // At other paths it is none.
                 let file = self.run.scanner.rules()[finding.rule].file();
                 for wanted in taken(sought, self.key(&finding)) {
-                    if file.is_some_and(|file| file.is_at(&(wanted.told.path.clone() + member))) {
+                    if file.is_some_and(|file| file.is_at(&member_path(&wanted.told.path, member))) {
                         tell(wanted, &finding, around);
                     }
                 }

@@ -9,6 +9,18 @@ const MAX_MEMBER_LEN: u64 = 256 << 20;
 /// What of an archive was not examined: its name, as it goes after that of the file, and why.
 pub(super) type Unopened = Vec<(String, String)>;
 
+/// The path of a member, given that of the file. What a compressed file holds is named after the file, whose path was not
+/// known when it was opened.
+#[cfg(feature = "archive")]
+pub(super) fn member_path(path: &str, member: &str) -> String {
+    match member.strip_prefix('!') {
+        Some(rest) if rest.is_empty() || rest.starts_with('!') => {
+            format!("{path}!{}{rest}", crate::source::archive::uncompressed_name(path))
+        }
+        _ => path.to_owned() + member,
+    }
+}
+
 /// Shows each member of an archive with its name, as it goes after that of the file: `!folder/file`. Nothing is shown of
 /// other files.
 pub(super) fn each_member(run: &Run<'_>, content: &[u8], visit: &mut dyn FnMut(&str, &[u8])) -> Unopened {
@@ -67,6 +79,11 @@ pub(super) fn members(
     let opening = Opening { depth: run.max_archive_depth, interrupted: run.interrupted };
     archive::open("", Cursor::new(content), content.len() as u64, opening, &mut members);
     members.unopened
+}
+
+#[cfg(not(feature = "archive"))]
+pub(super) fn member_path(path: &str, _: &str) -> String {
+    path.to_owned()
 }
 
 /// Without the feature `archive`, none is opened.

@@ -70,7 +70,7 @@ fn is_tar(head: &[u8]) -> bool {
 }
 
 /// The name of what a compressed file holds: its own without the extension that says so.
-pub(super) fn uncompressed_name(name: &str) -> &str {
+pub(crate) fn uncompressed_name(name: &str) -> &str {
     const EXTENSIONS: [&str; 8] = [".gz", ".gzip", ".z", ".bz2", ".bz", ".xz", ".zst", ".zstd"];
     let last = name.rsplit(['/', '!']).next().unwrap_or(name);
     let stem = EXTENSIONS.iter().find_map(|extension| {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use self::kind::Kind;
 use self::limit::{Budget, Guarded};
 
-pub(crate) use self::kind::{HEAD_LEN, is_archive};
+pub(crate) use self::kind::{HEAD_LEN, is_archive, uncompressed_name};
 
 /// Archives in archives are opened so deep, whatever was asked for.
 const MAX_DEPTH: u32 = 16;
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         let mut whole = Cursor::new(head).chain(text);
         match kind {
             Some(kind @ (Kind::Tar | Kind::Ar)) => _ = self.container(name, kind, &mut whole, depth),
-            _ => self.member(&format!("{name}!{}", kind::uncompressed_name(name)), &mut whole, depth),
+            _ => self.member(&format!("{name}!{}", uncompressed_name(name)), &mut whole, depth),
         }
         true
     }

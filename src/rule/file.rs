@@ -21,7 +21,7 @@ const MIN_SECRET_LEN: u32 = 8;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileSpec {
-    /// How the paths of such files end: whole names, in which `*` stands for anything within a name.
+    /// How the paths of such files end: whole names, in which each `*` stands for anything within a name.
     pub paths: Vec<String>,
     /// What the file holds, but for white space at its ends: one class of bytes, and how many.
     pub content: String,
@@ -89,12 +89,20 @@ impl SecretFile {
     }
 }
 
-/// Whether a name is of a pattern with at most one star in it.
+/// Whether a name is of a pattern, in which each star stands for a character or more.
 fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((front, back)) => name.len() > front.len() + back.len() && name.starts_with(front) && name.ends_with(back),
+    let mut pieces = pattern.split('*');
+    let front = pieces.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(front) else { return false };
+    let Some(back) = pieces.next_back() else { return rest.is_empty() };
+    for piece in pieces {
+        // What is between two stars may stand anywhere; where it stands first, most is left for what follows.
+        let mut after_one = rest.chars();
+        let found = after_one.next().and_then(|_| after_one.as_str().split_once(piece));
+        let Some((_, after)) = found else { return false };
+        rest = after;
     }
+    rest.len() > back.len() && rest.ends_with(back)
 }
 
 #[cfg(test)]
@@ -116,6 +124,24 @@ mod tests {
             ["webmaster.key", "master.key.bak", "master.key/a", "test.key", "credentials/.key", "credentials/a/b.key"]
         {
             assert!(!file.is_at(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn stars_stand_for_anything_within_a_name() {
+        for (pattern, of, not) in [
+            (
+                "*_key_*.pem",
+                &["a_key_b.pem", "é_key_é.pem", "a_key__key_b.pem"][..],
+                &["_key_b.pem", "a_key_.pem", "a_key"][..],
+            ),
+            ("a*b*c", &["axbxc", "abbcc", "axbbxc"], &["abc", "abbc", "abcc", "axbxcx", "axc"]),
+            ("**.key", &["ab.key", "a..key"], &["a.key", ".key"]),
+            ("key*", &["keys", "key.pem"], &["key", "monkey"]),
+        ] {
+            let file = file(&[pattern], "[0-9a-f]{32}").unwrap();
+            of.iter().for_each(|name| assert!(file.is_at(&format!("folder/{name}")), "{pattern} {name}"));
+            not.iter().for_each(|name| assert!(!file.is_at(&format!("folder/{name}")), "{pattern} {name}"));
         }
     }
 

@@ -217,3 +217,23 @@ fn a_history_is_rewritten_by_git_filter_repo() {
     let app = fs::read_to_string(copy.join("app.py")).expect("a file");
     assert!(app.contains("STRIPE_SECRET_KEY"), "nothing else has changed");
 }
+
+/// A value of a chart is asked for by the names of all mappings around it.
+#[test]
+fn templates_that_ask_for_a_value_of_a_chart_are_told() {
+    let git = Repo::new(&[]);
+    let values = format!("stripe:\n  # of the shop\n  token: {}\nother:\n  token: none\n", key());
+    git.write("chart/values.yaml", values);
+    let template = "data:\n  a: {{ .Values.stripe.token | b64enc }}\n  b: {{ .Values.other.token }}\n  c: {{ $.Values.stripe.token }}\n";
+    git.write("chart/templates/secret.yaml", template);
+    git.git(&["add", "."]);
+    git.git(&["commit", "-qm", "a chart"]);
+    let out = keyscan(git.path(), &["trace", "-f", "json"], &key());
+    let object: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let uses = object["references"].as_array().expect("a list").iter();
+    let told: Vec<(&str, u64, &str)> = uses
+        .map(|one| (one["path"].as_str().unwrap(), one["line"].as_u64().unwrap(), one["how"].as_str().unwrap()))
+        .collect();
+    let path = "chart/templates/secret.yaml";
+    assert_eq!(told, [(path, 2, "helm-value"), (path, 4, "helm-value")]);
+}

@@ -1,10 +1,11 @@
 //! Findings of the secret, from everywhere, brought together by place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use super::helm;
 use super::home::kept;
 use super::place::{PlaceKind, kind_of};
 use super::reference::assigned_name;
@@ -26,6 +27,8 @@ pub(super) struct Gathered {
     pub(super) interrupted: bool,
     /// The forms that were found, the longest first.
     pub(super) written: Vec<Secret>,
+    /// What templates of Helm call it.
+    pub(super) value_names: BTreeSet<String>,
 }
 
 /// What the text around a finding says.
@@ -60,6 +63,7 @@ pub(super) fn gather(
     interrupted: &AtomicBool,
 ) -> Result<Gathered> {
     let contexts: Mutex<HashMap<Key, Context>> = Mutex::default();
+    let value_names: Mutex<BTreeSet<String>> = Mutex::default();
     let inspect = |located: &Located, around: Surroundings<'_>| {
         let text = [around.before, around.after].concat();
         let kind = kind_of(&located.path, &text);
@@ -67,6 +71,9 @@ pub(super) fn gather(
         let is_prose = matches!(kind, PlaceKind::Git | PlaceKind::Log | PlaceKind::Document | PlaceKind::Agent);
         let variable = assigned_name(around.before).filter(|_| !is_prose).map(str::to_owned);
         let context = Context { kind, variable };
+        let is_all = located.finding.span.start == around.before.len() as u64;
+        let value_name = helm::value_name(&located.path, around.before, is_all);
+        value_names.lock().unwrap_or_else(PoisonError::into_inner).extend(value_name);
         contexts.lock().unwrap_or_else(PoisonError::into_inner).insert(key(located), context);
         true
     };
@@ -137,7 +144,9 @@ pub(super) fn gather(
     written.dedup();
     let staged = settings.repository.as_ref().map(|path| staged_objects(path, settings)).unwrap_or_default();
     let places = Places { needle, rules, contexts, scratch: Scratch::new(), by_path: BTreeMap::new() };
-    Ok(Gathered { places: places.of(all, &staged), unexamined, interrupted: was_interrupted, written })
+    let value_names = value_names.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let places = places.of(all, &staged);
+    Ok(Gathered { places, unexamined, interrupted: was_interrupted, written, value_names })
 }
 
 /// The paths of the objects that are staged.

@@ -5,6 +5,7 @@
 //! another manner than by a scan.
 
 mod gather;
+mod helm;
 mod home;
 mod needle;
 mod place;
@@ -170,6 +171,10 @@ impl Needle {
         names.extend(like.iter().flat_map(|rule| rule.env()).map(str::to_owned));
         names.extend(gathered.places.iter().flat_map(|place| place.variables.iter().cloned()));
         names.retain(|name| settings.names.contains(name) || reference::tells(name));
+        // In templates a name stands behind those of the mappings around it, and tells even where it is a common one.
+        let is_new = |name: &String| !name.rsplit('.').next().is_some_and(|last| names.iter().any(|one| one == last));
+        let value_names: Vec<String> = gathered.value_names.into_iter().filter(is_new).collect();
+        names.extend(value_names);
         names.sort_unstable();
         names.dedup();
         let mut trace = Trace {

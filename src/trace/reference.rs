@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use memchr::memmem;
 
-use super::{Trace, TraceSettings};
+use super::{Trace, TraceSettings, helm};
 use crate::engine::{Scanner, Surroundings};
 use crate::error::{Error, Result};
 use crate::finding::Located;
@@ -69,6 +69,8 @@ pub enum Use {
     CiVariable,
     /// A secret manager is asked for it.
     Manager,
+    /// A template of a Helm chart takes it from the values.
+    HelmValue,
     /// It is named in some other manner.
     Named,
 }
@@ -83,6 +85,7 @@ impl Use {
             Use::MountedFile => "mounted-file",
             Use::CiVariable => "ci-variable",
             Use::Manager => "manager",
+            Use::HelmValue => "helm-value",
             Use::Named => "named",
         }
     }
@@ -98,6 +101,9 @@ impl Use {
             Use::MountedFile => "updated within a minute or two; make sure that the program watches the folder",
             Use::CiVariable => "taken anew by each run: update the variable",
             Use::Manager => "taken from the manager: update it there, and wait for the time to live",
+            Use::HelmValue => {
+                "put in when the chart is installed: change the value, upgrade the release, restart the pods"
+            }
             Use::Named => "find out how it is read",
         }
     }
@@ -147,7 +153,7 @@ pub(super) fn assigned_name(before: &[u8]) -> Option<&str> {
 }
 
 /// How a name is used that has this text around it.
-fn how(path: &str, before: &[u8], after: &[u8]) -> Use {
+fn how(path: &str, name: &str, before: &[u8], after: &[u8]) -> Use {
     let has = |texts: &[&str]| {
         texts.iter().any(|text| [before, after].iter().any(|side| memmem::find(side, text.as_bytes()).is_some()))
     };
@@ -155,6 +161,8 @@ fn how(path: &str, before: &[u8], after: &[u8]) -> Use {
     let line_has = |texts: &[&str]| texts.iter().any(|text| memmem::find(line, text.as_bytes()).is_some());
     if line_has(&["secrets.", "vars."]) && memmem::find(line, b"${{").is_some() {
         Use::CiVariable
+    } else if helm::is_asked(line, name) {
+        Use::HelmValue
     } else if line_has(&[
         "environ",
         "getenv",
@@ -211,7 +219,7 @@ pub(super) fn find(
     let uses: Mutex<Vec<Reference>> = Mutex::default();
     let inspect = |located: &Located, around: Surroundings<'_>| {
         let name = String::from_utf8_lossy(located.finding.secret.expose()).into_owned();
-        let how = how(&located.path, around.before, around.after);
+        let how = how(&located.path, &name, around.before, around.after);
         let reference = Reference { path: located.path.clone(), line: located.finding.start.line, name, how };
         uses.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(reference);
         false
@@ -304,10 +312,11 @@ mod tests {
             (".github/workflows/a.yml", "  KEY: ${{ secrets.", " }}", Use::CiVariable),
             ("d.yaml", "- name: ", "\n  valueFrom:\n    secretKeyRef:", Use::KubernetesVariable),
             ("d.yaml", "secretName: x\n items:\n - key: ", "\n path: key", Use::MountedFile),
+            ("templates/d.yaml", "a: {{ .Values.", " | quote }}", Use::HelmValue),
             ("a.go", "client.GetSecretValue(\"", "\")", Use::Manager),
             ("notes.md", "set ", " first", Use::Named),
         ] {
-            assert_eq!(how(path, before.as_bytes(), after.as_bytes()), expected, "{path}: {before}");
+            assert_eq!(how(path, "KEY_OF_IT", before.as_bytes(), after.as_bytes()), expected, "{path}: {before}");
         }
     }
 

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::by_object::ByObject;
 use super::commits::Graph;
 use super::trees::{Edge, Edges};
+use crate::source::git::pack::{on_threads, shares};
 use crate::source::git::walk::Forest;
 use crate::source::git::{ObjectNumber, ObjectSet, Store};
 
@@ -83,12 +84,13 @@ impl Trees {
         edges: Vec<(ObjectNumber, (u32, ObjectNumber))>,
         wanted: HashSet<ObjectNumber>,
         wanted_names: HashSet<u32>,
+        threads: usize,
     ) -> Trees {
         let count = walked.store.count() as usize;
         let mut children = edges;
         if found.iter().any(|edges| !edges.added.is_empty()) {
             let holders = Holders::new(walked, found);
-            holders.lead_to(&wanted, &wanted_names, &mut children);
+            holders.lead_to(&wanted, &wanted_names, threads, &mut children);
         }
         // Those of a cache are almost in order.
         children.sort();
@@ -145,6 +147,7 @@ impl<'a> Holders<'a> {
         &self,
         wanted: &HashSet<ObjectNumber>,
         wanted_names: &HashSet<u32>,
+        threads: usize,
         children: &mut Vec<(ObjectNumber, (u32, ObjectNumber))>,
     ) {
         let mut met = vec![false; self.walked.store.count() as usize];
@@ -165,14 +168,26 @@ impl<'a> Holders<'a> {
                 meet(child, &mut queue);
             }
         }
-        let mut of_child = Vec::new();
-        while let Some(child) = queue.pop() {
-            self.of(child, &mut of_child);
-            for &(name, tree) in &of_child {
-                children.push((tree, (name, child)));
-                meet(tree, &mut queue);
+        // From one level of folders to the next, all that hold what was met on the last one.
+        while !queue.is_empty() {
+            let shares = shares(queue.len() as u32, threads);
+            let found = on_threads(&shares, |range| self.of_all(&queue[range.start as usize..range.end as usize]));
+            queue.clear();
+            for found in found {
+                found.iter().for_each(|(tree, _)| meet(*tree, &mut queue));
+                children.extend(found);
             }
         }
+    }
+
+    /// The trees that hold these objects, each with the name under which it does, and the object.
+    fn of_all(&self, objects: &[ObjectNumber]) -> Vec<(ObjectNumber, (u32, ObjectNumber))> {
+        let (mut found, mut of_child) = (Vec::new(), Vec::new());
+        for &child in objects {
+            self.of(child, &mut of_child);
+            found.extend(of_child.iter().map(|&(name, tree)| (tree, (name, child))));
+        }
+        found
     }
 
     /// Makes `holders` the trees that hold an object, and the names under which they do.

@@ -228,27 +228,22 @@ impl History<'_> {
         let walked = Walked { store, forests: &forests, known: &known };
         let commits = found.iter_mut().flat_map(|found| std::mem::take(&mut found.commits)).collect();
         let in_trees = found.iter_mut().map(|found| std::mem::take(&mut found.trees.edges)).collect();
-        let lead = || Trees::new(&walked, in_trees, edges, wanted, name_hits.keys().copied().collect());
+        let lead = || Trees::new(&walked, in_trees, edges, wanted, name_hits.keys().copied().collect(), threads);
         let (trees, graph) = beside(threads, lead, || Graph::new(commits));
         let selection = Selection::new(repository, store, &graph, &found, settings)?;
         let names = scan.names.names();
-        if let Some(cache) = cache.filter(|_| !interrupted.load(Ordering::Relaxed)) {
-            cache.keep(&Learned {
-                store,
-                hash_len: scan.hash_len,
-                found: &found,
-                commits: &graph.commits,
-                edges: &trees.children,
-                names: &names,
-                secret_names: name_hits.keys().copied().collect(),
-            });
-        }
-        let mut attribution = Attribution::new(&trees);
-        for place in selection.order() {
-            attribution.commit(&graph, place);
-        }
-        let head = selection.head.and_then(|head| graph.commits[head as usize].tree);
-        let in_head = head.map(|tree| attribution.listed(tree)).unwrap_or_default();
+        let cache = cache.filter(|_| !interrupted.load(Ordering::Relaxed));
+        let secret_names = name_hits.keys().copied().collect();
+        let (hash_len, commits, edges) = (scan.hash_len, &graph.commits[..], &trees.children);
+        let learned = Learned { store, hash_len, found: &found, commits, edges, names: &names, secret_names };
+        let keep = || cache.into_iter().for_each(|cache| cache.keep(&learned));
+        let ((), (attribution, in_head)) = beside(threads, keep, || {
+            let mut attribution = Attribution::new(&trees);
+            selection.order().for_each(|place| attribution.commit(&graph, place));
+            let head = selection.head.and_then(|head| graph.commits[head as usize].tree);
+            let in_head = head.map(|tree| attribution.listed(tree)).unwrap_or_default();
+            (attribution, in_head)
+        });
         if attribution.overflowed {
             let reason = "there are more paths than can be followed; findings are told at some of theirs";
             unexamined.push(Unexamined { path: "<paths>".to_owned(), reason: reason.to_owned() });

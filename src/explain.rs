@@ -61,11 +61,11 @@ impl Scanner {
                 ("the format matches, but the byte after it is one that the rule excludes".to_owned(), None)
             }
             Tried::Judged { secret, judgement } => {
-                let verdicts: Vec<&str> = judgement.verdicts.iter().map(|verdict| Verdict::as_str(*verdict)).collect();
+                let verdicts: Vec<&str> = judgement.verdicts.iter().map(Verdict::as_str).collect();
                 let why = if verdicts.is_empty() { String::new() } else { format!("; it {}", verdicts.join(", it ")) };
                 let told = self.told_with(trace.rule, *secret, findings);
                 let told = told.map_or_else(String::new, |told| format!("; {told}"));
-                let told_by = |verdict: &Verdict| matches!(verdict, Verdict::Random | Verdict::NotRandom);
+                let told_by = |verdict| matches!(verdict, Verdict::Random | Verdict::NotRandom);
                 let was_weighed = rule.kind() == Kind::Generic && judgement.verdicts.iter().any(told_by);
                 let weighed = if was_weighed { weighed(bytes, trace.start, *secret) } else { String::new() };
                 (format!("the format matches{why}{weighed}{told}"), Some(judgement.confidence))
@@ -107,7 +107,8 @@ const REASONS: usize = 3;
 fn beside(finding: &Finding) -> Option<Trace> {
     let is_beside = finding.decoded.is_none() && finding.verdicts.contains(&Verdict::Beside);
     is_beside.then(|| {
-        let judgement = Judgement { confidence: finding.confidence, verdicts: finding.verdicts.clone() };
+        let judgement =
+            Judgement { confidence: finding.confidence, verdicts: finding.verdicts.iter().copied().collect() };
         let outcome = Tried::Judged { secret: finding.span, judgement };
         Trace { rule: finding.rule, start: finding.matched.start, outcome }
     })

@@ -31,14 +31,14 @@ use std::sync::atomic::AtomicBool;
 #[must_use]
 pub fn judge(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f32, Vec<Verdict>) {
     let judgement = validate::judge(&Candidate { rule, text, start, secret });
-    (judgement.confidence, judgement.verdicts)
+    (judgement.confidence, judgement.verdicts.into())
 }
 
 /// The same about a match that stands behind another part of its credential.
 #[must_use]
 pub fn judge_beside(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> (f32, Vec<Verdict>) {
     let judgement = validate::judge_beside(&Candidate { rule, text, start, secret });
-    (judgement.confidence, judgement.verdicts)
+    (judgement.confidence, judgement.verdicts.into())
 }
 
 /// The value that the assignment grammar finds when it starts at `text[start]`.

@@ -266,7 +266,7 @@ impl Place<'_, '_> {
             matched,
             secret,
             confidence: judgement.confidence,
-            verdicts: judgement.verdicts,
+            verdicts: judgement.verdicts.into(),
             kind: rule.kind,
             candidates: Vec::new(),
         })

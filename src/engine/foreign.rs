@@ -169,6 +169,7 @@ impl ForeignPass {
                 let Judgement { confidence, verdicts } = judgement;
                 if confidence > 0.0 {
                     let (rule, kind, candidates) = (foreign.rule, rule.kind, Vec::new());
+                    let verdicts = verdicts.into();
                     keep(Match { rule, matched, secret, confidence, verdicts, kind, candidates });
                 }
             });

@@ -624,6 +624,7 @@ impl Pass {
         if told {
             let Judgement { confidence, verdicts } = judgement;
             let (kind, candidates) = (rule.kind, Vec::new());
+            let verdicts = verdicts.into();
             let found = Match { rule: index, matched, secret, confidence, verdicts, kind, candidates };
             match &mut self.record {
                 Some(record) => record.matches.push(found),

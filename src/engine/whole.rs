@@ -67,7 +67,7 @@ fn finding(rule: usize, bytes: &[u8], secret: &Range<usize>, judgement: Judgemen
         start,
         end: start.after(&bytes[secret.clone()]),
         confidence: judgement.confidence,
-        verdicts: judgement.verdicts,
+        verdicts: judgement.verdicts.into(),
         decoded: None,
         candidates: Vec::new(),
         parts: Vec::new(),

@@ -1,12 +1,12 @@
 //! The conditions of rules of other tools, by the definitions of these tools.
 
-use super::{Judgement, REFUTED};
+use super::{Judgement, REFUTED, Verdicts};
 use crate::finding::Verdict;
 use crate::rule::{EntropyBar, Foreign, Needs};
 
 /// Judges a secret that a rule of another tool found. One of no confidence at all is none to that tool.
 pub(crate) fn judge(foreign: &Foreign, confidence: f32, secret: &[u8]) -> Judgement {
-    let refuted = |verdict| Judgement { confidence: REFUTED, verdicts: vec![verdict] };
+    let refuted = |verdict| Judgement { confidence: REFUTED, verdicts: Verdicts::from(verdict) };
     if let Some(EntropyBar { bar, inclusive }) = foreign.entropy {
         let entropy = entropy(secret);
         let passes = entropy > bar || (inclusive && entropy == bar);
@@ -17,7 +17,7 @@ pub(crate) fn judge(foreign: &Foreign, confidence: f32, secret: &[u8]) -> Judgem
     if !has(&foreign.needs, secret) {
         return refuted(Verdict::Placeholder);
     }
-    Judgement { confidence, verdicts: Vec::new() }
+    Judgement { confidence, verdicts: Verdicts::default() }
 }
 
 /// Shannon entropy as these tools compute it: characters are counted, and their shares are of the number of bytes.

@@ -12,6 +12,7 @@ mod placeholder;
 mod randomness;
 pub(crate) mod structure;
 mod typed;
+mod verdicts;
 mod weak;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ use crate::finding::Verdict;
 use crate::rule::{Kind, Rule, Structure, WayIn};
 
 pub(crate) use self::randomness::surprise;
+pub(crate) use self::verdicts::Verdicts;
 
 /// The confidence of a match that a validator has refuted.
 const REFUTED: f32 = 0.05;
@@ -50,7 +52,7 @@ pub(crate) struct Candidate<'t> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Judgement {
     pub(crate) confidence: f32,
-    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) verdicts: Verdicts,
 }
 
 /// Judges one match.
@@ -66,9 +68,8 @@ pub(crate) fn judge_beside(candidate: &Candidate<'_>) -> Judgement {
 fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
     let rule = candidate.rule;
     let secret = &candidate.text[candidate.secret.clone()];
-    let mut verdicts = Vec::new();
-    let refuted = |verdicts, verdict| {
-        let mut verdicts: Vec<Verdict> = verdicts;
+    let mut verdicts = Verdicts::default();
+    let refuted = |mut verdicts: Verdicts, verdict| {
         verdicts.push(verdict);
         Judgement { confidence: REFUTED, verdicts }
     };
@@ -85,7 +86,7 @@ fn judge_with(candidate: &Candidate<'_>, is_beside: bool) -> Judgement {
             return refuted(verdicts, Verdict::ChecksumInvalid);
         }
         // No chance makes a valid checksum: what follows has nothing to add.
-        return Judgement { confidence: PROVEN, verdicts: vec![Verdict::ChecksumValid] };
+        return Judgement { confidence: PROVEN, verdicts: Verdict::ChecksumValid.into() };
     }
     if let Some(structure) = rule.structure {
         if !structure::check(structure, secret) {
@@ -155,7 +156,7 @@ pub(crate) fn is_random_text(text: &[u8]) -> bool {
 /// Judges a value for which only the name speaks to which it is assigned.
 fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
     let Candidate { rule, text, start, ref secret } = *candidate;
-    let refuted = |verdict| Judgement { confidence: REFUTED, verdicts: vec![verdict] };
+    let refuted = |verdict| Judgement { confidence: REFUTED, verdicts: Verdicts::from(verdict) };
     let value = &text[secret.clone()];
     if rule.min_entropy > 0.0 && randomness::entropy(value) < rule.min_entropy {
         return refuted(Verdict::LowEntropy);
@@ -166,7 +167,7 @@ fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
         return if is_name {
             refuted(Verdict::Placeholder)
         } else {
-            Judgement { confidence: WEAK, verdicts: vec![Verdict::Weak] }
+            Judgement { confidence: WEAK, verdicts: Verdict::Weak.into() }
         };
     }
     // Most values are words. The model says so sooner than the lists of what stands for a secret.
@@ -175,7 +176,7 @@ fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
     }
     let confidence = judge::confidence(text, start, secret).min(rule.confidence);
     if confidence < SENSITIVE {
-        return Judgement { confidence, verdicts: vec![Verdict::NotRandom] };
+        return Judgement { confidence, verdicts: Verdict::NotRandom.into() };
     }
     if vetoes(text, start, secret.clone()) || placeholder::is_placeholder_of(rule, value) {
         return refuted(Verdict::Placeholder);
@@ -195,7 +196,7 @@ fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
         return refuted(Verdict::Placeholder);
     }
     let verdict = if confidence < DOUBTFUL { Verdict::NotRandom } else { Verdict::Random };
-    Judgement { confidence, verdicts: vec![verdict] }
+    Judgement { confidence, verdicts: verdict.into() }
 }
 
 /// Whether a value stands for a secret, names one, or is public by its form: whatever its name, it is none. The key of a

@@ -41,6 +41,12 @@ pub fn judge_beside(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>
     (judgement.confidence, judgement.verdicts.into())
 }
 
+/// How sure a match of the rule is to be a secret, as [`judge`] says, and nothing of why.
+#[must_use]
+pub fn confidence(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> f32 {
+    validate::judge(&Candidate { rule, text, start, secret }).confidence
+}
+
 /// The value that the assignment grammar finds when it starts at `text[start]`.
 #[must_use]
 pub fn assigned(text: &[u8], start: usize) -> Option<Range<usize>> {
@@ -60,14 +66,14 @@ pub fn judge_features(text: &[u8], stem: usize, value: &Range<usize>) -> Vec<Str
         }
     }
     let mut names = Names(Vec::new());
-    features::features(text, stem, value, &mut names);
+    features::features(text, &assign::name_at(text, stem), value, &mut names);
     names.0
 }
 
 /// Whether the judge refutes a value without asking its weights.
 #[must_use]
 pub fn judge_vetoes(text: &[u8], stem: usize, value: Range<usize>) -> bool {
-    judge::is_words(text, &value) || validate::vetoes(text, stem, value)
+    judge::is_words(text, &value) || validate::vetoes(text, &assign::name_at(text, stem), &value)
 }
 
 /// What a weight of one in the judge's file is worth, in nats.

@@ -1,32 +1,38 @@
 //! Words of which weak passwords, stand-ins and the names of algorithms are made.
 
-/// Words by the bytes with which they may begin, as they are spelt in passwords: most texts begin with none.
+/// Words by the two bytes with which they may begin, as they are spelt in passwords: most texts begin with none.
 pub(super) struct Lexicon {
     words: &'static [&'static [u8]],
     starts: [u128; 128],
+    /// Those of which it may be the second byte, or that have none.
+    seconds: [u128; 128],
 }
 
 impl Lexicon {
     /// The words are given in lower case.
     const fn new(words: &'static [&'static [u8]]) -> Lexicon {
         assert!(words.len() <= 128, "a word is a bit");
-        let (mut starts, mut byte) = ([0; 128], 0);
+        let (mut starts, mut seconds, mut byte) = ([0; 128], [0; 128], 0);
         while byte < 128 {
             let mut word = 0;
             while word < words.len() {
                 if stands_for(byte as u8, words[word][0]) {
                     starts[byte] |= 1 << word;
                 }
+                if words[word].len() == 1 || stands_for(byte as u8, words[word][1]) {
+                    seconds[byte] |= 1 << word;
+                }
                 word += 1;
             }
             byte += 1;
         }
-        Lexicon { words, starts }
+        Lexicon { words, starts, seconds }
     }
 
     /// The words with which a text begins.
     pub(super) fn at_start<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = &'static [u8]> + 't {
-        let mut bits = text.first().and_then(|first| self.starts.get(usize::from(*first))).copied().unwrap_or(0);
+        let of = |table: &[u128; 128], at: usize| text.get(at).and_then(|byte| table.get(usize::from(*byte))).copied();
+        let mut bits = of(&self.starts, 0).unwrap_or(0) & of(&self.seconds, 1).unwrap_or(u128::MAX);
         let words = std::iter::from_fn(move || {
             let word = bits.trailing_zeros();
             bits &= bits.wrapping_sub(1);
@@ -288,3 +294,24 @@ pub(super) static ALGORITHMS: Lexicon = Lexicon::new(&[
     b"xsalsa",
     b"xts",
 ]);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn two_bytes_lead_to_all_words(text in "(v|p4ss|\\$3cr3t|T0k3n|sha|[a-z@$!0-9]{0,3}|\u{e9}){0,3}") {
+            let text = text.as_bytes();
+            for lexicon in [&WORDS, &STAND_INS, &ALGORITHMS] {
+                let is_there = |word: &&&[u8]| {
+                    text.len() >= word.len() && text.iter().zip(**word).all(|(byte, letter)| stands_for(*byte, *letter))
+                };
+                let plainly: Vec<&[u8]> = lexicon.words.iter().filter(is_there).copied().collect();
+                prop_assert_eq!(lexicon.at_start(text).collect::<Vec<_>>(), plainly);
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod notation;
 mod pem;
 mod placeholder;
 mod randomness;
+mod repetition;
 pub(crate) mod structure;
 mod typed;
 mod verdicts;
@@ -163,7 +164,7 @@ fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
     }
     let name = assign::name_at(text, start);
     if naming::of_password(&text[name.start..name.end.min(secret.start)]) && weak::is_taken(value) {
-        let is_name = value.eq_ignore_ascii_case(&text[name]);
+        let is_name = value.eq_ignore_ascii_case(&text[name.clone()]);
         return if is_name {
             refuted(Verdict::Placeholder)
         } else {
@@ -174,11 +175,11 @@ fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
     if judge::is_words(text, secret) {
         return refuted(Verdict::NotRandom);
     }
-    let confidence = judge::confidence(text, start, secret).min(rule.confidence);
+    let confidence = judge::confidence(text, &name, secret).min(rule.confidence);
     if confidence < SENSITIVE {
         return Judgement { confidence, verdicts: Verdict::NotRandom.into() };
     }
-    if vetoes(text, start, secret.clone()) || placeholder::is_placeholder_of(rule, value) {
+    if vetoes(text, &name, secret) || placeholder::holds_own(value, &rule.placeholders) {
         return refuted(Verdict::Placeholder);
     }
     let prose = structure::text_in_base64(value).is_some_and(|text| {
@@ -201,9 +202,8 @@ fn judge_assigned(candidate: &Candidate<'_>) -> Judgement {
 
 /// Whether a value stands for a secret, names one, or is public by its form: whatever its name, it is none. The key of a
 /// baseline of keyscan's is public, and what a marker is named after is no value.
-pub(crate) fn vetoes(text: &[u8], stem: usize, secret: Range<usize>) -> bool {
+pub(crate) fn vetoes(text: &[u8], name: &Range<usize>, secret: &Range<usize>) -> bool {
     let value = &text[secret.clone()];
-    let name = assign::name_at(text, stem);
     value.eq_ignore_ascii_case(&text[name.clone()])
         || text[..name.start].ends_with(b"keyscan ")
         || text[..name.start].ends_with(b"[REDACTED:")
@@ -218,7 +218,7 @@ pub(crate) fn vetoes(text: &[u8], stem: usize, secret: Range<usize>) -> bool {
         || notation::is_reference(value)
         || notation::is_date_form(value)
         || naming::is_label(value)
-        || is_numeric_argument(text, &name, &secret)
+        || is_numeric_argument(text, name, secret)
         || is_text_in_hex(value)
         || placeholder::is_placeholder(value)
         || weak::is_weak(value)

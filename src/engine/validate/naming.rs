@@ -43,7 +43,12 @@ pub(super) fn of_nonce(name: &[u8]) -> bool {
 /// Whether a name ends with one of these, in any case, or does before a number.
 fn ends_with(name: &[u8], ends: &[&[u8]]) -> bool {
     let end = name.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
-    ends.iter().any(|word| end >= word.len() && name[end - word.len()..end].eq_ignore_ascii_case(word))
+    let name = &name[..end];
+    // The last letter decides nearly always.
+    let last = name.last().map(u8::to_ascii_lowercase);
+    ends.iter()
+        .filter(|word| word.last().copied() == last)
+        .any(|word| name.len() >= word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word))
 }
 
 /// Longer runs of letters are seldom words of a name.

@@ -89,9 +89,20 @@ const KEYBOARD: &[&[u8]] = &[
     b"win",
 ];
 
+/// The length of the longest of them.
+const MAX_KEYBOARD: usize = {
+    let (mut most, mut at) = (0, 0);
+    while at < KEYBOARD.len() {
+        most = if KEYBOARD[at].len() > most { KEYBOARD[at].len() } else { most };
+        at += 1;
+    }
+    most
+};
+
 /// Whether it says which keys to press: `Ctrl+K`, `Alt-L|Shift-F10`.
 pub(super) fn is_key_binding(value: &[u8]) -> bool {
-    let is_word = |part: &[u8]| KEYBOARD.iter().any(|word| part.eq_ignore_ascii_case(word));
+    let is_word =
+        |part: &[u8]| part.len() <= MAX_KEYBOARD && KEYBOARD.iter().any(|word| part.eq_ignore_ascii_case(word));
     let is_function = |part: &[u8]| {
         part.len() <= 3
             && part.split_first().is_some_and(|(f, number)| {
@@ -234,12 +245,12 @@ const SCHEMES: &[&[u8]] = &[
 /// Whether it is a port, a version or a digest that says so: `tcp:1234`, `npm:^7.0.4`, `sha512-7rKU...`.
 fn is_address(value: &[u8]) -> bool {
     let len = value.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    SCHEMES.contains(&&value[..len])
-        && match value.get(len) {
-            Some(b':') => true,
-            Some(b'-') => value.starts_with(b"sha") && value.len() >= len + 28,
-            _ => false,
-        }
+    let may_go_on = match value.get(len) {
+        Some(b':') => true,
+        Some(b'-') => value.starts_with(b"sha") && value.len() >= len + 28,
+        _ => false,
+    };
+    may_go_on && SCHEMES.contains(&&value[..len])
 }
 
 fn is_element(value: &[u8]) -> bool {

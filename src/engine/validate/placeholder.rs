@@ -4,6 +4,9 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
+use super::repetition::{
+    MIN_SHARE, MIN_SHARE_OF_FORM, counts_in_hex, is_filler, is_repetitive, is_sequence, repeats_within,
+};
 use super::typed;
 use crate::engine::wordset::WordSet;
 use crate::rule::{Kind, Rule, Text};
@@ -49,18 +52,6 @@ static WORDS: WordSet = WordSet::new(&[
 const BRACKETS: &[(&[u8], &[u8])] =
     &[(b"${", b"}"), (b"{{", b"}}"), (b"<%", b"%>"), (b"#{", b"}"), (b"$(", b")"), (b"%(", b")")];
 
-/// A run of one byte so long is no chance in random text of these lengths.
-const MIN_REPEAT: usize = 7;
-/// A run of neighbours (`abcdefgh`, `12345678`) so long is no chance either.
-const MIN_SEQUENCE: usize = 8;
-/// Some formats begin with such a run; a placeholder has more than this share of it ...
-const MIN_SHARE: usize = 4;
-/// ... and where the form of the value and what stands before it speak for it as well, more than this one.
-const MIN_SHARE_OF_FORM: usize = 2;
-/// A longer piece, when it is repeated, is more than what fills a place.
-const MAX_FILL: usize = 7;
-/// A piece that is repeated from one end of a shorter value to the other may be chance.
-const MIN_REPEATED: usize = 16;
 /// Values that vendors publish, by the beginnings of their hashes, so that they need not stand here.
 pub(super) const PUBLISHED: &str = include_str!("../../../patterns/published.txt");
 
@@ -100,12 +91,15 @@ pub(super) fn is_placeholder_of(rule: &Rule, secret: &[u8]) -> bool {
 
 /// Whether a word or a template says that a value will stand here.
 fn stands_in(secret: &[u8], own: &[Text]) -> bool {
-    WORDS.is_in(secret) || holds_template(secret) || !own.is_empty() && holds_own(secret, own)
+    WORDS.is_in(secret) || holds_template(secret) || holds_own(secret, own)
 }
 
-fn holds_own(secret: &[u8], own: &[Text]) -> bool {
-    let lower = secret.to_ascii_lowercase();
-    own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+/// Whether one of a rule's own placeholders stands in it: what is a placeholder to that rule, and to no other.
+pub(super) fn holds_own(secret: &[u8], own: &[Text]) -> bool {
+    !own.is_empty() && {
+        let lower = secret.to_ascii_lowercase();
+        own.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    }
 }
 
 /// Whether a place for a value stands in it, as texts that are filled in have them: `{name}`, `{name:08}`.
@@ -152,7 +146,7 @@ const MAX_PLACE_FORM: usize = 10;
 fn holds_template(secret: &[u8]) -> bool {
     let says = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:,|/$\"'()[]<>=?&@+*!#%\\".contains(byte);
     let count = |text: &[u8], byte: u8| text.iter().filter(|other| **other == byte).count();
-    let may_open = secret.iter().any(|byte| b"${<#%".contains(byte));
+    let may_open = memchr::memchr3(b'$', b'{', b'<', secret).or_else(|| memchr::memchr2(b'#', b'%', secret)).is_some();
     may_open
         && BRACKETS.iter().any(|(open, close)| {
             memchr::memmem::find_iter(secret, open).any(|at| {
@@ -231,84 +225,12 @@ pub(super) fn is_one_word_again(text: &[u8]) -> bool {
     others.peek().is_some() && others.all(|word| Some(word) == first)
 }
 
-/// Whether one byte, one piece or one sequence makes up too much of it, in either case.
-fn is_repetitive(secret: &[u8]) -> bool {
-    is_filler(secret)
-        || is_sequence(secret, MIN_SHARE)
-        || repeats_within(secret, secret.len() / 2)
-        || counts_in_hex(secret)
-}
-
-/// Whether one sequence makes up so great a part of it, in either case.
-fn is_sequence(secret: &[u8], share: usize) -> bool {
-    let (mut up, mut down) = (1, 1);
-    secret.windows(2).any(|pair| {
-        let (a, b) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
-        up = if follows(a, b) { up + 1 } else { 1 };
-        down = if follows(b, a) { down + 1 } else { 1 };
-        let run = up.max(down);
-        run >= MIN_SEQUENCE && run * share > secret.len()
-    })
-}
-
-/// Whether one byte makes up too much of it, or a piece of a few bytes all of it, in either case.
-fn is_filler(secret: &[u8]) -> bool {
-    let mut repeat = 1;
-    let is_long = |pair: &[u8]| {
-        repeat = if pair[0].eq_ignore_ascii_case(&pair[1]) { repeat + 1 } else { 1 };
-        repeat >= MIN_REPEAT && repeat * MIN_SHARE >= secret.len()
-    };
-    secret.windows(2).any(is_long) || repeats_within(secret, MAX_FILL)
-}
-
-/// Whether a piece of so many bytes or fewer is repeated from one end of it to the other.
-fn repeats_within(secret: &[u8], longest: usize) -> bool {
-    secret.len() >= MIN_REPEATED && period(secret) <= longest
-}
-
-/// After how many bytes the text repeats itself, in any case, to its end; its length where it does not.
-fn period(text: &[u8]) -> usize {
-    // For each start of the text, the length of the longest shorter start that it ends with.
-    let mut borders = vec![0; text.len()];
-    for end in 1..text.len() {
-        let mut len = borders[end - 1];
-        while len > 0 && !text[len].eq_ignore_ascii_case(&text[end]) {
-            len = borders[len - 1];
-        }
-        borders[end] = len + usize::from(text[len].eq_ignore_ascii_case(&text[end]));
-    }
-    text.len() - borders.last().copied().unwrap_or(0)
-}
-
-/// Whether it is hexadecimal digits, and a quarter of them are bytes that count up or down: `00010203`, `ffeeddcc`.
-fn counts_in_hex(secret: &[u8]) -> bool {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let byte = |pair: &[u8]| Some(digit(pair[0])? * 16 + digit(pair[1])?);
-    let (mut run, mut step, mut before) = (0, 0, None);
-    secret.len().is_multiple_of(2)
-        && secret.iter().all(u8::is_ascii_hexdigit)
-        && secret.chunks_exact(2).any(|pair| {
-            let here = byte(pair);
-            let change = here.zip(before).map_or(0, |(here, before): (u32, u32)| here.wrapping_sub(before) & 0xff);
-            run = if change == step && HEX_STEPS.contains(&change) { run + 1 } else { 1 };
-            (step, before) = (change, here);
-            run >= MIN_HEX_RUN && run * 4 >= secret.len()
-        })
-}
-
-/// One up or down, in one digit or in both.
-const HEX_STEPS: [u32; 4] = [0x01, 0xff, 0x11, 0xef];
-const MIN_HEX_RUN: usize = 4;
-
-/// Whether `b` comes right after `a` among the letters or the digits, decimal or hexadecimal.
-fn follows(a: u8, b: u8) -> bool {
-    let inside = a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric();
-    inside && (b == a.wrapping_add(1) || matches!((a, b), (b'9', b'0' | b'a') | (b'0', b'a')))
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::rule::RuleSet;
 
     fn placeholder(text: &str) -> bool {
         is_placeholder(text.as_bytes())
@@ -362,22 +284,16 @@ mod tests {
         assert!(stands_in(b"q7Zt0vKxP3mW9sLd", &[Text::from(&"kxp3".to_owned())]));
     }
 
-    #[test]
-    fn what_only_fills_a_place_is_no_value_of_any_form() {
-        for text in ["aaaaaaaaQ", "q7Rxxxxxxxxxxxx", "ab12ab12ab12ab12"] {
-            assert!(is_filler(text.as_bytes()), "{text}");
+    proptest! {
+        #[test]
+        fn a_generic_rule_adds_its_own_placeholders_only(value in "([a-c0-2]{1,12}|quartz|\\$\\{|aaaaaaaa|12345678){1,4}") {
+            let mut rule = RuleSet::builtin().rules().iter().find(|rule| rule.kind == Kind::Generic).unwrap().clone();
+            rule.placeholders = vec![Text::from(&"quartz".to_owned())];
+            let value = value.as_bytes();
+            prop_assert_eq!(
+                is_placeholder(value) || holds_own(value, &rule.placeholders),
+                is_placeholder(value) || is_placeholder_of(&rule, value)
+            );
         }
-        for text in ["zt9876543210mqbvcxzlkjtt", "abcd1234abcd1234abcd1234"] {
-            let text = text.as_bytes();
-            assert!(!is_filler(text) && !is_sequence(text, MIN_SHARE_OF_FORM) && is_repetitive(text));
-        }
-    }
-
-    #[test]
-    fn the_period_is_the_shortest() {
-        assert_eq!(period(b"abABab"), 2);
-        assert_eq!(period(b"abcabcab"), 3);
-        assert_eq!(period(b"abcd"), 4);
-        assert_eq!(period(b""), 0);
     }
 }

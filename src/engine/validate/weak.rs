@@ -62,6 +62,9 @@ fn longest_run(text: &[u8]) -> usize {
 
 /// How long the text goes on from neighbour to neighbour in one direction, of the alphabet, the digits or a keyboard.
 pub(super) fn longest_sequence(text: &[u8]) -> usize {
+    if !matches!(text, [first, second, ..] if are_neighbours(*first, *second)) {
+        return 1;
+    }
     let first = text.first().map(u8::to_ascii_lowercase);
     let row = |row: &&[u8]| {
         // No byte stands twice in a row.
@@ -72,6 +75,30 @@ pub(super) fn longest_sequence(text: &[u8]) -> usize {
     [steps(text, 1), steps(text, -1)].into_iter().chain(rows).max().unwrap_or(0)
 }
 
+/// Whether a run may go on with `second` behind `first`.
+fn are_neighbours(first: u8, second: u8) -> bool {
+    let (first, second) = (first.to_ascii_lowercase(), second.to_ascii_lowercase());
+    first.abs_diff(second) == 1 || NEXT[usize::from(first)].contains(&second)
+}
+
+/// What comes next to a byte in the rows.
+static NEXT: [[u8; 3]; 256] = {
+    let (mut next, mut row) = ([[0xff; 3]; 256], 0);
+    while row < ROWS.len() {
+        let mut at = 1;
+        while at < ROWS[row].len() {
+            let (here, mut free) = (&mut next[ROWS[row][at - 1] as usize], 0);
+            while here[free] != 0xff {
+                free += 1;
+            }
+            here[free] = ROWS[row][at];
+            at += 1;
+        }
+        row += 1;
+    }
+    next
+};
+
 /// How long the text goes on by such steps from byte to byte, in any case.
 fn steps(text: &[u8], step: i16) -> usize {
     let follows =
@@ -81,7 +108,29 @@ fn steps(text: &[u8], step: i16) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The same without a look at the first two bytes.
+    fn longest_plainly(text: &[u8]) -> usize {
+        let lower = text.to_ascii_lowercase();
+        let rows = ROWS.iter().flat_map(|row| (0..row.len()).map(|from| &row[from..]));
+        let rows = rows.map(|row| lower.iter().zip(row).take_while(|(a, b)| a == b).count());
+        rows.chain([steps(text, 1), steps(text, -1)]).max().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_what_they_are_plainly(
+            text in "(?i)(qwertyu|lkjhgf|fghjkl|xcvbnm|azwsxe|2w3e4|abcdef|9876|./0|[a-z0-9`{-]){0,3}"
+        ) {
+            let text = text.as_bytes();
+            for at in 0..=text.len() {
+                prop_assert_eq!(longest_sequence(&text[at..]), longest_plainly(&text[at..]));
+            }
+        }
+    }
 
     #[test]
     fn words_and_runs() {

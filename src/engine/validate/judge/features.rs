@@ -6,9 +6,8 @@
 use std::ops::Range;
 
 use super::forms::Forms;
-use super::shape::{MAX_SEEN, Shape};
+use super::shape::{GRAMS, MAX_SEEN, Shape};
 use super::words::{MAX_WORD, Word, Words, case_of};
-use crate::engine::assign;
 use crate::engine::wordset::WordSet;
 
 /// How far before a name, on its line, words are looked at.
@@ -59,6 +58,11 @@ pub(crate) const fn number(kind: u32, first: u32, second: u32) -> u32 {
 /// What takes features.
 pub(crate) trait Sink {
     fn take(&mut self, kind: Kind, first: Atom<'_>, second: Atom<'_>);
+
+    /// Takes the sequence of classes of this number, of which a value has many.
+    fn gram(&mut self, gram: usize) {
+        self.take(Kind::Gram, GRAMS[gram], Atom::NONE);
+    }
 }
 
 macro_rules! kinds {
@@ -194,9 +198,8 @@ impl<'t> Glue<'t> {
     }
 }
 
-/// Gives the features of a value to which the name around `text[stem]` leads.
-pub(crate) fn features(text: &[u8], stem: usize, value: &Range<usize>, sink: &mut impl Sink) {
-    let name = assign::name_at(text, stem);
+/// Gives the features of a value to which a name leads.
+pub(crate) fn features(text: &[u8], name: &Range<usize>, value: &Range<usize>, sink: &mut impl Sink) {
     let name = name.start..name.end.min(value.start);
     let shape = Shape::of(&text[value.clone()]);
     let forms = Forms::of(&text[value.clone()], &shape);
@@ -296,12 +299,12 @@ fn repeats(value: &[u8], word: &[u8]) -> bool {
 }
 
 fn of_value(value: &[u8], shape: &Shape, forms: &Forms, sink: &mut impl Sink) {
-    let mut one = |kind: Kind, atom: Atom<'_>| sink.take(kind, atom, Atom::NONE);
     let (bits, classes, few) = (shape.bits(), shape.classes(), shape.few_sizes());
-    one(Kind::Size, shape.size());
-    one(Kind::Classes, classes);
-    one(Kind::Bits, bits);
-    shape.each_gram(|gram| one(Kind::Gram, gram));
+    for (kind, atom) in [(Kind::Size, shape.size()), (Kind::Classes, classes), (Kind::Bits, bits)] {
+        sink.take(kind, atom, Atom::NONE);
+    }
+    shape.each_gram(|gram| sink.gram(gram));
+    let mut one = |kind: Kind, atom: Atom<'_>| sink.take(kind, atom, Atom::NONE);
     shape.each_sign(|sign| one(Kind::Sign, sign));
     if !value[0].is_ascii_alphanumeric() && value[0].is_ascii_graphic() {
         one(Kind::First, Atom::new(&value[..1]));

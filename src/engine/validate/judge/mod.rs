@@ -20,11 +20,12 @@ use std::ops::Range;
 
 use self::model::Sum;
 pub(crate) use self::model::{SCALE, WEIGHTS};
+use crate::engine::assign;
 
 /// How sure a value is to be a secret, from 0 to 1: half, where the model would as soon say no.
-pub(super) fn confidence(text: &[u8], stem: usize, value: &Range<usize>) -> f32 {
+pub(super) fn confidence(text: &[u8], name: &Range<usize>, value: &Range<usize>) -> f32 {
     let mut sum = Sum::new();
-    features::features(text, stem, &first_of(text, value), &mut sum);
+    features::features(text, name, &first_of(text, value), &mut sum);
     (1.0 / (1.0 + (-sum.score()).exp())).min(MOST)
 }
 
@@ -34,23 +35,40 @@ pub(crate) fn is_words(text: &[u8], value: &Range<usize>) -> bool {
     let value = &text[first_of(text, value)];
     let (mut meter, mut at) = (surprise::Meter::new(), 0);
     while let Some(&byte) = value.get(at) {
-        let joint = !byte.is_ascii_alphabetic();
-        at += match byte {
-            b'%' | b'\\' => match escape(&value[at..]) {
+        let symbol = OF_WORDS[usize::from(byte)];
+        at += match symbol {
+            OTHER => return false,
+            ESCAPE => match escape(&value[at..]) {
                 Some(len) => len,
                 None => return false,
             },
-            _ if joint && !JOINTS.contains(&byte) => return false,
             _ => 1,
         };
         if at <= shape::MAX_SEEN {
-            meter.add(if joint { b' ' } else { byte });
+            meter.add_symbol(usize::from(symbol).min(surprise::JOINT));
         }
     }
     meter.mean() < MAX_OF_WORDS
 }
 
-const JOINTS: &[u8] = b" _-.,:=/()[]";
+/// The symbols of what words and the joints between them are written with; beyond these, what may be an escape, and what
+/// stands in no words.
+static OF_WORDS: [u8; 256] = {
+    let (mut table, mut byte) = ([OTHER; 256], 0);
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => surprise::symbol(byte as u8) as u8,
+            b' ' | b'_' | b'-' | b'.' | b',' | b':' | b'=' | b'/' | b'(' | b')' | b'[' | b']' => surprise::JOINT as u8,
+            b'%' | b'\\' => ESCAPE,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    table
+};
+
+const ESCAPE: u8 = surprise::SYMBOLS as u8;
+const OTHER: u8 = ESCAPE + 1;
 
 /// How long the escape of a byte or a letter is with which a text begins: `%2F`, `\x00`, `\u00e9`.
 fn escape(text: &[u8]) -> Option<usize> {
@@ -82,12 +100,14 @@ const MOST: f32 = 0.97;
 /// What weighed most for the judgement and against it, in words, with its weight in nats: at most `count`.
 pub(crate) fn reasons(text: &[u8], stem: usize, value: &Range<usize>, count: usize) -> Vec<(String, f32)> {
     let mut reasons = model::Reasons::default();
-    features::features(text, stem, &first_of(text, value), &mut reasons);
+    features::features(text, &assign::name_at(text, stem), &first_of(text, value), &mut reasons);
     explain::most(reasons.0, count)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::rule::Sample;
 
@@ -95,7 +115,7 @@ mod tests {
     fn confidence_in(template: &str, stem: &str, seed: u64) -> f32 {
         let filled = Sample::parse(template).unwrap().fill(seed, None);
         let at = memchr::memmem::find(&filled.text, stem.as_bytes()).unwrap();
-        confidence(&filled.text, at, &filled.secret)
+        confidence(&filled.text, &assign::name_at(&filled.text, at), &filled.secret)
     }
 
     #[test]
@@ -125,6 +145,47 @@ mod tests {
             // Short drawn values are near the bar under any name.
             assert!(found <= 40, "{template}: {found} of 200");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn tables_say_what_the_features_say_one_by_one(
+            name in "(db_password|apiKey|next_token|SECRET|x)",
+            glue in "( = \"|: |=|=>'|, \\\\\")",
+            value in "([a-z]{1,9}|[A-Za-z0-9+/=]{4,24}|[0-9a-f]{8}|[ -~]{1,8}|test|\u{e9}){1,4}",
+        ) {
+            let text = format!("let {name}{glue}{value}\";\n");
+            let (name, start) = (4..4 + name.len(), 4 + name.len() + glue.len());
+            let value = start..start + value.len();
+            let (mut sum, mut all) = (Sum::new(), model::Reasons::default());
+            features::features(text.as_bytes(), &name, &value, &mut sum);
+            features::features(text.as_bytes(), &name, &value, &mut all);
+            let weights: f32 = all.0.iter().map(|(.., weight)| weight).sum();
+            prop_assert_eq!(sum.score(), Sum::new().score() + weights);
+        }
+
+        #[test]
+        fn words_are_letters_that_cost_little(
+            value in "([a-z]{1,9}|[A-Z][a-z]{2,9}|[ _.,:=/()-]|%2[0-9A-F]|\\\\{1,2}x0[0-9]|\\\\u00e9|[\\[\\]{'0-9]){1,30}"
+        ) {
+            let value = value.as_bytes();
+            prop_assert_eq!(is_words(value, &(0..value.len())), are_words_plainly(value));
+        }
+    }
+
+    /// The same, in two passes: escapes are made spaces, then all is looked at.
+    fn are_words_plainly(value: &[u8]) -> bool {
+        let (mut words, mut at) = (Vec::new(), 0);
+        while at < value.len() {
+            let len = if matches!(value[at], b'%' | b'\\') { escape(&value[at..]) } else { Some(1) };
+            let Some(len) = len else { return false };
+            words.push((at + len, if len > 1 { b' ' } else { value[at] }));
+            at += len;
+        }
+        let is_part = |byte: u8| byte.is_ascii_alphabetic() || b" _-.,:=/()[]".contains(&byte);
+        let seen = words.iter().filter(|(end, _)| *end <= shape::MAX_SEEN);
+        let seen: Vec<u8> = seen.map(|(_, byte)| if byte.is_ascii_alphabetic() { *byte } else { b' ' }).collect();
+        words.iter().all(|(_, byte)| is_part(*byte)) && surprise::of(&seen) < MAX_OF_WORDS
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The weights of `patterns/judge.txt`: one line a feature, its kind, its atoms and its weight, separated by tabs.
 
 use super::features::{Atom, Kind, Sink, hash, number};
+use super::shape::GRAMS;
 
 /// What a weight of one is worth, in nats of the odds.
 pub(crate) const SCALE: f32 = 16.0;
@@ -118,12 +119,22 @@ impl Model {
     }
 
     #[inline]
-    fn weight(&self, number: u32) -> i32 {
+    const fn weight(&self, number: u32) -> i32 {
         let entry = self.slots[slot(number, self.seeds[group(number)])];
         // A free slot has no weight.
-        if entry >> 8 == number & 0xff_ffff { i32::from(entry as u8 as i8) } else { 0 }
+        if entry >> 8 == number & 0xff_ffff { entry as u8 as i8 as i32 } else { 0 }
     }
 }
+
+/// The weights of sequences of classes, by their numbers.
+static OF_GRAMS: [i8; GRAMS.len()] = {
+    let (mut weights, mut gram) = ([0; GRAMS.len()], 0);
+    while gram < GRAMS.len() {
+        weights[gram] = MODEL.weight(number(Kind::Gram.hash(), GRAMS[gram].hash, Atom::NONE.hash)) as i8;
+        gram += 1;
+    }
+    weights
+};
 
 /// The hash of a field that ends at `end`, and where the next one starts.
 const fn field(text: &[u8], start: usize, end: u8) -> (u32, usize) {
@@ -165,6 +176,11 @@ impl Sink for Sum {
     #[inline]
     fn take(&mut self, kind: Kind, first: Atom<'_>, second: Atom<'_>) {
         self.0 += MODEL.weight(number(kind.hash(), first.hash, second.hash));
+    }
+
+    #[inline]
+    fn gram(&mut self, gram: usize) {
+        self.0 += i32::from(OF_GRAMS[gram]);
     }
 }
 

@@ -126,12 +126,12 @@ impl Shape {
         NAMES[bit(self.lower, 1) | bit(self.upper, 2) | bit(self.digits, 4) | bit(self.signs, 8)]
     }
 
-    /// The sequences of four classes in it.
-    pub(super) fn each_gram(&self, mut take: impl FnMut(Atom<'static>)) {
+    /// The numbers of the sequences of four classes in it: places in [`GRAMS`].
+    pub(super) fn each_gram(&self, mut take: impl FnMut(usize)) {
         for (block, bits) in self.grams.iter().enumerate() {
             let mut rest = *bits;
             while rest != 0 {
-                take(GRAMS[block * 64 + rest.trailing_zeros() as usize]);
+                take(block * 64 + rest.trailing_zeros() as usize);
                 rest &= rest - 1;
             }
         }
@@ -204,7 +204,8 @@ impl Shape {
     }
 }
 
-static GRAMS: [Atom<'static>; 256] = {
+/// Sequences of four classes: two bits a class, the last one lowest.
+pub(super) static GRAMS: [Atom<'static>; 256] = {
     static TEXTS: [[u8; 4]; 256] = {
         let (mut texts, mut gram) = ([[0; 4]; 256], 0);
         while gram < 256 {

@@ -44,9 +44,12 @@ pub(crate) const fn symbol(byte: u8) -> usize {
         b'a'..=b'z' => (byte - b'a') as usize,
         b'A'..=b'Z' => (byte - b'A') as usize,
         b'0'..=b'9' => 26,
-        _ => 27,
+        _ => JOINT,
     }
 }
+
+/// The symbol of what is no letter and no digit.
+pub(super) const JOINT: usize = SYMBOLS - 1;
 
 static SYMBOL: [u8; 256] = {
     let (mut table, mut byte) = ([0; 256], 0);
@@ -68,12 +71,16 @@ pub(super) struct Meter {
 impl Meter {
     #[inline]
     pub(super) fn new() -> Meter {
-        Meter { first: 27, second: 27, steps: 0, count: 0 }
+        Meter { first: JOINT, second: JOINT, steps: 0, count: 0 }
     }
 
     #[inline]
     pub(super) fn add(&mut self, byte: u8) {
-        let third = usize::from(SYMBOL[usize::from(byte)]);
+        self.add_symbol(usize::from(SYMBOL[usize::from(byte)]));
+    }
+
+    #[inline]
+    pub(super) fn add_symbol(&mut self, third: usize) {
         let cell = (self.first * SYMBOLS + self.second) * SYMBOLS + third;
         self.steps += u32::from(TABLE[cell / 2] >> (4 * (cell % 2)) & 15);
         (self.first, self.second) = (self.second, third);

@@ -5,18 +5,16 @@
 //! whether one of the rule's words stands before it. The words of all rules are looked for at once, and in no part of
 //! the text twice, however many runs follow one another.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::lent::lent;
 use super::lists::Lists;
 use super::pass::starts_word;
 use super::prefilter::{Anchor, BLOCK, Literal, Prefilter, Run, Runs};
+use super::seen::SeenRuns;
 use crate::byteset::ByteSet;
 use crate::rule::{Rule, WayIn};
-
-/// The text between two runs is looked through with what is before them when it is no longer than this: one search
-/// of more text costs less than two of less.
-const CLOSE: u64 = 1024;
 
 /// The rules whose matches start with a run of one class.
 #[derive(Debug)]
@@ -30,16 +28,6 @@ pub(super) struct RunRules {
     pub(super) free: Vec<(usize, usize)>,
     /// The least length of a run that any of the others needs; `usize::MAX` without others.
     pub(super) wordy_len: usize,
-}
-
-/// Runs that the prefilter found at one place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SeenRuns {
-    /// The offset of their start.
-    pub(super) at: u64,
-    pub(super) runs: Runs,
-    /// How much of each was seen.
-    pub(super) len: usize,
 }
 
 /// What is asked of many runs at once, of a block of them.
@@ -91,6 +79,10 @@ pub(super) struct Nearby {
     seen_to: u64,
     /// Starts and ids, ascending.
     words: Vec<(u64, u32)>,
+    /// What stands before runs, put together: one search of much text costs less than many of little.
+    together: Vec<u8>,
+    /// Where in it each piece ends, and what makes of a place in the piece its offset.
+    pieces: Vec<(usize, u64)>,
 }
 
 impl Nearby {
@@ -99,19 +91,51 @@ impl Nearby {
         self.words.clear();
     }
 
-    /// Makes `words` those that start from `first` on and end before `last`. Neither ever goes back.
-    fn look(&mut self, words: &Words, text: &[u8], base: u64, first: u64, last: u64) {
+    /// Makes `words` those that start in the last `reach` bytes before one of these runs, which ascend from call to call.
+    /// `text` starts at the offset `base`.
+    fn look(&mut self, words: &Words, (text, base): (&[u8], u64), runs: &[SeenRuns], reach: u64) {
+        let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return };
+        let start_of = |run: &SeenRuns| run.at.saturating_sub(reach).max(base);
         // A word that was not whole when its start was looked at is looked at again.
-        let from = self.seen_to.saturating_sub(words.prefilter.max_len() as u64).max(first);
-        let Nearby { seen_to, words: seen } = self;
-        seen.retain(|&(start, _)| start >= first && start < from);
-        let (start, end) = ((from - base) as usize, (last - base) as usize);
-        words.prefilter.scan(&text[..end], start, end, &mut lent(), &mut |anchor| match anchor {
-            Anchor::Literal { number, at, .. } if starts_word(text, at) => seen.push((base + at as u64, number)),
-            _ => {}
+        let from = self.seen_to.saturating_sub(words.prefilter.max_len() as u64).max(start_of(first));
+        self.put_together((text, base), runs.iter().map(|run| start_of(run).max(from)..run.at));
+        let Nearby { seen_to, words: seen, together, pieces } = self;
+        seen.retain(|&(start, _)| start >= start_of(first) && start < from);
+        words.prefilter.scan(together, 0, together.len(), &mut lent(), &mut |anchor| {
+            let Anchor::Literal { number, at, len } = anchor else { return };
+            let (end, shift) = pieces[pieces.partition_point(|(end, _)| *end <= at)];
+            let start = at as u64 + shift;
+            if at + len <= end && starts_word(text, (start - base) as usize) {
+                seen.push((start, number));
+            }
         });
         seen.sort_unstable();
-        *seen_to = last;
+        *seen_to = last.at;
+    }
+
+    /// Copies these ranges of the text, of which neither the starts nor the ends descend.
+    fn put_together(&mut self, (text, base): (&[u8], u64), ranges: impl Iterator<Item = Range<u64>>) {
+        let Nearby { together, pieces, .. } = self;
+        together.clear();
+        pieces.clear();
+        let mut done = None;
+        for Range { start, end } in ranges {
+            let new = done.unwrap_or(start).max(start)..end;
+            if new.is_empty() {
+                continue;
+            }
+            // What goes on where the one before ended is one piece with it; else a byte stands between that no word has,
+            // and for one that was left out.
+            if done != Some(new.start) {
+                together.extend(done.map(|_| 0));
+                pieces.push((0, new.start - together.len() as u64));
+            }
+            together.extend_from_slice(&text[(new.start - base) as usize..(new.end - base) as usize]);
+            if let Some((piece_end, _)) = pieces.last_mut() {
+                *piece_end = together.len();
+            }
+            done = Some(end);
+        }
     }
 }
 
@@ -203,22 +227,22 @@ impl KeywordIndex {
             seen.runs.bits &= of_block.wordy;
             seen.runs.bits != 0
         });
-        for close in seen.chunk_by(|a, b| b.at - a.at <= CLOSE) {
-            let words = self.words(rules);
-            let first = |at: u64| at.saturating_sub(self.reach).max(base);
-            nearby.look(words, text, base, first(close[0].at), close[close.len() - 1].at);
-            let mut near = &nearby.words[..];
-            for seen in close {
-                let at = seen.at;
-                near = &near[near.partition_point(|&(start, _)| start < first(at))..];
-                for &(start, word) in near.iter().take_while(|&&(start, _)| start < at) {
-                    for wanted in words.wanted.get(word as usize) {
-                        if seen.runs.contains(wanted.run)
-                            && at - start <= wanted.distance
-                            && len_of(seen, wanted.run).is_at_least(wanted.min_len)
-                        {
-                            found(wanted.rule, at);
-                        }
+        if seen.is_empty() {
+            return;
+        }
+        let words = self.words(rules);
+        nearby.look(words, (text, base), seen, self.reach);
+        let mut near = &nearby.words[..];
+        for seen in seen.iter() {
+            let at = seen.at;
+            near = &near[near.partition_point(|&(start, _)| start + self.reach < at)..];
+            for &(start, word) in near.iter().take_while(|&&(start, _)| start < at) {
+                for wanted in words.wanted.get(word as usize) {
+                    if seen.runs.contains(wanted.run)
+                        && at - start <= wanted.distance
+                        && len_of(seen, wanted.run).is_at_least(wanted.min_len)
+                    {
+                        found(wanted.rule, at);
                     }
                 }
             }

@@ -17,6 +17,7 @@ mod pass;
 pub(crate) mod prefilter;
 mod rescan;
 pub(crate) mod resolve;
+mod seen;
 mod session;
 mod tail;
 mod touched;

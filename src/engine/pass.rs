@@ -10,11 +10,12 @@
 
 use super::foreign::ForeignPass;
 use super::hinder::Hindered;
-use super::keyword::{Nearby, SeenRuns};
+use super::keyword::Nearby;
 use super::lent::lent;
 use super::matcher::{Attempt, MatcherCache, Resume};
 use super::prefilter::Anchor;
 use super::resolve::{DOUBTFUL, Match, Resolver, SENSITIVE};
+use super::seen::{Seen, SeenRuns};
 use super::tail::Open;
 use super::touched::Touched;
 use super::validate::{self, Candidate, Judgement};
@@ -120,8 +121,8 @@ pub(super) struct Pass {
     states: Touched<RuleState>,
     pub(super) resolver: Resolver,
     foreign: ForeignPass,
-    /// Runs of a block, by offset.
-    runs: Vec<SeenRuns>,
+    /// Runs of a block.
+    runs: Seen,
     nearby: Nearby,
     /// The same for the end of the text, from settling to settling.
     tail_words: Nearby,
@@ -204,15 +205,12 @@ impl Pass {
                 runs.push(SeenRuns { at: window.base + at as u64, runs: seen, len });
             }
         });
-        // Each group of runs comes in order.
-        runs.sort_by_key(|seen| seen.at);
         // What was looked through for this end of the text is looked through again for the next one.
         self.tail_words.clear();
         let place = (text, window.base);
-        engine.keywords.rules_at(&engine.rules, &mut self.tail_words, place, runs, false, |rule, at| {
+        engine.keywords.rules_at(&engine.rules, &mut self.tail_words, place, runs.take(), false, |rule, at| {
             queue.push(Queued { rule, first: at, last: at });
         });
-        runs.clear();
         let mut open = std::mem::take(&mut self.open);
         engine.open_starts(text, from, &mut open);
         open.retain(|open| {
@@ -390,15 +388,12 @@ impl Pass {
                 }
             }
         });
-        // Each group of runs comes in order.
-        runs.sort_by_key(|seen| seen.at);
         let text = (window.bytes, window.base);
-        engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs, traced, |rule, at| {
+        engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs.take(), traced, |rule, at| {
             if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
                 queue.push(Queued { rule, first: at, last: at });
             }
         });
-        runs.clear();
         self.anchored_to = to;
     }
 

@@ -25,6 +25,22 @@ static PUBLIC: WordSet = WordSet::new(&[
     b"hash",
     b"signature",
     b"h1:",
+    b"traceparent",
+    b"trace_id",
+    b"trace-id",
+    b"trace.id",
+    b"traceid",
+    b"span_id",
+    b"span-id",
+    b"span.id",
+    b"spanid",
+    b"request_id",
+    b"request-id",
+    b"request.id",
+    b"requestid",
+    b"correlation_id",
+    b"correlation-id",
+    b"correlationid",
 ]);
 /// Last words of a name to which a value is joined without an operator, in lower case.
 const TELLING: &[&[u8]] = &[b"key", b"token", b"secret", b"private", b"access", b"password"];
@@ -184,6 +200,10 @@ mod tests {
             "fileHash = \"",
             "release-",
             "key cafe\n",
+            "vendor.trace_id=",
+            "vendor traceparent: ",
+            "\"vendor\", \"span_id\": \"",
+            "vendorRequestId=",
         ] {
             assert!(!assigned(text), "{text}");
         }

@@ -14,7 +14,7 @@ use super::report::Report;
 use crate::args::Reveal;
 
 /// Bytes read at a time.
-const CHUNK_LEN: usize = 256 * 1024;
+const CHUNK_LEN: usize = 64 * 1024;
 /// How long nothing may come before it is looked whether to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long what still comes is passed on when it is time to stop.

@@ -35,7 +35,7 @@ impl Seen {
         debug_assert!(found.len() < 1 << NUMBERS_LOG2, "a run starts at a byte of the block, and there are some dozen");
         let first = found.iter().map(|seen| seen.at).min().unwrap_or(0);
         keys.clear();
-        keys.extend((0..).zip(&*found).map(|(number, seen): (u64, _)| seen.at - first << NUMBERS_LOG2 | number));
+        keys.extend((0..).zip(&*found).map(|(number, seen): (u64, _)| ((seen.at - first) << NUMBERS_LOG2) | number));
         keys.sort_unstable();
         in_order.clear();
         for key in keys {

@@ -41,7 +41,7 @@ pub fn judge_beside(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>
     (judgement.confidence, judgement.verdicts.into())
 }
 
-/// How sure a match of the rule is to be a secret, as [`judge`] says, and nothing of why.
+/// How sure a match of the rule is to be a secret, as `judge` says, and nothing of why.
 #[must_use]
 pub fn confidence(rule: &Rule, text: &[u8], start: usize, secret: Range<usize>) -> f32 {
     validate::judge(&Candidate { rule, text, start, secret }).confidence

@@ -14,7 +14,8 @@ fn told(findings: &[Finding]) -> Vec<String> {
         let place = (f.rule, f.span, f.matched, f.decoded);
         format!("{place:?} {} {:?} {:?}", f.confidence, f.verdicts, f.candidates)
     };
-    let mut told: Vec<String> = findings.iter().map(tell).collect();
+    // The parts of a credential are told one by one.
+    let mut told: Vec<String> = findings.iter().flat_map(Finding::secrets).map(tell).collect();
     told.sort();
     told
 }
@@ -119,6 +120,27 @@ fn versions_of_texts_with_all_rules() {
         let size = *random.pick(&[3, 30, 300]);
         let (first, new) = (make(&mut random, size), make(&mut random, 40));
         check_chain(&scanner, first, 12, |base| edits(&mut random, base, &new));
+    }
+}
+
+/// Wherever a sample is cut in two, be it far from where its match starts: it becomes whole, and is cut again.
+#[test]
+fn samples_of_all_rules_become_whole_and_are_cut() {
+    let rules = RuleSet::builtin();
+    let scanner = Scanner::new(rules.clone());
+    for (number, rule) in rules.rules().iter().enumerate() {
+        let sample = rule.samples()[number % rule.samples().len()].fill(7, rule.checksum()).text;
+        // No more than a few of what is long.
+        let step = 3 + sample.len() / 100;
+        for at in (number % step..sample.len()).step_by(step) {
+            let cut = [&sample[..at], b"\n\n", &sample[at..]].concat();
+            let mut versions = [
+                vec![Step::Copy(0, at), Step::Copy(at + 2, cut.len())],
+                vec![Step::Copy(0, at), Step::Insert(b"\n\n".to_vec()), Step::Copy(at, sample.len())],
+            ]
+            .into_iter();
+            check_chain(&scanner, cut, 2, |_| versions.next().unwrap_or_default());
+        }
     }
 }
 

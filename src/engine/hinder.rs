@@ -30,8 +30,9 @@ impl Scratch {
             return hindered.secret;
         }
         let (text, at) = self.before(hindered, hindered.by)?;
-        let (_, value, _) = assign::attempt(text, at, true);
-        (0 < value.start && value.start < text.len()).then(|| hindered.by - (text.len() - value.start) as u64)
+        let (attempt, value, _) = assign::attempt(text, at, true);
+        (attempt != Attempt::NoMatch && 0 < value.start && value.start < text.len())
+            .then(|| hindered.by - (text.len() - value.start) as u64)
     }
 
     /// What would be found, with its rule, if the text went on, and ended, with `marker` at `by`.

@@ -5,7 +5,7 @@
 pub(super) struct Lists<T> {
     items: Vec<T>,
     /// Where each list ends, which is where the next one starts.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl<T> Lists<T> {
@@ -16,14 +16,14 @@ impl<T> Lists<T> {
     /// Adds a list.
     pub(super) fn push(&mut self, list: impl IntoIterator<Item = T>) {
         self.items.extend(list);
-        self.ends.push(self.items.len());
+        self.ends.push(u32::try_from(self.items.len()).expect("there are not so many rules"));
     }
 
     /// The list with this number.
     #[inline]
     pub(super) fn get(&self, number: usize) -> &[T] {
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.items[start..self.ends[number]]
+        &self.items[start as usize..self.ends[number] as usize]
     }
 }
 

@@ -53,17 +53,22 @@ pub use self::session::{Coverage, Session, Surroundings};
 pub(crate) use self::validate::Judgement;
 pub(crate) use self::validate::judge::reasons;
 
-/// What a found literal asks to try.
+/// What a found literal asks to try. There are some thousand of these, which are looked up everywhere: they are small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     /// A literal of the match, at a bounded distance from its start.
-    Literal { rule: usize, min_before: usize, max_before: usize },
+    Literal { rule: u32, min_before: u32, max_before: u32 },
     /// The same, of a rule of another tool; its number among these.
-    Foreign { number: usize, min_before: usize, max_before: usize },
+    Foreign { number: u32, min_before: u32, max_before: u32 },
     /// A word that such a rule asks for.
-    Nearby { number: usize },
+    Nearby { number: u32 },
     /// A keyword of `len` bytes before the match.
-    Keyword { rule: usize, len: usize, distance: usize },
+    Keyword { rule: u32, len: u32, distance: u32 },
+}
+
+/// The numbers of rules, and offsets in their matches, whose size the rules bound.
+fn small(n: usize) -> u32 {
+    u32::try_from(n).expect("rules are few, and their matches short")
 }
 
 /// The rules, ready to run.
@@ -85,6 +90,9 @@ struct Engine {
     near_before: usize,
     /// No match starts farther than this after a keyword that is its anchor.
     max_after: usize,
+    /// Whether there is a value at a start depends on no more bytes before it than this, nor on a word before those. What
+    /// the value is worth may depend on more.
+    near_behind: u64,
     /// Bytes of runs whose least length is above [`SHORT_READ`](pass::SHORT_READ).
     long_run: ByteSet,
     /// Made for the first text whose end is settled.
@@ -93,7 +101,7 @@ struct Engine {
 }
 
 /// A match that starts farther than this before its anchor is rare, and so is the anchor.
-const FAR: usize = 192;
+const FAR: usize = 48;
 
 /// Runs of one class are searched for when more rules than this need them.
 const FEW: usize = 2;
@@ -108,11 +116,11 @@ impl Engine {
         let (mut max_before, mut near_before, mut max_after, mut by_keyword) = (0, 0, 0, Vec::new());
         for (rule, spec) in rules.iter().enumerate() {
             if let Some(asks) = spec.foreign.as_deref() {
-                let number = foreign.number(rule);
+                let number = small(foreign.number(rule));
                 anchored.extend(asks.nearby.iter().map(|word| (word.as_slice(), true, Target::Nearby { number })));
                 let anchors = if let WayIn::Literals(anchors) = &spec.way_in { anchors.as_slice() } else { &[] };
                 anchored.extend(anchors.iter().map(|anchor| {
-                    let (min_before, max_before) = (anchor.min_before, anchor.max_before);
+                    let (min_before, max_before) = (small(anchor.min_before), small(anchor.max_before));
                     (&*anchor.bytes, anchor.ignore_case, Target::Foreign { number, min_before, max_before })
                 }));
                 continue;
@@ -124,7 +132,11 @@ impl Engine {
                         max_before = max_before.max(max_before_);
                         debug_assert!(FAR + anchor.bytes.len() <= SHORT_READ as usize, "literals are short");
                         near_before = near_before.max(Some(max_before_).filter(|before| *before <= FAR).unwrap_or(0));
-                        let target = Target::Literal { rule, min_before, max_before: max_before_ };
+                        let target = Target::Literal {
+                            rule: small(rule),
+                            min_before: small(min_before),
+                            max_before: small(max_before_),
+                        };
                         anchored.push((&anchor.bytes, anchor.ignore_case, target));
                     }
                 }
@@ -158,7 +170,8 @@ impl Engine {
         for &rule in &by_keyword {
             max_after = max_after.max(rules[rule].distance);
             for word in &rules[rule].keywords {
-                let target = Target::Keyword { rule, len: word.len(), distance: rules[rule].distance };
+                let (len, distance) = (small(word.len()), small(rules[rule].distance));
+                let target = Target::Keyword { rule: small(rule), len, distance };
                 anchored.push((word.as_bytes(), true, target));
             }
         }
@@ -175,6 +188,8 @@ impl Engine {
         }
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
         let keywords = KeywordIndex::new(&rules, runs.iter().zip(run_rules));
+        // One byte more tells whether a word starts there.
+        let near_behind = keywords.reach.max(max_after as u64).max(assign::MAX_LEAD as u64) + 1;
         let prefilter = prefilter(&literals, &runs)?;
         let matchers = rules.iter().map(|_| Matcher::default()).collect();
         let (tail, parts) = (OnceLock::new(), PartIndex::new(&rules));
@@ -192,6 +207,7 @@ impl Engine {
             tail,
             near_before,
             max_after,
+            near_behind,
             long_run,
             idle: IdleCaches::default(),
         })

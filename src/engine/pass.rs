@@ -141,31 +141,40 @@ pub(super) struct Pass {
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pub(super) matches: Vec<Match>,
-    /// The starts of attempts that looked at more than [`SHORT_READ`] bytes, and the ends of what they looked at; the
-    /// end of the text counts as a byte.
-    pub(super) long_reads: Vec<(u64, u64)>,
+    pub(super) far_looks: Vec<FarLook>,
     pub(super) far: Vec<FarAnchor>,
 }
 
-/// An anchor that may stand [far](super::FAR) behind the start of its match.
+/// An attempt that looked at more than [`SHORT_READ`] bytes, or farther back than [`Engine::near_behind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FarLook {
+    pub(super) start: u64,
+    /// The end of what it looked at; the end of the text counts as a byte.
+    pub(super) end: u64,
+    /// Whether it came to a value, which whoever judged it did by what stands before.
+    pub(super) back: bool,
+}
+
+/// An anchor that does not stand close behind the start of its match: [far](super::FAR) behind it, or before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FarAnchor {
     pub(super) at: u64,
     pub(super) len: u64,
     pub(super) rule: usize,
-    pub(super) min_before: u64,
-    pub(super) max_before: u64,
+    /// The first and the last start that it makes possible, from where it stands.
+    pub(super) first: i64,
+    pub(super) last: i64,
 }
 
 impl FarAnchor {
     /// The starts that it makes possible.
     pub(super) fn starts(&self) -> std::ops::Range<u64> {
-        self.at.saturating_sub(self.max_before)..(self.at + 1).saturating_sub(self.min_before)
+        self.at.saturating_add_signed(self.first)..(self.at + 1).saturating_add_signed(self.last)
     }
 }
 
-/// Attempts that look at no more bytes than this are not recorded.
-pub(super) const SHORT_READ: u64 = 256;
+/// Attempts that look at no more bytes than this, and come to no value, are not recorded.
+pub(super) const SHORT_READ: u64 = 64;
 
 impl Pass {
     pub(super) fn clear(&mut self, engine: &Engine) {
@@ -198,7 +207,7 @@ impl Pass {
         engine.prefilter.scan(text, from, text.len(), &mut lent(), &mut |anchor| match anchor {
             Anchor::Literal { number, at, .. } => {
                 let targets = engine.targets.get(number as usize).iter();
-                targets.for_each(|target| enqueue(engine, target, window, at, false, queue));
+                targets.for_each(|target| enqueue(engine, target, window, at, (false, false), queue));
             }
             Anchor::Runs { runs: mut seen, at, len } => {
                 engine.keywords.drop_cut(&mut seen, &text[at..], len);
@@ -360,6 +369,7 @@ impl Pass {
     fn find_anchors(&mut self, engine: &Engine, window: Window<'_>, to: u64) {
         let (near, far) = ((self.anchored_to - window.base) as usize, (to - window.base) as usize);
         let (queue, runs, traced) = (&mut self.queue, &mut self.runs, self.trace.is_some());
+        let recorded = self.record.is_some();
         let (record, foreign) = (&mut self.record, &mut self.foreign);
         engine.prefilter.scan(window.bytes, near, far, &mut lent(), &mut |anchor| {
             let (number, at, len) = match anchor {
@@ -369,37 +379,45 @@ impl Pass {
                 }
             };
             for target in engine.targets.get(number as usize) {
-                match *target {
-                    Target::Literal { rule, min_before, max_before } if max_before > FAR => {
-                        if let Some(record) = record {
-                            let (min_before, max_before) = (min_before as u64, max_before as u64);
-                            let (at, len) = (at as u64, len as u64);
-                            record.far.push(FarAnchor { at, len, rule, min_before, max_before });
-                        }
-                        enqueue(engine, target, window, at, traced, queue);
+                let mut record_far = |rule: u32, first: i64, last: i64| {
+                    if let Some(record) = record {
+                        let (at, len, rule) = (at as u64, len as u64, rule as usize);
+                        record.far.push(FarAnchor { at, len, rule, first, last });
                     }
-                    Target::Nearby { number } => foreign.near(number, window.base + at as u64),
+                };
+                match *target {
+                    Target::Literal { rule, min_before, max_before } if max_before as usize > FAR => {
+                        record_far(rule, -i64::from(max_before), -i64::from(min_before));
+                        enqueue(engine, target, window, at, (traced, recorded), queue);
+                    }
+                    Target::Keyword { rule, len, distance } if starts_word(window.bytes, at) => {
+                        record_far(rule, i64::from(len), i64::from(distance));
+                        enqueue(engine, target, window, at, (traced, recorded), queue);
+                    }
+                    Target::Keyword { .. } => {}
+                    Target::Nearby { number } => foreign.near(number as usize, window.base + at as u64),
                     Target::Foreign { number, min_before, max_before } => {
                         let offset = window.base + at as u64;
-                        let Some(last) = offset.checked_sub(min_before as u64) else { continue };
-                        foreign.anchored(number, offset.saturating_sub(max_before as u64), last);
+                        let Some(last) = offset.checked_sub(u64::from(min_before)) else { continue };
+                        foreign.anchored(number as usize, offset.saturating_sub(u64::from(max_before)), last);
                     }
-                    _ => enqueue(engine, target, window, at, traced, queue),
+                    _ => enqueue(engine, target, window, at, (traced, recorded), queue),
                 }
             }
         });
         let text = (window.bytes, window.base);
         engine.keywords.rules_at(&engine.rules, &mut self.nearby, text, runs.take(), traced, |rule, at| {
-            if traced || engine.rules[rule].head.fits(&window.bytes[(at - window.base) as usize..]) {
+            if traced || head_fits(&engine.rules[rule], &window.bytes[(at - window.base) as usize..], recorded) {
                 queue.push(Queued { rule, first: at, last: at });
             }
         });
         self.anchored_to = to;
     }
 
-    /// Tries the starts in `starts`, which are not before those of an earlier call, of a view that is all there, and
-    /// records what comes of it. `far` are the far anchors that are known. Where others are found whose matches may
-    /// start before `starts`, nothing is tried, and the answer is false.
+    /// Tries the starts in `starts`, which are not before those of an earlier call unless the pass [went
+    /// back](Pass::go_back), of a view that is all there, and records what comes of it. `far` are the far anchors that are
+    /// known, by place. Where others are found whose matches may start before `starts`, what was recorded is worth
+    /// nothing, and the earliest of these starts is the error.
     pub(super) fn try_starts(
         &mut self,
         engine: &Engine,
@@ -407,25 +425,26 @@ impl Pass {
         text: &[u8],
         starts: std::ops::Range<u64>,
         far: &[FarAnchor],
-    ) -> bool {
+    ) -> Result<(), u64> {
         let window = Window { bytes: text, base: 0, last: true };
-        // A keyword stands before its match, all other anchors after its start.
         let stop = starts.end.saturating_add(engine.near_before as u64).min(window.end());
-        self.anchored_to = starts.start.saturating_sub(engine.max_after as u64);
+        self.anchored_to = starts.start;
         self.nearby.clear();
-        let possible =
-            far.iter().filter(|anchor| anchor.starts().start < starts.end && anchor.starts().end > starts.start);
-        self.queue.extend(possible.map(|anchor| {
-            let possible = anchor.starts();
-            Queued { rule: anchor.rule, first: possible.start, last: possible.end - 1 }
+        let first = far.partition_point(|anchor| anchor.at + (engine.max_after as u64) < starts.start);
+        let close = far[first..].iter().take_while(|anchor| anchor.at < starts.end + engine.max_before as u64);
+        let possible = close.map(|anchor| (anchor.rule, anchor.starts())).filter(|(_, possible)| !possible.is_empty());
+        self.queue.extend(possible.map(|(rule, possible)| Queued {
+            rule,
+            first: possible.start,
+            last: possible.end - 1,
         }));
-        let mut is_first = true;
         while self.anchored_to < stop {
+            let may_reach_back = self.anchored_to < starts.start + engine.max_before as u64;
             let to = stop.min(self.anchored_to + BLOCK_LEN as u64);
             self.find_anchors(engine, window, to);
-            if std::mem::take(&mut is_first) && self.has_new_far(&starts, far) {
+            if let Some(earlier) = may_reach_back.then(|| self.start_before(starts.start, &far[first..])).flatten() {
                 self.queue.clear();
-                return false;
+                return Err(earlier);
             }
             self.queue.retain_mut(|queued| {
                 queued.first = queued.first.max(starts.start);
@@ -435,14 +454,23 @@ impl Pass {
             let known = if to == stop { u64::MAX } else { to.saturating_sub(engine.max_before as u64) };
             self.try_queued(engine, caches, window, |_| known);
         }
-        true
+        Ok(())
     }
 
-    /// Whether far anchors were found that are not known, and whose matches may start before `starts`.
-    fn has_new_far(&self, starts: &std::ops::Range<u64>, known: &[FarAnchor]) -> bool {
-        // What stands before the starts was there before.
-        let mut found = self.record.iter().flat_map(|record| &record.far).filter(|anchor| anchor.at >= starts.start);
-        found.any(|anchor| anchor.starts().start < starts.start && known.binary_search(anchor).is_err())
+    /// The earliest start before `start` that anchors make possible which were found and are not known.
+    fn start_before(&self, start: u64, known: &[FarAnchor]) -> Option<u64> {
+        // What stands before was there before.
+        let found = self.record.iter().flat_map(|record| &record.far).filter(|anchor| anchor.at >= start);
+        let reaches_back = found.filter(|anchor| anchor.starts().start < start);
+        reaches_back.filter(|anchor| known.binary_search(anchor).is_err()).map(|anchor| anchor.starts().start).min()
+    }
+
+    /// Lets starts from `start` on be tried once more. No match that starts before reaches over it.
+    pub(super) fn go_back(&mut self, start: u64) {
+        self.states.for_each_mut(|state| {
+            state.tried_to = state.tried_to.min(start);
+            state.hidden_to = state.hidden_to.min(start);
+        });
     }
 
     /// Tries all queued starts of each rule before those that are not all `known`; keeps those that need more text.
@@ -506,7 +534,7 @@ impl Pass {
             return true;
         }
         let at = (start - window.base) as usize;
-        if !rule.head.fits(&window.bytes[at..]) {
+        if !head_fits(rule, &window.bytes[at..], self.record.is_some()) {
             self.note(index, start, || Tried::NoMatch);
             return true;
         }
@@ -515,11 +543,11 @@ impl Pass {
             return true;
         }
         let to = window.bytes.len().min(at.saturating_add(rule.max_len));
-        let note_read = |record: &mut Option<Record>, looked_at: usize| {
+        let note_look = |record: &mut Option<Record>, looked_at: usize, back: bool| {
             // The byte after what was looked at may be asked, too.
             let end = start + looked_at as u64 + 1;
-            if let Some(record) = record.as_mut().filter(|_| end - start > SHORT_READ) {
-                record.long_reads.push((start, end));
+            if let Some(record) = record.as_mut().filter(|_| back || end - start > SHORT_READ) {
+                record.far_looks.push(FarLook { start, end, back });
             }
         };
         let (attempt, secret, looked_at) = match &rule.pattern {
@@ -548,7 +576,7 @@ impl Pass {
         let end = match attempt {
             Attempt::Incomplete => return false,
             Attempt::NoMatch => {
-                note_read(&mut self.record, looked_at);
+                note_look(&mut self.record, looked_at, secret.is_some_and(|value| !value.is_empty()));
                 self.states[index].looked_at += looked_at as u64;
                 // The byte behind the value was looked at, too.
                 if rule.pattern == Pattern::Assignment {
@@ -563,7 +591,7 @@ impl Pass {
         if end == window.bytes.len() && !window.last {
             return false;
         }
-        note_read(&mut self.record, looked_at);
+        note_look(&mut self.record, looked_at, true);
         self.states[index].looked_at += looked_at as u64;
         if rule.pattern != Pattern::Assignment && window.bytes.get(end).is_some_and(|&byte| !rule.after.contains(byte))
         {
@@ -636,33 +664,49 @@ impl Pass {
     }
 }
 
-/// Queues the starts that an anchor at `text[at]` makes possible.
-fn enqueue(engine: &Engine, target: &Target, window: Window<'_>, at: usize, traced: bool, queue: &mut Vec<Queued>) {
+/// Whether a match of the rule may start where `text` does. What is refuted here is not recorded: where attempts are,
+/// no more is asked than they may look at unrecorded.
+fn head_fits(rule: &Rule, text: &[u8], recorded: bool) -> bool {
+    let len = if recorded { text.len().min(SHORT_READ as usize) } else { text.len() };
+    rule.head.fits(&text[..len])
+}
+
+/// Queues the starts that an anchor at `text[at]` makes possible: all of them when attempts are traced.
+fn enqueue(
+    engine: &Engine,
+    target: &Target,
+    window: Window<'_>,
+    at: usize,
+    (traced, recorded): (bool, bool),
+    queue: &mut Vec<Queued>,
+) {
     let offset = window.base + at as u64;
     let mut push = |rule: usize, first: u64, last: u64| queue.push(Queued { rule, first, last });
     match *target {
         Target::Literal { rule, min_before, max_before } => {
+            let rule = rule as usize;
             if min_before == max_before {
                 // Most anchors stand at one distance, and most false ones fail here.
-                let Some(start) = offset.checked_sub(min_before as u64) else { return };
+                let Some(start) = offset.checked_sub(u64::from(min_before)) else { return };
                 let spec = &engine.rules[rule];
                 let fits = || {
                     window.may_start(spec, start)
                         // A match that started before the window is not decided by what is left of it.
-                        && start.checked_sub(window.base).is_none_or(|at| spec.head.fits(&window.bytes[at as usize..]))
+                        && start
+                            .checked_sub(window.base)
+                            .is_none_or(|at| head_fits(spec, &window.bytes[at as usize..], recorded))
                 };
                 if traced || fits() {
                     push(rule, start, start);
                 }
-            } else if let Some(last) = offset.checked_sub(min_before as u64) {
-                push(rule, offset.saturating_sub(max_before as u64), last);
+            } else if let Some(last) = offset.checked_sub(u64::from(min_before)) {
+                push(rule, offset.saturating_sub(u64::from(max_before)), last);
             }
         }
-        Target::Foreign { .. } | Target::Nearby { .. } => {}
         Target::Keyword { rule, len, distance } if starts_word(window.bytes, at) => {
-            push(rule, offset + len as u64, offset + distance as u64);
+            push(rule as usize, offset + u64::from(len), offset + u64::from(distance));
         }
-        Target::Keyword { .. } => {}
+        Target::Keyword { .. } | Target::Foreign { .. } | Target::Nearby { .. } => {}
     }
 }
 

@@ -25,6 +25,11 @@ impl<T> Touched<T> {
         self.rules.drain(..).for_each(|rule| self.places[rule] = 0);
         self.items.truncate(1);
     }
+
+    /// Changes all that were changed before.
+    pub(super) fn for_each_mut(&mut self, change: impl FnMut(&mut T)) {
+        self.items[1..].iter_mut().for_each(change);
+    }
 }
 
 impl<T> Index<usize> for Touched<T> {

@@ -25,14 +25,16 @@ const BADGES: &[&[u8]] = &[b"badge", b"shields.io"];
 /// Words that assign: `password is "x"`, `IDENTIFIED BY 'x'`.
 const WORDS: &[&[u8]] = &[b"is", b"to", b"by", b"with", b"as", b"IS", b"TO", b"BY"];
 
-/// How far before a name its line may start for it to lead it.
-const MAX_LEAD: usize = 96;
+/// How far before a name its line may start for it to lead it. Nothing that stands farther before it decides whether there
+/// is a value.
+pub(super) const MAX_LEAD: usize = 64;
 
 /// The shortest value that is worth judging.
 const MIN_VALUE: usize = 4;
 
 /// Tries the grammar at `start`, where a stem of a name stands. Also answers where the value stands, and how many bytes
-/// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty.
+/// were looked at. Of an attempt that is incomplete, the value starts no earlier than the range, which is empty. One that
+/// failed has a value when what stands far before the name was asked, too.
 pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<usize>, usize) {
     let mut machine =
         Machine { text, at: start, ran_out: false, seen_to: start, name_end: start, value_from: None, in_list: false };
@@ -55,9 +57,9 @@ pub(crate) fn attempt(text: &[u8], start: usize, more: bool) -> (Attempt, Range<
         let there = &text[value.clone()];
         there.len() >= MIN_VALUE && !is_elided(there) && !is_badge(text, start) && !is_host(text, start, there)
     };
-    match value.filter(is_value) {
-        Some(value) => (Attempt::Match(value.end), value, looked_at),
-        None => (Attempt::NoMatch, 0..0, looked_at),
+    match value {
+        Some(value) if is_value(&value) => (Attempt::Match(value.end), value, looked_at),
+        value => (Attempt::NoMatch, value.unwrap_or(0..0), looked_at),
     }
 }
 
@@ -114,15 +116,18 @@ impl<'t> Machine<'t> {
             return self.argument(stem);
         }
         let spaces = self.skip(MAX_SPACE, is_space);
-        if spaces > 0 && self.attributes(stem) {
-            self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
-            self.value_from = Some(self.at);
-            return self.value(false);
-        }
-        // `name "value"`: settings without an operator; `--name value`: an argument of a command.
-        if !closed && spaces > 0 && (self.at_quote() && !self.is_verb(stem) || self.is_flag(stem)) {
-            self.value_from = Some(self.at);
-            return self.value(false);
+        if spaces > 0 {
+            let start = name::start(self.text, stem);
+            if self.text[..start].ends_with(b"<") && self.attributes() {
+                self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
+                self.value_from = Some(self.at);
+                return self.value(false);
+            }
+            // `name "value"`: settings without an operator; `--name value`: an argument of a command.
+            if !closed && (self.at_quote() && !self.is_verb(stem) || self.is_flag(start)) {
+                self.value_from = Some(self.at);
+                return self.value(false);
+            }
         }
         let mut operator = self.operator();
         let leads = matches!(operator, b"=" | b":" | b":=" | b"=>" | b"?=" | b"::=") && leads_line(self.text, stem);
@@ -174,8 +179,7 @@ impl<'t> Machine<'t> {
 
     /// `set_name("value")`, `string name("value")`, `name.assign("value")`, `setName(decode("value"))`.
     fn argument(&mut self, stem: usize) -> Option<Range<usize>> {
-        let called = name::around(self.text, stem);
-        if name::looks_up(&self.text[called.start..self.name_end]) {
+        if name::looks_up(&self.text[name::start(self.text, stem)..self.name_end]) {
             return None;
         }
         self.at += 1;
@@ -212,17 +216,14 @@ impl<'t> Machine<'t> {
             && before.trim_ascii_end().last().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b',')
     }
 
-    /// Whether the name is a flag of a command, `--name`, or one that an image is built with, `ENV NAME`.
-    fn is_flag(&self, stem: usize) -> bool {
-        let name = name::around(self.text, stem);
-        self.text[name.start..].starts_with(b"--") || self.text[..name.start].ends_with(b"ENV ")
+    /// Whether the name that starts at `start` is a flag of a command, `--name`, or one that an image is built with,
+    /// `ENV NAME`.
+    fn is_flag(&self, start: usize) -> bool {
+        self.text[start..].starts_with(b"--") || self.text[..start].ends_with(b"ENV ")
     }
 
-    /// Goes behind the attributes of the element that the name is, if it is one: `<name type="text">`.
-    fn attributes(&mut self, stem: usize) -> bool {
-        if !self.text[..name::around(self.text, stem).start].ends_with(b"<") {
-            return false;
-        }
+    /// Goes behind the attributes of the element that the name is, if it has any: `<name type="text">`.
+    fn attributes(&mut self) -> bool {
         let back = self.at;
         let len = self.skip(MAX_ATTRIBUTES, |byte| !matches!(byte, b'<' | b'>' | b'\n' | b'\r'));
         if self.peek() == Some(b'>') && len > 0 && self.text[self.at - 1] != b'/' {
@@ -347,8 +348,7 @@ enum Wrapped {
 
 /// Whether the name at `text[stem]` leads its line, but for a keyword or a sign that exports, lists or comments it.
 fn leads_line(text: &[u8], stem: usize) -> bool {
-    let before =
-        &text[stem.saturating_sub(MAX_LEAD)..name::around(text, stem).start.max(stem.saturating_sub(MAX_LEAD))];
+    let before = &text[stem.saturating_sub(MAX_LEAD)..name::start(text, stem).max(stem.saturating_sub(MAX_LEAD))];
     let line = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
     let whole = line.len() < before.len() || stem <= MAX_LEAD;
     let lead = line.trim_ascii();
@@ -370,7 +370,7 @@ fn is_badge(text: &[u8], start: usize) -> bool {
 
 /// Whether the name at `text[start]` is the user of a URL: what follows ends at its host, and is found as what it is.
 fn is_host(text: &[u8], start: usize, value: &[u8]) -> bool {
-    value.contains(&b'@') && text[..name::around(text, start).start].ends_with(b"://")
+    value.contains(&b'@') && text[..name::start(text, start)].ends_with(b"://")
 }
 
 fn is_space(byte: u8) -> bool {

@@ -126,9 +126,14 @@ static NO_CREDENTIAL: WordSet = WordSet::new(&[
 
 /// The name around the stem at `text[stem]`.
 pub(super) fn around(text: &[u8], stem: usize) -> Range<usize> {
-    let head = text[stem.saturating_sub(MAX_NAME)..stem].iter().rev().take_while(|byte| is_name(**byte)).count();
     let tail = text[stem..].iter().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
-    stem - head..stem + tail
+    start(text, stem)..stem + tail
+}
+
+/// Where the name around the stem at `text[stem]` starts.
+pub(super) fn start(text: &[u8], stem: usize) -> usize {
+    let head = text[stem.saturating_sub(MAX_NAME)..stem].iter().rev().take_while(|byte| is_name(**byte));
+    stem - head.count()
 }
 
 /// Whether the name around `stem`, which goes on to the end of the name, says that it holds no secret.
@@ -156,9 +161,9 @@ const LOOKUPS: &[&[u8]] = &[b"get", b"env", b"read", b"load", b"fetch", b"find",
 
 /// Whether a call of this name looks something up: `os.getenv`, `ENV[`, `config.get`.
 pub(super) fn looks_up(call: &[u8]) -> bool {
-    let lower = call.to_ascii_lowercase();
-    let last = lower.rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or(&lower);
-    LOOKUPS.iter().any(|word| last.starts_with(word)) || memchr::memmem::find(&lower, b"env").is_some()
+    let last = call.rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or(call);
+    let starts_with = |word: &&[u8]| last.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    LOOKUPS.iter().any(starts_with) || call.windows(3).any(|part| part.eq_ignore_ascii_case(b"env"))
 }
 
 /// Whether a byte can be part of a name.

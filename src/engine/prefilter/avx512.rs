@@ -19,7 +19,6 @@ use super::confirm::{Confirm, FACTOR, HASHED, OTHER_FACTOR, ROWS, ROWS_LOG2};
 use super::runs::{MAX_GROUPS, RunGroups};
 use super::tier::{Buffers, CHUNK, Words};
 use super::window::Window;
-use super::words::{keep_firsts, keep_starts};
 
 /// Groups of eight buckets, of which one lookup yields a bit each.
 const GROUPS: usize = 4;
@@ -289,10 +288,37 @@ fn run_starts(groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) 
     for (group, words) in groups.groups.iter().zip(words) {
         let words = &mut words[..=text.len().div_ceil(64)];
         words[text.len().div_ceil(64)] = u64::MAX;
-        keep_starts(words, group.shortest_len);
-        if group.drawn {
-            keep_firsts(words);
+        keep_starts(words, group.shortest_len, group.drawn);
+    }
+}
+
+/// Leaves of the ones in `words` those with which `len` ones begin, or 64 if that is less, and of those that follow one
+/// another the first, if `firsts` are asked for. The last word is there to be looked at only.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+fn keep_starts(words: &mut [u64], len: usize, firsts: bool) {
+    let len = len.min(64);
+    let mut before = _mm512_setzero_si512();
+    for at in (0..words.len()).step_by(8) {
+        let mut ones = load_words(&words[at..]);
+        // No start needs to know more than the next 63.
+        let mut behind = load_words(&words[at + 1..]);
+        // At first a one stands for itself, then for as many as `have`.
+        let mut have = 1;
+        while have < len {
+            let shift = have.min(len - have);
+            let by = _mm512_set1_epi64(shift as i64);
+            ones = _mm512_and_si512(ones, _mm512_shrdv_epi64(ones, behind, by));
+            // What comes in from above is too far away to be asked for.
+            behind = _mm512_and_si512(behind, _mm512_srlv_epi64(behind, by));
+            have += shift;
         }
+        let starts = ones;
+        if firsts {
+            let last = _mm512_alignr_epi64::<7>(ones, before);
+            ones = _mm512_andnot_si512(_mm512_shldi_epi64::<1>(ones, last), ones);
+        }
+        before = starts;
+        store_words(ones, &mut words[at..]);
     }
 }
 
@@ -341,6 +367,23 @@ fn load_part(text: &[u8], at: usize) -> __m512i {
     unsafe { _mm512_maskz_loadu_epi8(mask(rest.len()), rest.as_ptr().cast()) }
 }
 
+/// The first eight words, or fewer and zeros.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_words(words: &[u64]) -> __m512i {
+    // SAFETY: no word beyond the slice is read: the mask has as many bits as there are words, up to eight, and a masked
+    // load reads no others.
+    unsafe { _mm512_maskz_loadu_epi64(mask(words.len()) as u8, words.as_ptr().cast()) }
+}
+
+/// Writes to the first eight words, or fewer.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_words(value: __m512i, words: &mut [u64]) {
+    // SAFETY: no word beyond the slice is written, as above.
+    unsafe { _mm512_mask_storeu_epi64(words.as_mut_ptr().cast(), mask(words.len()) as u8, value) }
+}
+
 /// Writes `value` to 64 bytes.
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -369,6 +412,40 @@ mod tests {
             letters[(state >> 33) as usize % letters.len()]
         };
         (0..len).map(letter).collect()
+    }
+
+    #[test]
+    fn starts_of_runs_are_those_of_the_words() {
+        if Avx512::new(&[]).is_none() {
+            return;
+        }
+        let mut state = 7u64;
+        let mut word = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Ones or zeros that go on for long.
+            match state >> 62 {
+                0 => 0,
+                1 => u64::MAX << (state >> 50 & 63),
+                2 => u64::MAX >> (state >> 50 & 63),
+                _ => u64::MAX,
+            }
+        };
+        for count in (1..20).chain([65]) {
+            for len in [1, 2, 3, 15, 16, 17, 32, 33, 63, 64, 65, 100] {
+                for firsts in [false, true] {
+                    // Of what is beyond the text nothing is known.
+                    let words: Vec<u64> = (1..count).map(&mut word).chain([u64::MAX]).collect();
+                    let (mut at_once, mut expected) = (words.clone(), words.clone());
+                    // SAFETY: the CPU has the features, or there were no filter.
+                    unsafe { keep_starts(&mut at_once, len, firsts) };
+                    super::super::words::keep_starts(&mut expected, len);
+                    if firsts {
+                        super::super::words::keep_firsts(&mut expected);
+                    }
+                    assert_eq!(at_once[..count - 1], expected[..count - 1], "{len} {firsts} {words:x?}");
+                }
+            }
+        }
     }
 
     #[test]

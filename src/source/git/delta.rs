@@ -20,6 +20,24 @@ fn length(delta: &mut &[u8]) -> Option<u64> {
     }
 }
 
+/// Where in the base a copy starts, and how long it is: of the seven bytes of both, the instruction has a bit for each that
+/// follows it. Which do is anyone's guess, so that no branch asks.
+fn place(instruction: u8, delta: &mut &[u8]) -> Option<(usize, usize)> {
+    let mut left = match delta.first_chunk() {
+        Some(next) => u64::from_le_bytes(*next),
+        None => delta.iter().rev().fold(0, |left, byte| left << 8 | u64::from(*byte)),
+    };
+    let (mut placed, mut taken) = (0, 0);
+    for bit in 0..7 {
+        let is_there = u64::from(instruction >> bit & 1);
+        placed |= (left & (0xFF * is_there)) << (8 * bit);
+        left >>= 8 * is_there;
+        taken += is_there as usize;
+    }
+    *delta = delta.get(taken..)?;
+    Some(((placed & 0xFFFF_FFFF) as usize, (placed >> 32) as usize))
+}
+
 /// Makes `text` of `base` and a delta, and `copies` of what was copied; neighbouring copies are one.
 pub(crate) fn apply(
     mut delta: &[u8],
@@ -50,17 +68,7 @@ pub(crate) fn apply(
             delta = rest;
             text.extend_from_slice(new);
         } else {
-            let mut number = |bits: std::ops::Range<u8>| -> Option<usize> {
-                let mut number = 0;
-                for (place, _) in bits.enumerate().filter(|(_, bit)| instruction >> bit & 1 == 1) {
-                    let (&part, rest) = delta.split_first()?;
-                    delta = rest;
-                    number |= usize::from(part) << (8 * place);
-                }
-                Some(number)
-            };
-            let from = number(0..4).ok_or(malformed)?;
-            let count = number(4..7).ok_or(malformed)?;
+            let (from, count) = place(instruction, &mut delta).ok_or(malformed)?;
             let count = if count == 0 { 0x1_0000 } else { count };
             let part = base.get(from..).and_then(|rest| rest.get(..count)).ok_or(malformed)?;
             let (from, to, count) = (from as u64, text.len() as u64, count as u64);
@@ -99,6 +107,25 @@ mod tests {
         assert_eq!(made(&delta, &base).unwrap().0.len(), 0x1_0000);
         let delta = [0x85, 0x80, 0x04, 2, 0xFF, 1, 0, 0, 0, 2, 0, 0];
         assert_eq!(made(&delta, &base).unwrap().0.len(), 2);
+    }
+
+    #[test]
+    fn places_are_those_that_are_read_byte_by_byte() {
+        let bytes = [0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99];
+        for instruction in 0x80..=0xFF {
+            for len in 0..bytes.len() {
+                let mut rest = bytes[..len].iter();
+                let mut number = |bits: std::ops::Range<u8>| {
+                    bits.clone().filter(|bit| instruction >> bit & 1 == 1).try_fold(0, |number, bit| {
+                        Some(number | usize::from(*rest.next()?) << (8 * (bit - bits.start)))
+                    })
+                };
+                let expected = number(0..4).zip(number(4..7));
+                let mut delta = &bytes[..len];
+                assert_eq!(place(instruction, &mut delta), expected, "{instruction:x} {len}");
+                assert!(expected.is_none() || delta == rest.as_slice());
+            }
+        }
     }
 
     #[test]

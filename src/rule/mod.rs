@@ -19,7 +19,7 @@ mod text;
 
 #[cfg(feature = "trace")]
 pub(crate) use self::check::parse as parse_regex;
-pub(crate) use self::check::{MAX_DISTANCE, alphabet};
+pub(crate) use self::check::{MAX_DISTANCE, MAX_MATCH_LEN, alphabet};
 pub(crate) use self::file::MAX_FILE_LEN;
 pub use self::file::SecretFile;
 #[cfg(feature = "compat")]

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::inherited::Inherited;
-use super::{Place, Scanned, across, derived, islands, related};
+use super::{Place, Scanned, across, derived, related};
 use crate::engine::pass::{FarAnchor, FarLook, Record};
 use crate::engine::resolve::{self, Match};
 use crate::engine::session::State;
 use crate::engine::{Scanner, Scratch};
+use crate::rule::MAX_MATCH_LEN;
 
 /// One scan, while it goes on.
 pub(super) struct Rescan<'a> {
@@ -95,9 +96,16 @@ impl<'a> Rescan<'a> {
     }
 
     /// Forgets what was decided from `start` on, or from the start of the island that reaches over it: answers that.
-    fn undo(&mut self, start: u64) -> u64 {
-        let all = islands(self.places.iter().map(|place| place.start..place.end()));
-        let start = across(&all, start).map_or(start, |island| island.start);
+    fn undo(&mut self, mut start: u64) -> u64 {
+        for place in self.places.iter().rev() {
+            // No match is longer: what stands far before is not asked, however often something is undone.
+            if place.start + (MAX_MATCH_LEN as u64) < start {
+                break;
+            }
+            if place.start < start && start < place.end() {
+                start = place.start;
+            }
+        }
         self.places.truncate(self.places.partition_point(|place| place.start < start));
         self.far_looks.truncate(self.far_looks.partition_point(|look| look.start < start));
         self.scratch.state.plain.go_back(start);

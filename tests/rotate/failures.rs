@@ -164,7 +164,7 @@ fn sources_that_hang_or_panic_are_not_waited_for() {
     source.takes(Duration::from_secs(3));
     let started = Instant::now();
     assert_eq!(secret.refresh().unwrap_err().class(), FailureClass::Timeout);
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_millis(2500));
     assert_eq!(secret.get().unwrap().expose(), b"quartz-0001");
     until("it counts as hanging", || secret.state() == State::Stale);
     source.takes(Duration::ZERO);

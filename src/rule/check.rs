@@ -28,7 +28,7 @@ const DEFAULT_DISTANCE: usize = 64;
 /// A longer reach behind a match would make streams hold more than they need.
 pub(crate) const MAX_DISTANCE: usize = 256;
 /// The longest name, operator and value of the assignment grammar together.
-pub(crate) const MAX_ASSIGNMENT_LEN: usize = 640;
+pub(crate) const MAX_ASSIGNMENT_LEN: usize = 768;
 
 /// Parses a regex over bytes: no Unicode classes, `.` without line feed, nothing but what is written.
 pub(crate) fn parse(regex: &str) -> Result<Hir> {

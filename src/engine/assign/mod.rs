@@ -5,25 +5,24 @@
 //! and a wrapper (`b"`, `String(`, `[]byte(`), and takes what stands in quotes, or a bare word up to a delimiter. Each
 //! step has a bound, so that an attempt looks at no more than [`crate::rule::MAX_ASSIGNMENT_LEN`] bytes.
 
+mod between;
 mod name;
 mod value;
 
 use std::ops::Range;
 
+use self::between::Wrapped;
 use self::name::{MAX_NAME, is_name};
 use super::matcher::Attempt;
 
 const MAX_SPACE: usize = 24;
-const MAX_OPERATOR: usize = 4;
 const MAX_WORD: usize = 24;
-const MAX_ATTRIBUTES: usize = 80;
+/// The longest name of a user that is given with the password.
+const MAX_USER: usize = 64;
 
 /// How far before a name the URL of a badge is looked for: its token is there for all to see.
 const MAX_URL: usize = 160;
 const BADGES: &[&[u8]] = &[b"badge", b"shields.io"];
-
-/// Words that assign: `password is "x"`, `IDENTIFIED BY 'x'`.
-const WORDS: &[&[u8]] = &[b"is", b"to", b"by", b"with", b"as", b"IS", b"TO", b"BY"];
 
 /// How far before a name its line may start for it to lead it. Nothing that stands farther before it decides whether there
 /// is a value.
@@ -112,44 +111,35 @@ impl<'t> Machine<'t> {
         }
         self.name_end = self.at;
         let closed = self.closers();
-        if !closed && self.peek() == Some(b'(') {
-            return self.argument(stem);
+        let in_brackets = closed && matches!(self.text[self.at - 1], b']' | b')' | b'}');
+        if !closed {
+            match self.peek() {
+                Some(b'(' | b'{') => return self.argument(stem),
+                Some(b'<') if self.pair_of_elements() => return self.taken(),
+                _ => {}
+            }
         }
         let spaces = self.skip(MAX_SPACE, is_space);
-        if spaces > 0 {
-            let start = name::start(self.text, stem);
-            if self.text[..start].ends_with(b"<") && self.attributes() {
-                self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
-                self.value_from = Some(self.at);
-                return self.value(false);
-            }
-            // `name "value"`: settings without an operator; `--name value`: an argument of a command.
-            if !closed && (self.at_quote() && !self.is_verb(stem) || self.is_flag(start)) {
-                self.value_from = Some(self.at);
-                return self.value(false);
-            }
+        if spaces > 0 && self.is_set(stem, closed) {
+            return self.taken();
         }
         let mut operator = self.operator();
         let leads = matches!(operator, b"=" | b":" | b":=" | b"=>" | b"?=" | b"::=") && leads_line(self.text, stem);
         if operator.is_empty() || operator == b"," {
-            let back = self.at;
-            if self.value_field() {
-                self.value_from = Some(self.at);
-                return self.value(false);
+            if self.value_field() || operator.is_empty() && self.alternative(closed) {
+                return self.taken();
             }
-            self.at = back;
+            if operator == b"," && in_brackets && name::is_of_environment(self.text, stem) {
+                return None;
+            }
         }
         if operator.is_empty() {
             // `name string = `, `name String := `: a type between the name and the operator.
-            let from = self.at;
-            if spaces == 0 || self.skip(MAX_WORD, is_type) == 0 {
+            if spaces == 0 || !self.typed() {
                 return None;
             }
-            let word = from..self.at;
-            self.skip(MAX_SPACE, is_space);
-            if WORDS.contains(&&self.text[word]) && self.at_quote() {
-                self.value_from = Some(self.at);
-                return self.value(false);
+            if self.at_quote() {
+                return self.taken();
             }
             operator = self.operator();
             // Behind a quote that closes stands the next name: `"no secret" pod="web-7f9c"`.
@@ -159,12 +149,7 @@ impl<'t> Machine<'t> {
         } else if operator == b":" {
             self.annotation();
         }
-        // The value of an element may stand on a line of its own.
-        if operator == b">" {
-            self.skip(MAX_SPACE, |b| b.is_ascii_whitespace());
-        } else {
-            self.skip(MAX_SPACE, is_space);
-        }
+        self.lead_in(operator);
         self.value_from = Some(self.at);
         match self.wrapper() {
             Wrapped::Value => {}
@@ -174,10 +159,22 @@ impl<'t> Machine<'t> {
         // Behind a comma, a bare word is an argument: a name. Behind an arrow it is a member, in a comparison a variable.
         let names = operator.ends_with(b",") || operator == b"->" || operator.starts_with(b"!");
         let quoted = self.at_quote() || self.peek() == Some(b'\\');
-        if names && !quoted { None } else { self.value(leads) }
+        if names && !quoted {
+            return None;
+        }
+        let value = self.value(leads)?;
+        let value = if quoted { self.of_pair(stem, value) } else { value };
+        (operator != b">" || !self.is_key(&value)).then_some(value)
     }
 
-    /// `set_name("value")`, `string name("value")`, `name.assign("value")`, `setName(decode("value"))`.
+    /// The value that stands here.
+    fn taken(&mut self) -> Option<Range<usize>> {
+        self.value_from = Some(self.at);
+        self.value(false)
+    }
+
+    /// `set_name("value")`, `string name("value")`, `string name{"value"}`, `name.assign("value")`,
+    /// `setName(decode("value"))`.
     fn argument(&mut self, stem: usize) -> Option<Range<usize>> {
         if name::looks_up(&self.text[name::start(self.text, stem)..self.name_end]) {
             return None;
@@ -189,161 +186,44 @@ impl<'t> Machine<'t> {
             Wrapped::Bytes(bytes) => return Some(bytes),
             Wrapped::LookedUp => return None,
         }
-        if self.at_quote() || self.peek() == Some(b'\\') { self.value(false) } else { None }
-    }
-
-    /// `"name" value="..."`, and on the next line `value: ...`: a pair of fields, of which the first holds the name.
-    fn value_field(&mut self) -> bool {
-        self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace() || byte == b',');
-        self.skip(2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
-        let from = self.at;
-        self.skip(6, |byte| byte.is_ascii_alphabetic());
-        if !self.text[from..self.at].eq_ignore_ascii_case(b"value") {
-            return false;
+        if !self.at_quote() && self.peek() != Some(b'\\') {
+            return None;
         }
-        self.skip(2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
-        self.skip(MAX_SPACE, is_space);
-        let assigned = self.skip(1, |byte| matches!(byte, b'=' | b':')) > 0;
-        self.skip(MAX_SPACE, is_space);
-        assigned
+        let value = self.value(false)?;
+        Some(self.of_pair(stem, value))
     }
 
-    /// Whether the name is a verb in a sentence: "to pass `x`".
+    /// Of a user and a password that are given together, the password: `auth=("user", "value")`.
+    fn of_pair(&mut self, stem: usize, first: Range<usize>) -> Range<usize> {
+        if first.len() > MAX_USER || !name::takes_user(&self.text[stem..self.name_end]) {
+            return first;
+        }
+        self.at = first.end;
+        self.skip(2, |byte| is_quote(byte) || byte == b')');
+        self.skip(MAX_SPACE, is_space);
+        if self.skip(1, |byte| byte == b',') == 0 {
+            return first;
+        }
+        self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
+        if !matches!(self.wrapper(), Wrapped::Value) || !self.at_quote() {
+            return first;
+        }
+        self.value(false).unwrap_or(first)
+    }
+
+    /// Whether the name is a verb in a sentence: "to pass `x`", "Pass `x`".
     fn is_verb(&self, stem: usize) -> bool {
+        let name = &self.text[stem..self.name_end];
         let before = &self.text[stem.saturating_sub(MAX_LEAD)..stem];
-        self.text[stem..self.name_end].eq_ignore_ascii_case(b"pass")
+        name.eq_ignore_ascii_case(b"pass")
             && before.last() == Some(&b' ')
-            && before.trim_ascii_end().last().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b',')
-    }
-
-    /// Whether the name that starts at `start` is a flag of a command, `--name`, or one that an image is built with,
-    /// `ENV NAME`.
-    fn is_flag(&self, start: usize) -> bool {
-        self.text[start..].starts_with(b"--") || self.text[..start].ends_with(b"ENV ")
-    }
-
-    /// Goes behind the attributes of the element that the name is, if it has any: `<name type="text">`.
-    fn attributes(&mut self) -> bool {
-        let back = self.at;
-        let len = self.skip(MAX_ATTRIBUTES, |byte| !matches!(byte, b'<' | b'>' | b'\n' | b'\r'));
-        if self.peek() == Some(b'>') && len > 0 && self.text[self.at - 1] != b'/' {
-            self.at += 1;
-            return true;
-        }
-        self.at = back;
-        false
+            && (name == b"Pass"
+                || before.trim_ascii_end().last().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b','))
     }
 
     fn at_quote(&mut self) -> bool {
-        matches!(self.peek(), Some(b'"' | b'\'' | b'`'))
+        self.peek().is_some_and(is_quote)
     }
-
-    /// Quotes and brackets that end the name: `"name"`, `name]`, `\"name\"`, `name[25]`; answers whether there were any.
-    fn closers(&mut self) -> bool {
-        let back = self.at;
-        if self.skip(1, |byte| byte == b'[') > 0 {
-            self.skip(4, |byte| byte.is_ascii_digit());
-            if self.peek() != Some(b']') {
-                self.at = back;
-            }
-        }
-        self.skip(4, |b| matches!(b, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'}'));
-        self.at > back
-    }
-
-    fn operator(&mut self) -> &'t [u8] {
-        let start = self.at;
-        let mut assigns = false;
-        // What follows the sign that assigns is the value, which may begin with any sign.
-        while self.at - start < MAX_OPERATOR {
-            let goes_on = match self.peek() {
-                Some(b'=' | b'>') => true,
-                Some(b':' | b'?' | b'+' | b'.' | b'|' | b'-' | b'!' | b',') => {
-                    !self.text[start..self.at].contains(&b'=')
-                }
-                _ => false,
-            };
-            if !goes_on || (self.at > start && matches!(self.text[self.at - 1], b',' | b'>')) {
-                break;
-            }
-            assigns |= matches!(self.text[self.at], b'=' | b':' | b'>' | b',');
-            self.at += 1;
-        }
-        let operator = &self.text[start..self.at];
-        // What follows a path is its next name.
-        if assigns && operator != b"::" { operator } else { &[] }
-    }
-
-    /// After `name:` a type may stand before the operator proper: `name: &str = `, `name: string = `.
-    fn annotation(&mut self) {
-        let back = self.at;
-        self.skip(MAX_SPACE, is_space);
-        // What may be a type may be the value.
-        self.value_from = Some(self.at);
-        if self.skip(MAX_WORD, is_type) > 0 {
-            self.skip(MAX_SPACE, is_space);
-            let equals = self.at;
-            if self.peek() == Some(b'=') && self.at > back + 1 && self.text[equals - 1] == b' ' {
-                self.at = equals + 1;
-                return;
-            }
-        }
-        self.at = back;
-    }
-
-    /// What may stand between the operator and the value: `b"`, `@"`, `String(`, `[]byte(`, `new X(`, `[`.
-    /// What is looked up by a name is not that name.
-    fn wrapper(&mut self) -> Wrapped {
-        let back = self.at;
-        if self.text[back..].starts_with(b"new ") {
-            self.at += 4;
-        }
-        self.skip(MAX_WORD, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'@' | b'$' | b':' | b'!')
-        });
-        let called = back..self.at;
-        // `new byte[] {1, 2}`
-        if self.at > back && self.peek() == Some(b' ') && self.peek_at(1) == Some(b'{') {
-            self.at += 1;
-        }
-        // `[1, 2]` is no part of a type as `[4]byte{1, 2}` is.
-        if self.text[called.clone()].starts_with(b"[") && self.peek() == Some(b',') {
-            self.at = back + 1;
-        }
-        let in_brackets = self.at > back && self.text[self.at - 1] == b'[';
-        let opened = self.skip(2, |b| matches!(b, b'(' | b'[' | b'{')) > 0 || in_brackets;
-        if opened && name::looks_up(&self.text[called.clone()]) {
-            return Wrapped::LookedUp;
-        }
-        if opened {
-            self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
-            if self.peek().is_some_and(|byte| byte.is_ascii_digit())
-                && let Some(bytes) = self.bytes()
-            {
-                return Wrapped::Bytes(bytes);
-            }
-        }
-        self.skip(2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L'));
-        self.in_list = opened && self.text[back..self.at].contains(&b'[');
-        if !opened || !matches!(self.peek(), Some(b'"' | b'\'' | b'`' | b'\\')) {
-            self.at = back;
-            let prefix = self.skip(2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'['));
-            if prefix > 0 && !matches!(self.peek(), Some(b'"' | b'\'' | b'`')) {
-                self.at = back;
-            }
-        }
-        Wrapped::Value
-    }
-}
-
-/// What stands behind an operator.
-enum Wrapped {
-    /// A value, perhaps.
-    Value,
-    /// A list of bytes.
-    Bytes(Range<usize>),
-    /// A call that looks something up.
-    LookedUp,
 }
 
 /// Whether the name at `text[stem]` leads its line, but for a keyword or a sign that exports, lists or comments it.
@@ -373,12 +253,12 @@ fn is_host(text: &[u8], start: usize, value: &[u8]) -> bool {
     value.contains(&b'@') && text[..name::start(text, start)].ends_with(b"://")
 }
 
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
 }
 
-fn is_type(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'&' | b'*' | b'[' | b']' | b'?' | b'.')
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 #[cfg(test)]

@@ -124,10 +124,39 @@ static NO_CREDENTIAL: WordSet = WordSet::new(&[
     b"rspauth",
 ]);
 
-/// The name around the stem at `text[stem]`.
+/// Methods that compare or set what stands before them.
+const METHODS: &[&[u8]] = &[b"equals", b"equalsIgnoreCase", b"eq", b"eql", b"assign", b"set", b"append", b"push_str"];
+
+/// The name around the stem at `text[stem]`, without a method of it that is called: `name.equals(`.
 pub(super) fn around(text: &[u8], stem: usize) -> Range<usize> {
     let tail = text[stem..].iter().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
-    start(text, stem)..stem + tail
+    let mut end = stem + tail;
+    if text.get(end) == Some(&b'(')
+        && let Some(dot) = memchr::memrchr(b'.', &text[stem..end])
+        && METHODS.contains(&&text[stem + dot + 1..end])
+    {
+        end = stem + dot;
+    }
+    start(text, stem)..end
+}
+
+/// Whether the name around the stem at `text[stem]` is looked up in the environment: `ENV['name']`. What a comma parts
+/// from that is another argument.
+pub(super) fn is_of_environment(text: &[u8], stem: usize) -> bool {
+    let before = &text[..start(text, stem)];
+    let called =
+        before.strip_suffix(b"'").or_else(|| before.strip_suffix(b"\"")).and_then(|head| head.strip_suffix(b"["));
+    called.is_some_and(|called| called.ends_with(b"ENV") || called.ends_with(b"environ"))
+}
+
+/// With what names end of which the value is a user and a password, in lower case.
+const OF_USERS: &[&[u8]] = &[b"auth", b"authentication", b"credential", b"credentials"];
+
+/// Whether what a name is given is a user and a password: `auth`, `HTTPBasicAuth`.
+pub(super) fn takes_user(name: &[u8]) -> bool {
+    let ends_with =
+        |end: &&[u8]| name.len().checked_sub(end.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(end));
+    OF_USERS.iter().any(ends_with)
 }
 
 /// Where the name around the stem at `text[stem]` starts.

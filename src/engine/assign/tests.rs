@@ -50,6 +50,7 @@ fn values_are_found_in_many_syntaxes() {
         "token = new StringValue(\"hello-0123\");",
         "token(base64.decode(\"hello-0123\"));",
         "setProperty(\"token\", \"hello-0123\")",
+        "is($it->{token}, 'hello-0123')",
         "<add key=\"token\" value=\"hello-0123\"/>",
         "- name: token\n  value: hello-0123\n",
         "{\"name\": \"token\", \"value\": \"hello-0123\"}",
@@ -60,6 +61,39 @@ fn values_are_found_in_many_syntaxes() {
         "Server=h;token=hello-0123;Timeout=3",
         "<token encoding=\"plain\">hello-0123</token>",
         "ENV token hello-0123",
+        "<key>token</key>\n\t<string>hello-0123</string>",
+        "<setting name=\"token\" serializeAs=\"String\">\n  <value>hello-0123</value>",
+        "<setting name=\"token\"><value>hello-0123</value>",
+        "<string name=\"token\" translatable=\"false\">hello-0123</string>",
+        "<input name=\"token\" type=\"hidden\" value=\"hello-0123\">",
+        "<input type=\"hidden\" name=\"token\" value=\"hello-0123\">",
+        "<token><![CDATA[hello-0123]]></token>",
+        "token <- \"hello-0123\"",
+        "setenv TOKEN_token hello-0123",
+        "setx token hello-0123",
+        "aws configure set aws_token hello-0123",
+        "tool -token hello-0123",
+        "\"token\": { \"value\": \"hello-0123\" }",
+        "token: {\n  type: 'string',\n  default: 'hello-0123'\n}",
+        "variable \"token\" {\n  type    = string\n  default = \"hello-0123\"\n}",
+        "token: !!str hello-0123\n",
+        "token: |\n  hello-0123\n",
+        "token: >-\n    hello-0123\n",
+        "Dim token As String = \"hello-0123\"",
+        "std::string token{\"hello-0123\"};",
+        "get(\"token\", default=\"hello-0123\")",
+        "process.env.token || 'hello-0123'",
+        "env.token ?? \"hello-0123\"",
+        "config.get('token') or 'hello-0123'",
+        "ENV.fetch('token') { 'hello-0123' }",
+        "@token = N'hello-0123'",
+        "case \"token\": return \"hello-0123\"",
+        "if (token.equals(\"hello-0123\")) {",
+        "buildConfigField(\"String\", \"token\", \"\\\"hello-0123\\\"\")",
+        "token_auth = (\"admin\", \"hello-0123\")",
+        "tokenAuth(\"admin\", Some(\"hello-0123\"))",
+        "<name>fs.token</name><value>hello-0123</value>",
+        "<param-name>token</param-name>\n<param-value>\n  hello-0123\n</param-value>",
     ] {
         assert_eq!(value(text), Some("hello-0123"), "{text}");
     }
@@ -148,6 +182,19 @@ fn no_value_is_made_up() {
         "token_pubkey = \"hello-0123\"",
         "msg=\"no token\" pod=\"quartz-0123\"",
         "\"Refresh token\" quartz=velvet-0123 took=3",
+        "join(ENV['token'], 'hello-0123')",
+        "the token or \"hello-0123\"",
+        "token <- hello0123(1)",
+        "a - token hello-0123",
+        "-token hello-0123",
+        "f(token) { 'hello-0123' }",
+        "variable \"token\" {\n  type = \"hello-0123\"\n}\n",
+        "token: { velvet: hello-0123 }",
+        "<option class=\"token\" id=\"x\">hello-0123</option>",
+        "token: | hello 0123",
+        "<key>token</key>\n\t<true/>",
+        "<b>token</b> <string>hello-0123</string>",
+        "<key>token</key><array><string>hello-0123</string></array>",
     ] {
         assert_eq!(value(text), None, "{text}");
     }
@@ -157,15 +204,31 @@ fn no_value_is_made_up() {
 fn verbs_assign_nothing() {
     let assigned = |text: &str, stem: usize| attempt(text.as_bytes(), stem, false).0 != Attempt::NoMatch;
     assert!(!assigned("options to pass `quartz-0123`.", 11) && !assigned("Please, pass 'quartz-0123'", 8));
+    assert!(!assigned("# Pass `quartz-0123` on", 2));
     assert!(assigned("pass 'quartz-0123'", 0) && assigned("  pass \"quartz-0123\"", 2)); // keyscan:allow generic-secret
 }
 
 #[test]
+fn keys_of_property_lists_are_names() {
+    let assigned = |text: &str| attempt(text.as_bytes(), 1, false).0 != Attempt::NoMatch;
+    for element in ["true/", "string", "dict", "integer"] {
+        assert!(!assigned(&format!("<key>hello-0123</key>\n\t<{element}>")), "{element}");
+    }
+    assert!(assigned("<key>hello-0123</key>\n<name>") && assigned("<key>hello-0123</key></entry>"));
+}
+
+#[test]
 fn an_answer_that_more_text_could_change_is_withheld() {
-    let text = "token = \"hello-0123\";";
-    let whole = attempt(text.as_bytes(), 0, false);
-    for cut in 0..text.len() {
-        let (cut, value, _) = attempt(&text.as_bytes()[..cut], 0, true);
-        assert!(cut == Attempt::Incomplete || (cut, value) == (whole.0.clone(), whole.1.clone()));
+    let texts = [
+        ("token = \"hello-0123\";", 0),
+        ("<key>token</key> <string> hello-0123</string>", 5),
+        ("<key>hello-0123</key> <true/>", 1),
+    ];
+    for (text, stem) in texts {
+        let whole = attempt(text.as_bytes(), stem, false);
+        for cut in stem..text.len() {
+            let (cut, value, _) = attempt(&text.as_bytes()[..cut], stem, true);
+            assert!(cut == Attempt::Incomplete || (cut, value) == (whole.0.clone(), whole.1.clone()), "{text}");
+        }
     }
 }

@@ -23,6 +23,10 @@ impl Machine<'_> {
     /// The value at the machine's place. `leads` says whether its name leads its line, so that a bare value may be the
     /// rest of it.
     pub(super) fn value(&mut self, leads: bool) -> Option<Range<usize>> {
+        // A text in a text: `"\"value\""`.
+        if self.at_quote() && self.peek_at(1) == Some(b'\\') && self.peek_at(2) == self.peek() {
+            self.at += 1;
+        }
         let level = self.skip(3, |byte| byte == b'\\');
         match self.peek() {
             Some(quote @ (b'"' | b'\'' | b'`')) => {

@@ -96,6 +96,13 @@ impl<'b, T, P: Fn(&T) -> u64> Items<'b, T, P> {
 /// So many items are skipped one by one.
 const FEW: usize = 8;
 
+/// The copies that save anything. Between two changes all starts in a short one are tried again, and a delta may be
+/// made of thousands.
+pub(super) fn long_copies(copies: &[Copied], len: u64) -> Vec<Copied> {
+    let is_long = |copied: &&Copied| copied.len > SHORT_READ + APART || copied.to == 0 || copied.to + copied.len == len;
+    copies.iter().filter(is_long).copied().collect()
+}
+
 /// The starts that have to be tried again, as ranges that ascend and do not touch. All that is not copied is in them.
 pub(super) fn dirty_starts(
     engine: &Engine,

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use self::inherited::{Inherited, dirty_starts};
+use self::inherited::{Inherited, dirty_starts, long_copies};
 use self::retry::Rescan;
 use super::beside::{Beside, Place as Text, Seen, Swept};
 use super::matcher::MatcherCache;
@@ -204,6 +204,7 @@ impl Scanner {
             return self.scan_base(text, scratch);
         }
         scratch.prepare(self);
+        let copies = &*long_copies(copies, text.len() as u64);
         let mut scan = Rescan::new(self, text, scratch);
         let inherited = Inherited::of(base, copies, text.len() as u64);
         let dirty = dirty_starts(&self.engine, base, &inherited, text, copies);

@@ -40,8 +40,11 @@ impl Machine<'_> {
 
     /// A value in quotes before each of which `level` backslashes stand: text in a text in a text.
     fn quoted(&mut self, quote: u8, level: usize) -> Option<Range<usize>> {
-        // Three quotes are one long one.
-        self.skip(3, |byte| byte == quote);
+        // Three quotes are one long one, two are one in a table, or nothing.
+        let quotes = self.skip(3, |byte| byte == quote);
+        if quotes == 2 && self.peek().is_some_and(|byte| b" \t,;:)]}>".contains(&byte)) {
+            return None;
+        }
         let start = self.at;
         self.value_from = Some(start);
         loop {

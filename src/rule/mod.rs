@@ -17,6 +17,8 @@ mod sample;
 mod schema;
 mod text;
 
+#[cfg(any(test, doc))]
+pub(crate) use self::check::MAX_ASSIGNMENT_LEN;
 #[cfg(feature = "trace")]
 pub(crate) use self::check::parse as parse_regex;
 pub(crate) use self::check::{MAX_DISTANCE, MAX_MATCH_LEN, alphabet};

@@ -194,10 +194,9 @@ impl<'t> Machine<'t> {
     /// Goes to the value of a field that holds it, in the block that starts here: `{ type = string, default = "..." }`.
     pub(super) fn block(&mut self) -> bool {
         let back = self.at;
-        let end = back + MAX_BLOCK;
         self.skip(1, |byte| byte == b'{');
-        while self.at < end {
-            self.skip(MAX_BLOCK, |byte| byte.is_ascii_whitespace() || byte == b',');
+        while let Some(left @ 1..) = (back + MAX_BLOCK).checked_sub(self.at) {
+            self.skip(left, |byte| byte.is_ascii_whitespace() || byte == b',');
             self.skip(1, is_quote);
             let from = self.at;
             self.skip(MAX_WORD, |byte| byte.is_ascii_alphabetic());
@@ -214,7 +213,7 @@ impl<'t> Machine<'t> {
             // The value of another field.
             let quote = self.peek().filter(|byte| is_quote(*byte));
             self.skip(1, is_quote);
-            self.skip(MAX_BLOCK, |byte| {
+            self.skip(left, |byte| {
                 byte != b'\n' && quote.map_or(!matches!(byte, b',' | b'{' | b'}'), |quote| byte != quote)
             });
             self.skip(1, is_quote);

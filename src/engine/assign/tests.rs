@@ -212,6 +212,28 @@ fn verbs_assign_nothing() {
 }
 
 #[test]
+fn an_attempt_is_bounded() {
+    let filled = |unit: &str| unit.repeat(4096 / unit.len());
+    let leads = [
+        "token",
+        "token=",
+        "token: {",
+        "token: { a: ",
+        "variable \"token\" { a = ",
+        "auth(\"u\", ",
+        "<key>token</key>",
+    ];
+    for lead in leads {
+        for unit in ["a", " ", "\n", "'", "a,", "a: b,", "a = \"", "b\n", "\\", "x=", "{", "("] {
+            let text = format!("{lead}{}", filled(unit));
+            let stem = text.find("token").or(text.find("auth")).unwrap();
+            let (_, _, looked_at) = attempt(text.as_bytes(), stem, false);
+            assert!(looked_at <= crate::rule::MAX_ASSIGNMENT_LEN, "{lead} {unit:?}: {looked_at}");
+        }
+    }
+}
+
+#[test]
 fn keys_of_property_lists_are_names() {
     let assigned = |text: &str| attempt(text.as_bytes(), 1, false).0 != Attempt::NoMatch;
     for element in ["true/", "string", "dict", "integer"] {

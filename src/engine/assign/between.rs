@@ -14,10 +14,7 @@ const NAMES: &[&[u8]] = &[b"key", b"name", b"param-name", b"string"];
 const VALUES: &[&[u8]] = &[b"data", b"param-value", b"string", b"value"];
 const PROPERTIES: &[&[u8]] = &[b"array", b"date", b"dict", b"false", b"integer", b"real", b"true"];
 
-/// Fields that hold the value of what a block describes.
-const FIELDS: &[&[u8]] = &[b"value", b"Value", b"VALUE", b"default", b"defaultValue"];
-
-/// How much of a block is read for such a field.
+/// How much of a block is read for the field that holds its value.
 const MAX_BLOCK: usize = 160;
 
 /// What a command says before a name that it sets, and the value: `ENV NAME value`.
@@ -200,7 +197,7 @@ impl<'t> Machine<'t> {
             self.skip(1, is_quote);
             let from = self.at;
             self.skip(MAX_WORD, |byte| byte.is_ascii_alphabetic());
-            let is_field = FIELDS.contains(&&self.text[from..self.at]);
+            let is_field = holds_value(&self.text[from..self.at]);
             self.skip(1, is_quote);
             self.skip(MAX_SPACE, is_space);
             if self.at == from || self.skip(1, |byte| matches!(byte, b'=' | b':')) == 0 {
@@ -308,9 +305,8 @@ impl<'t> Machine<'t> {
         self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace() || byte == b',');
         self.skip(2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
         let from = self.at;
-        self.skip(8, |byte| byte.is_ascii_alphabetic());
-        let word = &self.text[from..self.at];
-        let mut assigned = word.eq_ignore_ascii_case(b"value") || word == b"default";
+        self.skip(MAX_WORD, |byte| byte.is_ascii_alphabetic());
+        let mut assigned = holds_value(&self.text[from..self.at]);
         if assigned {
             self.skip(2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
             self.skip(MAX_SPACE, is_space);
@@ -369,6 +365,11 @@ impl<'t> Machine<'t> {
         self.at = back;
         false
     }
+}
+
+/// Whether a field of this name holds the value of what others describe.
+fn holds_value(field: &[u8]) -> bool {
+    field.eq_ignore_ascii_case(b"value") || matches!(field, b"default" | b"defaultValue")
 }
 
 /// Whether it is a flag of a command, `--name` or ` -name`.

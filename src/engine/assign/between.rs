@@ -321,12 +321,16 @@ impl<'t> Machine<'t> {
 
     /// `<key>name</key> <string>...`, `<name>name</name> <value>...`: goes to the text of the second element.
     pub(super) fn pair_of_elements(&mut self) -> bool {
+        let back = self.at;
         let is_pair = self.tag(b"</", NAMES) && {
             self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
             self.tag(b"<", VALUES)
         };
-        self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
-        self.value_from = is_pair.then_some(self.at);
+        if is_pair {
+            self.skip(MAX_SPACE, |byte| byte.is_ascii_whitespace());
+        } else {
+            self.at = back;
+        }
         is_pair
     }
 

@@ -235,22 +235,25 @@ fn latency(secret: &str) {
     let text = logs::mixed(3, 200_000, secret);
     let redaction = Redaction::new(RuleSet::builtin()).with_known(known(200)).with_format(TextFormat::Json);
     let (mut redactor, mut out) = (redaction.redactor(), Vec::new());
-    let mut times: Vec<Duration> = Vec::new();
+    let (mut times, mut waiting): (Vec<Duration>, usize) = (Vec::new(), 0);
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         out.clear();
         let started = Instant::now();
         redactor.push(line, &mut out);
         times.push(started.elapsed());
-        assert_eq!(redactor.held_len(), 0);
+        waiting += usize::from(redactor.held_len() > 0);
     }
+    // What ends a line may be the first bytes of a known secret that was wrapped there: with 200 of them, rarely.
+    assert!(waiting * 500 < times.len(), "{waiting} of {} lines waited", times.len());
     times.sort_unstable();
     let at = |share: f64| times[(times.len() as f64 * share) as usize];
     println!(
-        "a line at a time: median {:?}, p99 {:?}, p99.9 {:?}, max {:?}",
+        "a line at a time: median {:?}, p99 {:?}, p99.9 {:?}, max {:?}; {waiting} of {} lines waited for the next",
         at(0.5),
         at(0.99),
         at(0.999),
-        at(0.999_999)
+        at(0.999_999),
+        times.len()
     );
 }
 

@@ -5,6 +5,7 @@ mod checksum;
 #[cfg(feature = "compat")]
 pub mod compat;
 pub mod config;
+mod copy;
 mod decode;
 mod engine;
 mod error;

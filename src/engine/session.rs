@@ -12,6 +12,7 @@ use super::parts::{Item, Joined, JoinedPart, Joiner};
 use super::pass::{Pass, Window};
 use super::resolve::{DOUBTFUL, Match};
 use super::{Engine, Scanner, Scratch};
+use crate::copy;
 use crate::decode::wide::WideText;
 use crate::finding::{Encoding, Finding, Part};
 use crate::rule::{Kind, MAX_DISTANCE};
@@ -566,7 +567,7 @@ impl Scratch {
     }
 
     pub(crate) fn feed(&mut self, scanner: &Scanner, bytes: &[u8], sink: &mut dyn FnMut(Finding, Surroundings<'_>)) {
-        self.buffer.extend_from_slice(bytes);
+        copy::append(&mut self.buffer, bytes);
         let window = Window { bytes: &self.buffer, base: self.base, last: false };
         self.state.advance(scanner, &mut self.caches, window, sink);
     }

@@ -10,6 +10,7 @@ use super::redactor::{Mark, OPEN};
 use super::stats::Record;
 use super::style::{self, Wide};
 use super::{Redactor, Style};
+use crate::copy;
 use crate::engine::Hindered;
 use crate::fingerprint::Fingerprint;
 use crate::secret::Secret;
@@ -260,7 +261,7 @@ impl Redactor {
             let next = self.sequences.front().map_or(to, |sequence| to.min(sequence.at));
             let len = (next - self.done) as usize;
             let text = &self.scratch.text_from(self.done)[..len];
-            out.extend_from_slice(text);
+            copy::append(out, text);
             self.shown_last = text.last().copied().or(self.shown_last);
             self.written += len as u64;
             self.done = next;

@@ -13,6 +13,8 @@ const TABLE_BITS: std::ops::RangeInclusive<u32> = 17..=25;
 
 /// The shortest needle of each group, and its grams; the next group has those that are longer.
 const GROUPS: [(usize, usize); 4] = [(3, 3), (6, 4), (8, 5), (15, GRAM_LEN)];
+/// So many places are looked at before the next branch.
+const LOOKS: usize = 8;
 /// The longest gram.
 pub(super) const GRAM_LEN: usize = 8;
 
@@ -89,46 +91,78 @@ impl Group {
         (self.count + count) * BITS_A_GRAM <= bits || bits >= 1 << TABLE_BITS.end()
     }
 
-    /// The word of the gram that eight bytes start with, and its bits.
-    #[inline]
-    fn place(&self, eight: u64) -> (usize, u64) {
-        let hash = (eight << (64 - 8 * self.len)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        ((hash >> self.shift) as usize, 1 << (hash >> 20 & 63) | 1 << (hash >> 26 & 63))
+    /// The number of the word of the gram that eight bytes start with, of which there are `len`, and of its bits.
+    #[inline(always)]
+    fn place(&self, eight: u64, len: usize) -> (usize, [u64; 2]) {
+        let hash = (eight << (64 - 8 * len)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((hash >> self.shift) as usize, [hash >> 20 & 63, hash >> 26 & 63])
     }
 
-    #[inline]
+    #[inline(always)]
+    fn has_of_len(&self, eight: u64, len: usize) -> bool {
+        let (word, [one, other]) = self.place(eight, len);
+        let word = self.words[word];
+        (word >> one) & (word >> other) & 1 == 1
+    }
+
     fn has(&self, eight: u64) -> bool {
-        let (word, bits) = self.place(eight);
-        self.words[word] & bits == bits
+        self.has_of_len(eight, self.len)
     }
 
     fn insert(&mut self, needle: &[u8]) {
         for at in 0..self.stride {
-            let (word, bits) = self.place(load(needle, at));
-            self.words[word] |= bits;
+            let (word, bits) = self.place(load(needle, at), self.len);
+            bits.into_iter().for_each(|bit| self.words[word] |= 1 << bit);
         }
         self.count += self.stride;
     }
 
     fn scan(&self, text: &[u8], from: usize, found: &mut impl FnMut(usize)) {
-        let mut at = from;
-        while let Some(eight) = text.get(at..at + 8).and_then(|eight| eight.first_chunk()) {
-            if self.has(u64::from_le_bytes(*eight)) {
-                self.starts(text, from, at, found);
-            }
-            at += self.stride;
-        }
-        while at + self.len <= text.len() {
-            self.starts(text, from, at, found);
-            at += self.stride;
+        // The lengths are no variables for the compiler.
+        match self.len {
+            8 => self.scan_by::<8>(text, from, 8, found),
+            5 => self.scan_by::<5>(text, from, 4, found),
+            4 => self.scan_by::<4>(text, from, 3, found),
+            _ => self.scan_by::<3>(text, from, 1, found),
         }
     }
 
-    /// The starts of needles of which a gram may stand at `text[at]`.
+    #[inline(always)]
+    fn scan_by<const LEN: usize>(&self, text: &[u8], from: usize, stride: usize, found: &mut impl FnMut(usize)) {
+        debug_assert_eq!((LEN, stride), (self.len, self.stride));
+        let mut at = from;
+        // The branch is for many at once: few are grams, and which cannot be foretold.
+        while let Some(block) = text.get(at..at + 8 + (LOOKS - 1) * stride) {
+            let looks = block.windows(8).step_by(stride).enumerate();
+            let hits = looks.fold(0, |hits: u32, (look, eight)| {
+                let eight = eight.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+                hits | u32::from(self.has_of_len(eight, LEN)) << look
+            });
+            if hits != 0 {
+                let places = (0..LOOKS).filter(|look| hits >> look & 1 == 1).map(|look| at + look * stride);
+                places.for_each(|at| self.starts(text, from, at, found));
+            }
+            at += LOOKS * stride;
+        }
+        while let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+            if self.has_of_len(u64::from_le_bytes(*eight), LEN) {
+                self.starts(text, from, at, found);
+            }
+            at += stride;
+        }
+        while at + LEN <= text.len() {
+            self.starts(text, from, at, found);
+            at += stride;
+        }
+    }
+
+    /// The starts of needles of which a gram may stand at `text[at]`: the others of their first grams have to be there, too.
     #[cold]
     fn starts(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(usize)) {
         let first = (at + 1).saturating_sub(self.stride).max(from);
-        (first..=at).filter(|&start| self.has(load(text, start))).for_each(found);
+        let end = (at + 1).min((text.len() + 1).saturating_sub(self.stride + self.len - 1));
+        let may_start = |start: &usize| (*start..*start + self.stride).all(|at| self.has(load(text, at)));
+        (first..end).filter(may_start).for_each(found);
     }
 }
 

@@ -208,7 +208,7 @@ impl Matcher {
         };
         pending.retain(|at| hold(&waits((at - base) as usize)));
         let mut full_from = None;
-        for at in from.max(far)..text.len() {
+        for at in wrap::open_from(needles, text, from.max(far))..text.len() {
             let waits = waits(at);
             if pending.len() == MAX_PENDING && !matches!(waits, Waits::Not) {
                 full_from = Some(base + at as u64);

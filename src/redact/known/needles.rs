@@ -32,6 +32,29 @@ pub(crate) struct Needles {
     max_len: usize,
     /// Whether a byte stands in some needle.
     bytes: Box<[bool]>,
+    pairs: Pairs,
+}
+
+/// Which two bytes stand side by side in some needle.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Pairs(Box<[u64; 1 << 10]>);
+
+impl Default for Pairs {
+    fn default() -> Pairs {
+        Pairs(Box::new([0; 1 << 10]))
+    }
+}
+
+impl Pairs {
+    fn extend(&mut self, needle: &[u8]) {
+        for (&first, &second) in needle.iter().zip(needle.iter().skip(1)) {
+            self.0[usize::from(first) << 2 | usize::from(second >> 6)] |= 1 << (second & 63);
+        }
+    }
+
+    fn has(&self, [first, second]: [u8; 2]) -> bool {
+        self.0[usize::from(first) << 2 | usize::from(second >> 6)] >> (second & 63) & 1 == 1
+    }
 }
 
 /// The first eight bytes, or fewer and zeros, as a number that orders as they do.
@@ -108,8 +131,9 @@ impl Needles {
             })
         };
         let mut there = if self.bytes.is_empty() { vec![false; 256].into() } else { self.bytes.clone() };
-        let mut max_len = self.max_len;
+        let (mut max_len, mut pairs) = (self.max_len, self.pairs.clone());
         for (form, ..) in forms() {
+            pairs.extend(form);
             form.iter().for_each(|byte| there[usize::from(*byte)] = true);
             max_len = max_len.max(form.len());
         }
@@ -129,7 +153,7 @@ impl Needles {
         });
         new.dedup_by(|a, b| a.0 == b.0 && bytes(a.1, a.2) == bytes(b.1, b.2));
         let (sorted, heads) = self.merged(&new, &values);
-        Needles { values, sorted, heads, grams, max_len, bytes: there }
+        Needles { values, sorted, heads, grams, max_len, bytes: there, pairs }
     }
 
     /// All needles when `new` ones, which are in order, come to these; `values` are those of both.
@@ -232,14 +256,19 @@ impl Needles {
         low..low + count
     }
 
+    /// Whether a needle may start so, which may be longer than `tail`.
+    pub(super) fn may_start(&self, tail: &[u8]) -> bool {
+        self.grams.may_start(tail)
+    }
+
     /// Whether the text may become a needle, or what follows it decides whether it is one.
     pub(super) fn may_go_on(&self, tail: &[u8]) -> bool {
         self.longer(tail).next().is_some()
     }
 
-    /// Whether a needle may start so, which may be longer than `tail`.
-    pub(super) fn may_start(&self, tail: &[u8]) -> bool {
-        self.grams.may_start(tail)
+    /// Whether these two bytes stand side by side in some needle.
+    pub(super) fn has_pair(&self, pair: [u8; 2]) -> bool {
+        self.pairs.has(pair)
     }
 
     /// The same of needles of so many bytes and more.
@@ -304,6 +333,7 @@ mod tests {
             };
             proptest::prop_assert_eq!(shown(&in_parts), shown(&whole));
             proptest::prop_assert_eq!((in_parts.max_len, &in_parts.bytes), (whole.max_len, &whole.bytes));
+            proptest::prop_assert_eq!(&in_parts.pairs, &whole.pairs);
             for (index, needle) in whole.sorted.iter().enumerate() {
                 let longest = (0..index).rev().find(|other| whole.bytes(index).starts_with(whole.bytes(*other)));
                 proptest::prop_assert_eq!(needle.up, longest.map_or(NONE, |at| at as u32));

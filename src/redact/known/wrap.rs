@@ -6,6 +6,7 @@
 //! fifteen bytes: then two grams around that end tell.
 
 use super::Needles;
+use super::grams::GRAM_LEN;
 
 /// The shortest needle that may be wrapped.
 const MIN_LEN: usize = 16;
@@ -34,6 +35,46 @@ pub(super) enum Waits {
     Unseen,
     /// What stands from here on waits.
     From(usize),
+}
+
+/// What stands behind the end of a line: its first byte, and the eight after that.
+#[derive(Clone, Copy)]
+struct Tail {
+    first: u8,
+    next: u64,
+}
+
+impl Tail {
+    fn of(&[first, ref next @ ..]: &[u8; TAIL]) -> Tail {
+        Tail { first, next: u64::from_le_bytes(*next) }
+    }
+
+    /// How many bytes before `head`, the end of a line, a needle may start that goes on so: a bit for each number.
+    fn starts_before(self, needles: &Needles, text: &[u8], head: usize) -> u16 {
+        // A gram that ends with the first byte behind the end of the line, or else the one behind that.
+        let last = match text[..head].last_chunk() {
+            Some(eight) => u64::from_le_bytes(*eight),
+            None => text[..head].iter().fold(0, |last, byte| last >> 8 | u64::from(*byte) << 56),
+        };
+        let many = needles.has_gram(last >> 8 | u64::from(self.first) << 56);
+        let few = needles.has_gram(self.next);
+        if many || few { self.starts(needles, &text[head.saturating_sub(MAX_HEAD)..head], few, many) } else { 0 }
+    }
+
+    #[cold]
+    fn starts(self, needles: &Needles, before: &[u8], few: bool, many: bool) -> u16 {
+        let mut around = [0; MAX_HEAD + TAIL];
+        around[MAX_HEAD - before.len()..MAX_HEAD].copy_from_slice(before);
+        around[MAX_HEAD] = self.first;
+        around[MAX_HEAD + 1..].copy_from_slice(&self.next.to_le_bytes());
+        let is_start = |len: &usize| {
+            let gram = around[MAX_HEAD - len..].first_chunk();
+            gram.is_some_and(|gram| needles.has_gram(u64::from_le_bytes(*gram)))
+        };
+        let few = if few { 1..GRAM_LEN - 1 } else { 0..0 };
+        let many = if many { GRAM_LEN - 1..MAX_HEAD + 1 } else { 0..0 };
+        few.chain(many).filter(is_start).fold(0, |starts, len| starts | 1 << len)
+    }
 }
 
 /// Looks past ends of lines.
@@ -71,14 +112,19 @@ impl Wraps {
         self.seen_to = base + text.len() as u64;
         for feed in memchr::memchr_iter(b'\n', &text[from..]).map(|at| at + from) {
             let head = text[..feed].iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
-            let is_open = self.take_tail(text, feed);
+            let (tail, is_open) = self.tail(text, feed);
             let soft = usize::from(head > 0 && is_soft(text[head - 1]));
-            let mut heads = [head, head - soft].into_iter().take(1 + soft);
-            // What ends so soon behind the end of a line may be whole already.
-            if is_open || heads.any(|head| self.may_start_before(needles, text, head)) {
-                let first = head.saturating_sub(MAX_HEAD + soft);
+            for head in [head, head - soft].into_iter().take(1 + soft) {
+                // What ends so soon behind the end of a line may be whole already.
+                let starts = if is_open { u16::MAX } else { tail.starts_before(needles, text, head) };
+                if starts == 0 {
+                    continue;
+                }
+                let first = head.saturating_sub(MAX_HEAD);
                 for at in (first..head).rev().take_while(|at| text[*at] != b'\n') {
-                    found(self, at);
+                    if starts >> (head - at) & 1 == 1 {
+                        found(self, at);
+                    }
                 }
             }
             if is_open && !last {
@@ -87,30 +133,19 @@ impl Wraps {
         }
     }
 
-    /// Takes nine bytes of the line behind this line feed, or as many as there are; answers whether more have to come.
-    fn take_tail(&mut self, text: &[u8], feed: usize) -> bool {
-        self.bytes.clear();
+    /// Nine bytes of the line behind this line feed, or as many as there are and zeros; and whether more have to come.
+    fn tail(&mut self, text: &[u8], feed: usize) -> (Tail, bool) {
         // Most lines are long.
-        let next = feed + 1;
-        if let Some(rest) = text.get(next..next + TAIL)
-            && !matches!(rest[0], b' ' | b'\t')
-            && !rest.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'=' | b'\\'))
+        let next = feed + 1 + indentation(&text[feed + 1..]);
+        if let Some(rest) = text[next..].first_chunk::<TAIL>()
+            && !rest.iter().fold(false, |any, byte| any | ends_line(*byte))
         {
-            self.bytes.extend_from_slice(rest);
-            return false;
+            return (Tail::of(rest), false);
         }
-        self.join(text, feed, TAIL, TAIL, true)
-    }
-
-    /// Whether a needle may start in the last bytes before `head`, when what was taken last stands behind them.
-    fn may_start_before(&self, needles: &Needles, text: &[u8], head: usize) -> bool {
-        let mut around = [0; 16];
-        let before = &text[head.saturating_sub(7)..head];
-        around[7 - before.len()..7].copy_from_slice(before);
-        let after = &self.bytes[..self.bytes.len().min(TAIL)];
-        around[7..7 + after.len()].copy_from_slice(after);
-        let words = around.as_chunks::<8>().0;
-        needles.has_gram(u64::from_le_bytes(words[0])) || needles.has_gram(u64::from_le_bytes(words[1]))
+        let is_open = self.join(text, feed, TAIL, TAIL, true);
+        let mut tail = [0; TAIL];
+        tail[..self.bytes.len()].copy_from_slice(&self.bytes);
+        (Tail::of(&tail), is_open)
     }
 
     /// Looks at `text[at..]` as if lines did not end, and gives the number of the needle that stands there, where it starts
@@ -194,6 +229,30 @@ impl Wraps {
     }
 }
 
+/// Before the answer, and not before `least`, no needle starts that goes on behind the end of `text`, were it wrapped or
+/// not: two bytes stand side by side there that do in no needle.
+pub(super) fn open_from(needles: &Needles, text: &[u8], least: usize) -> usize {
+    // From here on blanks are known to be bytes of a line, and no indentation.
+    let (mut at, mut inside_from) = (text.len(), text.len());
+    while at > least {
+        if is_blank(text[at - 1]) && at <= inside_from {
+            let start =
+                text[least..at].iter().rposition(|byte| !is_blank(*byte)).map_or(least, |last| least + last + 1);
+            if start == least || text[start - 1] == b'\n' {
+                at = start;
+                continue;
+            }
+            inside_from = start;
+        }
+        let is_apart = |pair: &[u8; 2]| !pair.iter().any(|byte| ends_line(*byte)) && !needles.has_pair(*pair);
+        if text[at - 1..].first_chunk().is_some_and(is_apart) {
+            return at;
+        }
+        at -= 1;
+    }
+    least
+}
+
 /// Whether the end of a line may start with this byte.
 pub(super) fn ends_line(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r') || is_soft(byte)
@@ -201,6 +260,15 @@ pub(super) fn ends_line(byte: u8) -> bool {
 
 fn is_soft(byte: u8) -> bool {
     matches!(byte, b'=' | b'\\')
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// How many bytes a line is indented.
+fn indentation(line: &[u8]) -> usize {
+    line.iter().take(MAX_INDENT).take_while(|byte| is_blank(**byte)).count()
 }
 
 enum End {
@@ -217,11 +285,39 @@ fn line_end(text: &[u8], at: usize, soft: bool) -> End {
     index += text[index..].iter().take(2).take_while(|byte| **byte == b'\r').count();
     match text.get(index) {
         None if index > at => End::Cut,
-        Some(b'\n') => {
-            let indent =
-                text[index + 1..].iter().take(MAX_INDENT).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            End::Whole(index + 1 + indent - at)
-        }
+        Some(b'\n') => End::Whole(index + 1 + indentation(&text[index + 1..]) - at),
         _ => End::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::forms::Value;
+    use super::*;
+    use crate::secret::Secret;
+
+    proptest::proptest! {
+        #[test]
+        fn no_needle_goes_on_from_before_the_open_end(
+            values in proptest::collection::vec("[ab= ]{1,24}", 1..4),
+            cuts in proptest::collection::vec((0usize..24, "[ab]{0,3}|[=\\\\]?\r{0,3}\n[ \t]{0,3}|[ \t]{0,70}"), 1..6),
+            shown in 1usize..24,
+        ) {
+            let value = |text: &String| Arc::new(Value::new(&Arc::from("A_NAME"), &Secret::new(text.as_bytes())));
+            let needles = Needles::default().with(values.iter().map(value).collect());
+            // The start of a value with something between its bytes, as it would be wrapped or not quite so.
+            let mut text = b"bab".to_vec();
+            for (at, byte) in values[0].bytes().take(shown).enumerate() {
+                cuts.iter().filter(|(cut, _)| *cut == at).for_each(|(_, between)| text.extend(between.bytes()));
+                text.push(byte);
+            }
+            let open_from = open_from(&needles, &text, 0);
+            for at in 0..open_from {
+                proptest::prop_assert!(!needles.may_go_on(&text[at..]));
+                proptest::prop_assert!(matches!(Wraps::default().goes_on(&needles, &text, at), Waits::Not));
+            }
+        }
     }
 }

@@ -52,11 +52,17 @@ impl Echo {
     pub(super) fn pass_raw(&mut self, redaction: &Redaction, from: usize, out: &mut Vec<u8>) {
         let base = self.seen();
         let mut marks: Vec<Mark> = Vec::new();
-        for at in memchr::memchr_iter(ESC, &out[from..]).map(|at| base + at as u64) {
+        let new = &out[from..];
+        for at in memchr::memchr_iter(ESC, new) {
+            // The line that it stands in may be read otherwise up to it, too; as much of it as is shown with it. What was
+            // shown before is the same whatever follows it.
+            let first = at.saturating_sub(REACH);
+            let line = memchr::memrchr(b'\n', &new[first..at]).map_or(first, |feed| first + feed + 1);
+            let (start, end) = (base + line as u64, base + at as u64 + 1);
             match marks.last_mut() {
                 // What is close to another one is looked at in one go with it.
-                Some(mark) if at - mark.end < REACH as u64 => mark.end = at + 1,
-                _ => marks.push(Mark { start: at, end: at + 1, place: Place::Text }),
+                Some(mark) if start < mark.end + REACH as u64 => mark.end = end,
+                _ => marks.push(Mark { start, end, place: Place::Text }),
             }
         }
         let end = base + (out.len() - from) as u64;

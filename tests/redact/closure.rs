@@ -211,6 +211,30 @@ fn no_secret_starts_within_an_escape_sequence() {
     }
 }
 
+/// A bare value is the rest of its line or a word of it; an escape sequence before the end of the line decides, and is
+/// none of the text on a terminal.
+#[test]
+fn a_line_is_looked_at_as_it_is_up_to_an_escape_sequence() {
+    let rules = RuleSet::builtin();
+    let scanner = Scanner::new(rules.clone());
+    let mut random = Random(5);
+    let redactions = [TextFormat::Text, TextFormat::Json, TextFormat::Logfmt]
+        .map(|format| with_rules(rules.clone(), &[]).with_format(format));
+    let mut hidden = 0;
+    for _ in 0..60 {
+        let head: String = (0..6).map(|_| char::from(*random.pick(b"tGzKqu"))).collect();
+        for (line, sequence) in [("-PWD=", "\x1b="), ("a\n  my_password = ", "\x1b[0m"), ("PASSWORD=", "\x1b]0;x\x07")]
+        {
+            let text = [line, &head, "\\~\\^zuzzz\u{ea}zzzzzz", sequence, "\nb"].concat();
+            for redaction in &redactions {
+                assert_none(&flaw(redaction, &scanner, &[], text.as_bytes(), true).into_iter().collect::<Vec<_>>());
+                hidden += usize::from(redaction.redact(text.as_bytes()) != text.as_bytes());
+            }
+        }
+    }
+    assert!(hidden > 100, "{hidden}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -30,8 +30,6 @@ pub(crate) struct Needles {
     heads: Vec<u64>,
     grams: Grams,
     max_len: usize,
-    /// Whether a byte stands in some needle.
-    bytes: Box<[bool]>,
     pairs: Pairs,
 }
 
@@ -50,6 +48,12 @@ impl Pairs {
         for (&first, &second) in needle.iter().zip(needle.iter().skip(1)) {
             self.0[usize::from(first) << 2 | usize::from(second >> 6)] |= 1 << (second & 63);
         }
+    }
+
+    /// Whether this byte is one of two.
+    fn has_byte(&self, byte: u8) -> bool {
+        let rows = self.0.as_chunks::<4>().0;
+        rows[usize::from(byte)] != [0; 4] || (0..=u8::MAX).any(|first| self.has([first, byte]))
     }
 
     fn has(&self, [first, second]: [u8; 2]) -> bool {
@@ -130,11 +134,9 @@ impl Needles {
                 (0..value.forms.len()).map(move |form| (value.forms.get(form), number, form as u32))
             })
         };
-        let mut there = if self.bytes.is_empty() { vec![false; 256].into() } else { self.bytes.clone() };
         let (mut max_len, mut pairs) = (self.max_len, self.pairs.clone());
         for (form, ..) in forms() {
             pairs.extend(form);
-            form.iter().for_each(|byte| there[usize::from(*byte)] = true);
             max_len = max_len.max(form.len());
         }
         let mut grams = self.grams.clone();
@@ -153,7 +155,7 @@ impl Needles {
         });
         new.dedup_by(|a, b| a.0 == b.0 && bytes(a.1, a.2) == bytes(b.1, b.2));
         let (sorted, heads) = self.merged(&new, &values);
-        Needles { values, sorted, heads, grams, max_len, bytes: there, pairs }
+        Needles { values, sorted, heads, grams, max_len, pairs }
     }
 
     /// All needles when `new` ones, which are in order, come to these; `values` are those of both.
@@ -300,8 +302,7 @@ impl Needles {
             (1..=text.len()).any(|len| needle.ends_with(&text[..len])) || memchr::memmem::find(needle, text).is_some()
         };
         (0..text.len()).any(stands_or_starts)
-            || (self.bytes[usize::from(text[0])]
-                && (0..self.sorted.len()).any(|index| ends_or_holds(self.bytes(index))))
+            || (self.pairs.has_byte(text[0]) && (0..self.sorted.len()).any(|index| ends_or_holds(self.bytes(index))))
     }
 }
 
@@ -332,8 +333,7 @@ mod tests {
                 (0..needles.sorted.len()).map(one).collect()
             };
             proptest::prop_assert_eq!(shown(&in_parts), shown(&whole));
-            proptest::prop_assert_eq!((in_parts.max_len, &in_parts.bytes), (whole.max_len, &whole.bytes));
-            proptest::prop_assert_eq!(&in_parts.pairs, &whole.pairs);
+            proptest::prop_assert_eq!((in_parts.max_len, &in_parts.pairs), (whole.max_len, &whole.pairs));
             for (index, needle) in whole.sorted.iter().enumerate() {
                 let longest = (0..index).rev().find(|other| whole.bytes(index).starts_with(whole.bytes(*other)));
                 proptest::prop_assert_eq!(needle.up, longest.map_or(NONE, |at| at as u32));

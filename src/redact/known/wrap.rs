@@ -113,10 +113,15 @@ impl Wraps {
         for feed in memchr::memchr_iter(b'\n', &text[from..]).map(|at| at + from) {
             let head = text[..feed].iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
             let (tail, is_open) = self.tail(text, feed);
+            let is_last = is_open && self.bytes.is_empty();
             let soft = usize::from(head > 0 && is_soft(text[head - 1]));
             for head in [head, head - soft].into_iter().take(1 + soft) {
-                // What ends so soon behind the end of a line may be whole already.
-                let starts = if is_open { u16::MAX } else { tail.starts_before(needles, text, head) };
+                let starts = match (is_open, is_last) {
+                    (false, _) => tail.starts_before(needles, text, head),
+                    // What ends so soon behind the end of a line may be whole already.
+                    (true, false) => u16::MAX,
+                    (true, true) => 0,
+                };
                 if starts == 0 {
                     continue;
                 }

@@ -7,11 +7,11 @@
 //! The same is done around escape sequences: a secret that starts within one (`ESC [` and a token) is none on a terminal,
 //! which takes its first characters for the end of the sequence; it is one in the bytes.
 
-use super::Redaction;
 use super::ansi::ESC;
 use super::json::Place;
 use super::redactor::{Mark, Redactor};
 use super::stats::{Record, RedactStats};
+use super::{Redaction, TextFormat};
 
 /// How far from a marker is looked.
 const REACH: usize = 4096;
@@ -142,8 +142,12 @@ impl Echo {
     fn begin(&mut self, redaction: &Redaction, place: Place) {
         if self.left.is_none() {
             let depth = self.depth + 1;
-            let inner =
-                self.inner.get_or_insert_with(|| Box::new(Redactor::new(redaction.clone(), depth, !self.is_raw)));
+            let is_raw = self.is_raw;
+            let inner = self.inner.get_or_insert_with(|| {
+                // The members of documents and lines are those of the text without escape sequences.
+                let format = if is_raw { TextFormat::Text } else { redaction.format };
+                Box::new(Redactor::new(redaction.clone().with_format(format), depth, !is_raw))
+            });
             let before = context(&self.recent, self.shown);
             self.begun = self.shown - before.len() as u64;
             inner.resume(before, place);

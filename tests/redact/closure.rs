@@ -233,6 +233,14 @@ fn a_line_is_looked_at_as_it_is_up_to_an_escape_sequence() {
         }
     }
     assert!(hidden > 100, "{hidden}");
+    // Members are those of the text without sequences.
+    let redaction = with_rules(rules, &[]).with_format(TextFormat::Logfmt);
+    let text = b"secret_=\x1b\x1b\x1b\x1b\x1bs\x1b =\n";
+    let out = redaction.redact(text);
+    for cut in 1..text.len() {
+        assert_eq!(show(&pushed(&redaction, text.chunks(cut))), show(&out), "{cut}");
+    }
+    assert!(!out.starts_with(b"secret_=\x1b"), "{}", show(&out));
 }
 
 proptest! {

@@ -18,6 +18,11 @@ const LOOKS: usize = 8;
 /// The longest gram.
 pub(super) const GRAM_LEN: usize = 8;
 
+/// How far apart the places of a group are that are looked at.
+const fn stride_of(group: usize) -> usize {
+    GROUPS[group].0 - GROUPS[group].1 + 1
+}
+
 /// The group of needles of this length.
 fn group_of(len: usize) -> usize {
     GROUPS.partition_point(|(shortest, _)| *shortest <= len).saturating_sub(1)
@@ -43,8 +48,8 @@ impl Grams {
     pub(super) fn extend<'n>(&mut self, needles: impl Iterator<Item = &'n [u8]> + Clone) -> bool {
         let mut counts = [0; GROUPS.len()];
         needles.clone().for_each(|needle| counts[group_of(needle.len())] += 1);
-        for ((group, &(shortest, len)), count) in self.0.iter_mut().zip(&GROUPS).zip(counts) {
-            let stride = shortest - len + 1;
+        for (number, (group, count)) in self.0.iter_mut().zip(counts).enumerate() {
+            let (len, stride) = (GROUPS[number].1, stride_of(number));
             match group {
                 Some(group) if !group.has_room(count * stride) => return false,
                 None if count > 0 => *group = Some(Group::new(len, stride, count * stride)),
@@ -62,9 +67,11 @@ impl Grams {
     /// Calls `found` with places in `text[from..]` where a needle may start that ends in `text`, in no order, and with
     /// some more than once.
     pub(super) fn scan(&self, text: &[u8], from: usize, mut found: impl FnMut(usize)) {
-        for group in self.0.iter().flatten() {
-            group.scan(text, from, &mut found);
-        }
+        let [first, second, third, fourth] = &self.0;
+        first.iter().for_each(|group| group.scan::<0>(text, from, &mut found));
+        second.iter().for_each(|group| group.scan::<1>(text, from, &mut found));
+        third.iter().for_each(|group| group.scan::<2>(text, from, &mut found));
+        fourth.iter().for_each(|group| group.scan::<3>(text, from, &mut found));
     }
 
     /// Whether eight bytes are one of the grams of the longest needles, which are of eight bytes.
@@ -117,26 +124,16 @@ impl Group {
         self.count += self.stride;
     }
 
-    fn scan(&self, text: &[u8], from: usize, found: &mut impl FnMut(usize)) {
-        // The lengths are no variables for the compiler.
-        match self.len {
-            8 => self.scan_by::<8>(text, from, 8, found),
-            5 => self.scan_by::<5>(text, from, 4, found),
-            4 => self.scan_by::<4>(text, from, 3, found),
-            _ => self.scan_by::<3>(text, from, 1, found),
-        }
-    }
-
-    #[inline(always)]
-    fn scan_by<const LEN: usize>(&self, text: &[u8], from: usize, stride: usize, found: &mut impl FnMut(usize)) {
-        debug_assert_eq!((LEN, stride), (self.len, self.stride));
+    /// Calls `found` for the group of this number, whose lengths are no variables for the compiler.
+    fn scan<const NUMBER: usize>(&self, text: &[u8], from: usize, found: &mut impl FnMut(usize)) {
+        let (len, stride) = const { (GROUPS[NUMBER].1, stride_of(NUMBER)) };
         let mut at = from;
         // The branch is for many at once: few are grams, and which cannot be foretold.
         while let Some(block) = text.get(at..at + 8 + (LOOKS - 1) * stride) {
             let looks = block.windows(8).step_by(stride).enumerate();
             let hits = looks.fold(0, |hits: u32, (look, eight)| {
                 let eight = eight.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
-                hits | u32::from(self.has_of_len(eight, LEN)) << look
+                hits | u32::from(self.has_of_len(eight, len)) << look
             });
             if hits != 0 {
                 let places = (0..LOOKS).filter(|look| hits >> look & 1 == 1).map(|look| at + look * stride);
@@ -145,12 +142,12 @@ impl Group {
             at += LOOKS * stride;
         }
         while let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk()) {
-            if self.has_of_len(u64::from_le_bytes(*eight), LEN) {
+            if self.has_of_len(u64::from_le_bytes(*eight), len) {
                 self.starts(text, from, at, found);
             }
             at += stride;
         }
-        while at + LEN <= text.len() {
+        while at + len <= text.len() {
             self.starts(text, from, at, found);
             at += stride;
         }

@@ -1,6 +1,6 @@
 //! Appending large pieces.
 
-/// So much is copied at a time: less than what C libraries leave to one instruction (`rep movsb`), which on many
+/// So much is copied at a time: less than what C libraries leave to one instruction (`rep movsb`), which on some
 /// processors takes fifteen times as long when what it copies lies a few bytes ahead of where it goes, in their pages.
 const PIECE_LEN: usize = 2048;
 

@@ -5,7 +5,8 @@
 //! and what that writes, again. Elsewhere the output is the text, in which everything was found.
 //!
 //! The same is done around escape sequences: a secret that starts within one (`ESC [` and a token) is none on a terminal,
-//! which takes its first characters for the end of the sequence; it is one in the bytes.
+//! which takes its first characters for the end of the sequence; it is one in the bytes. And a value that a sequence ends
+//! is in the bytes another one than on a terminal, where it goes on.
 
 use super::ansi::ESC;
 use super::json::Place;

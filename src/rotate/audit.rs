@@ -87,6 +87,13 @@ struct Open {
     clock: Arc<dyn Clock>,
 }
 
+impl Drop for Open {
+    fn drop(&mut self) {
+        // To close the file is not enough where a process has just been forked, which has it until it executes its own.
+        let _released = self.file.unlock();
+    }
+}
+
 /// What became of looking through a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AuditReport {

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::backtrack::{self, BoundedBacktracker};
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::captures::Captures;
@@ -52,6 +53,9 @@ pub(super) struct Resume {
     clears: usize,
 }
 
+/// What the backtracker may need to remember, in bytes: enough for private keys.
+const VISITED: usize = 1 << 20;
+
 /// A rule's regex, compiled on first use.
 #[derive(Debug, Default)]
 pub(super) struct Matcher(OnceLock<Result<Box<Compiled>, String>>);
@@ -59,8 +63,19 @@ pub(super) struct Matcher(OnceLock<Result<Box<Compiled>, String>>);
 #[derive(Debug)]
 struct Compiled {
     dfa: DFA,
-    /// Finds groups in a match, among them the one that is named `secret`.
-    captures: Option<(PikeVM, Option<usize>)>,
+    captures: Option<Captor>,
+}
+
+/// Finds groups in a match.
+#[derive(Debug)]
+struct Captor {
+    /// For matches up to `short` bytes, of which it remembers where it has been; several times as fast.
+    backtracker: BoundedBacktracker,
+    short: usize,
+    /// For all others.
+    vm: PikeVM,
+    /// The group that is named `secret`.
+    secret: Option<usize>,
 }
 
 /// What a thread keeps for one matcher; boxed, because most rules are never tried.
@@ -71,7 +86,8 @@ pub(super) struct MatcherCache(Box<Caches>);
 struct Caches {
     dfa: Cache,
     /// Made for the first match: most attempts come to none.
-    captures: Option<pikevm::Cache>,
+    backtracker: Option<backtrack::Cache>,
+    vm: Option<pikevm::Cache>,
 }
 
 impl Matcher {
@@ -87,7 +103,7 @@ impl Matcher {
     /// A cache for this matcher; `None` when the regex does not compile (admission checks that it does).
     pub(super) fn cache(&self, source: &str, secret_group: bool) -> Option<MatcherCache> {
         let compiled = self.compiled(source, secret_group).as_ref().ok()?;
-        Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), captures: None })))
+        Some(MatcherCache(Box::new(Caches { dfa: compiled.dfa.create_cache(), backtracker: None, vm: None })))
     }
 
     /// Tries the regex at `window.start`, seeing no further than `window.end`; `more` says that the text may go on
@@ -179,18 +195,18 @@ impl Matcher {
     /// Where the secret of a match that starts at `window.start` starts at the earliest, given that the text goes on
     /// behind the window: its end when that is where, or behind. `None` when nothing can match there any more.
     pub(super) fn earliest_secret(&self, text: &[u8], window: Range<usize>) -> Option<usize> {
-        let (vm, group) = self.captures()?;
-        let nfa = vm.get_nfa();
-        super::partial::earliest_start(nfa, nfa.group_info().slot(PatternID::ZERO, (*group)?)?, text, window)
+        let captor = self.captor()?;
+        let nfa = captor.vm.get_nfa();
+        super::partial::earliest_start(nfa, nfa.group_info().slot(PatternID::ZERO, captor.secret?)?, text, window)
     }
 
-    fn captures(&self) -> Option<&(PikeVM, Option<usize>)> {
+    fn captor(&self) -> Option<&Captor> {
         self.0.get()?.as_ref().ok()?.captures.as_ref()
     }
 
     /// Where the secret stands in a match.
     pub(super) fn secret(&self, cache: &mut MatcherCache, text: &[u8], matched: Range<usize>) -> Range<usize> {
-        let group = self.captures().and_then(|(_, group)| *group);
+        let group = self.captor().and_then(|captor| captor.secret);
         let groups = group.and_then(|group| Some((group, self.groups(cache, text, &matched)?)));
         groups.and_then(|(group, groups)| groups.get_group(group)).map_or(matched, |span| span.start..span.end)
     }
@@ -213,10 +229,15 @@ impl Matcher {
     }
 
     fn groups(&self, cache: &mut MatcherCache, text: &[u8], matched: &Range<usize>) -> Option<Captures> {
-        let (vm, _) = self.captures()?;
-        let cache = cache.0.captures.get_or_insert_with(|| vm.create_cache());
+        let Captor { backtracker, short, vm, .. } = self.captor()?;
+        let input = Input::new(text).span(matched.clone()).anchored(Anchored::Yes);
         let mut captures = vm.create_captures();
-        vm.captures(cache, Input::new(text).span(matched.clone()).anchored(Anchored::Yes), &mut captures);
+        if matched.len() <= *short {
+            let cache = cache.0.backtracker.get_or_insert_with(|| backtracker.create_cache());
+            backtracker.try_captures(cache, input, &mut captures).ok()?;
+        } else {
+            vm.captures(cache.0.vm.get_or_insert_with(|| vm.create_cache()), input, &mut captures);
+        }
         Some(captures)
     }
 }
@@ -258,8 +279,12 @@ impl Compiled {
             .map_err(|error| error.to_string())?;
         let captures = match secret_group {
             true => {
-                let group = nfa.group_info().to_index(PatternID::ZERO, "secret");
-                Some((PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?, group))
+                let secret = nfa.group_info().to_index(PatternID::ZERO, "secret");
+                let config = BoundedBacktracker::config().visited_capacity(VISITED);
+                let backtracker = BoundedBacktracker::builder().configure(config).build_from_nfa(nfa.clone());
+                let backtracker = backtracker.map_err(|error| error.to_string())?;
+                let vm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| error.to_string())?;
+                Some(Captor { short: backtracker.max_haystack_len(), backtracker, vm, secret })
             }
             false => None,
         };
@@ -295,6 +320,23 @@ mod tests {
         assert_eq!(attempt("ab+", "abb", 0, false), Attempt::Match(3));
         assert_eq!(attempt(r"abc\z", "abc", 0, true), Attempt::Incomplete);
         assert_eq!(attempt(r"abc\z", "abc", 0, false), Attempt::Match(3));
+    }
+
+    #[test]
+    fn the_secret_of_a_long_match_is_that_of_a_short_one() {
+        let matcher = Matcher::default();
+        let source = "(?:[a-z]{2,20}: [^;]{1,120};)*(?<secret>[0-9a-f]{48,76}(?:-[0-9a-f]{48,76})*);";
+        let mut cache = matcher.cache(source, true).unwrap();
+        let short = matcher.captor().unwrap().short;
+        for lines in [1, 2, short / 62, short / 60, short / 30] {
+            let head = "name: value;";
+            let text = format!("{head}{};", vec!["0123456789ab".repeat(5); lines].join("-"));
+            let matched = 0..text.len();
+            let whole = matcher.attempt(&mut cache, text.as_bytes(), matched.clone(), false, &mut None).0;
+            assert_eq!(whole, Attempt::Match(text.len()));
+            assert_eq!(matcher.secret(&mut cache, text.as_bytes(), matched), head.len()..text.len() - 1, "{lines}");
+        }
+        assert!(cache.0.backtracker.is_some() && cache.0.vm.is_some());
     }
 
     #[test]

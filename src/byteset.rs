@@ -85,8 +85,13 @@ impl ByteSet {
 
     /// The bytes of the set, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u8> + use<> {
-        let set = *self;
-        (0..=u8::MAX).filter(move |&b| set.contains(b))
+        (0..).zip(self.0).flat_map(|(number, mut word): (u8, u64)| {
+            std::iter::from_fn(move || {
+                let first = (word != 0).then(|| number * 64 + word.trailing_zeros() as u8)?;
+                word &= word - 1;
+                Some(first)
+            })
+        })
     }
 }
 

@@ -152,7 +152,7 @@ impl Words {
         words.sort_by_key(|&(word, _)| word);
         let (mut literals, mut wanted) = (Vec::new(), Lists::new());
         for same in words.chunk_by(|a, b| a.0 == b.0) {
-            literals.push(Literal { bytes: same[0].0.into(), ignore_case: true });
+            literals.push(Literal { bytes: same[0].0.into(), ignore_case: true, behind: ByteSet::ALL });
             wanted.push(same.iter().map(|&(_, wanted)| wanted));
         }
         Words { prefilter: Prefilter::new(&literals, &[]), wanted }

@@ -66,6 +66,25 @@ enum Target {
     Keyword { rule: u32, len: u32, distance: u32 },
 }
 
+/// A literal, and what is asked to try where it stands.
+struct Anchored<'r> {
+    bytes: &'r [u8],
+    ignore_case: bool,
+    target: Target,
+    /// What may stand behind it where that is of use.
+    behind: ByteSet,
+}
+
+impl<'r> Anchored<'r> {
+    fn new(bytes: &'r [u8], ignore_case: bool, target: Target) -> Anchored<'r> {
+        Anchored { bytes, ignore_case, target, behind: ByteSet::ALL }
+    }
+
+    fn literal(&self) -> (&'r [u8], bool) {
+        (self.bytes, self.ignore_case)
+    }
+}
+
 /// The numbers of rules, and offsets in their matches, whose size the rules bound.
 fn small(n: usize) -> u32 {
     u32::try_from(n).expect("rules are few, and their matches short")
@@ -109,7 +128,7 @@ const FEW: usize = 2;
 impl Engine {
     /// `prefilter` makes the prefilter; no engine comes of it where that gives none.
     fn new(rules: Vec<Rule>, prefilter: impl FnOnce(&[Literal], &[Run]) -> Option<Prefilter>) -> Option<Engine> {
-        let mut anchored: Vec<(&[u8], bool, Target)> = Vec::new();
+        let mut anchored: Vec<Anchored<'_>> = Vec::new();
         // One run for each class, of the shortest length that any rule of it needs: a long run calls it up once.
         let mut runs: BTreeMap<([u8; 32], bool), (Run, Vec<usize>)> = BTreeMap::new();
         let foreign = ForeignRules::new(&rules);
@@ -117,11 +136,12 @@ impl Engine {
         for (rule, spec) in rules.iter().enumerate() {
             if let Some(asks) = spec.foreign.as_deref() {
                 let number = small(foreign.number(rule));
-                anchored.extend(asks.nearby.iter().map(|word| (word.as_slice(), true, Target::Nearby { number })));
+                anchored.extend(asks.nearby.iter().map(|word| Anchored::new(word, true, Target::Nearby { number })));
                 let anchors = if let WayIn::Literals(anchors) = &spec.way_in { anchors.as_slice() } else { &[] };
                 anchored.extend(anchors.iter().map(|anchor| {
                     let (min_before, max_before) = (small(anchor.min_before), small(anchor.max_before));
-                    (&*anchor.bytes, anchor.ignore_case, Target::Foreign { number, min_before, max_before })
+                    let target = Target::Foreign { number, min_before, max_before };
+                    Anchored::new(&anchor.bytes, anchor.ignore_case, target)
                 }));
                 continue;
             }
@@ -137,7 +157,9 @@ impl Engine {
                             min_before: small(min_before),
                             max_before: small(max_before_),
                         };
-                        anchored.push((&anchor.bytes, anchor.ignore_case, target));
+                        let fixed = min_before == max_before_;
+                        let behind = if fixed { spec.head.at(min_before + anchor.bytes.len()) } else { ByteSet::ALL };
+                        anchored.push(Anchored { behind, ..Anchored::new(&anchor.bytes, anchor.ignore_case, target) });
                     }
                 }
                 &WayIn::Run { class, min_len, drawn } => {
@@ -172,7 +194,7 @@ impl Engine {
             for word in &rules[rule].keywords {
                 let (len, distance) = (small(word.len()), small(rules[rule].distance));
                 let target = Target::Keyword { rule: small(rule), len, distance };
-                anchored.push((word.as_bytes(), true, target));
+                anchored.push(Anchored::new(word.as_bytes(), true, target));
             }
         }
         let long = runs.values().flat_map(|(run, of_run)| of_run.iter().map(|rule| (run.class, &rules[*rule].way_in)));
@@ -180,11 +202,12 @@ impl Engine {
             WayIn::Run { min_len, .. } if *min_len as u64 > SHORT_READ => all.union(class),
             _ => all,
         });
-        anchored.sort_by_key(|&(bytes, ignore_case, _)| (bytes, ignore_case));
+        anchored.sort_by_key(Anchored::literal);
         let (mut literals, mut targets) = (Vec::new(), Lists::new());
-        for same in anchored.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            literals.push(Literal { bytes: same[0].0.to_vec(), ignore_case: same[0].1 });
-            targets.push(same.iter().map(|&(.., target)| target));
+        for same in anchored.chunk_by(|a, b| a.literal() == b.literal()) {
+            let behind = same.iter().fold(ByteSet::EMPTY, |all, one| all.union(one.behind));
+            literals.push(Literal { bytes: same[0].bytes.to_vec(), ignore_case: same[0].ignore_case, behind });
+            targets.push(same.iter().map(|one| one.target));
         }
         let (runs, run_rules): (Vec<Run>, Vec<Vec<usize>>) = runs.into_values().unzip();
         let keywords = KeywordIndex::new(&rules, runs.iter().zip(run_rules));

@@ -47,6 +47,12 @@ impl Head {
         self.0.first().map_or(&ByteSet::ALL, |(set, _)| set)
     }
 
+    /// What may stand at this position of a match.
+    pub(crate) fn at(&self, position: usize) -> ByteSet {
+        let mut each = self.0.iter().flat_map(|(set, len)| std::iter::repeat_n(*set, usize::from(*len)));
+        each.nth(position).unwrap_or(ByteSet::ALL)
+    }
+
     /// Whether a match may start where `text` does. Where the text ends sooner, what is there decides.
     #[inline]
     pub(crate) fn fits(&self, mut text: &[u8]) -> bool {

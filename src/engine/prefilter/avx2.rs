@@ -7,12 +7,11 @@
 
 use std::arch::x86_64::*;
 
+use super::learned::Placed;
 use super::members::Members;
 use super::portable::Threes;
 use super::runs::RunGroup;
-use super::tier::Words;
-use super::window::Window;
-use super::words::{keep_firsts, keep_starts};
+use super::words::{Sparse, keep_firsts, keep_starts, some};
 
 /// The table, and the proof that the CPU has the instructions: only [`Avx2::new`] makes one.
 #[derive(Debug, Clone)]
@@ -22,20 +21,21 @@ pub(super) struct Avx2 {
 
 impl Avx2 {
     /// `None` where the CPU lacks the instructions.
-    pub(super) fn new(windows: &[Window]) -> Option<Avx2> {
+    pub(super) fn new(windows: &[Placed]) -> Option<Avx2> {
         is_x86_feature_detected!("avx2").then(|| Avx2 { threes: Threes::new(windows) })
     }
 
-    /// Sets in `words` the bits of positions of `text` where a run of the group's union may start: as long as its
-    /// shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text` fills.
-    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], words: &mut Words) {
+    /// Makes `starts` the positions of `text` where a run of the group's union may start: as long as its shortest, or 64
+    /// if that is less, or as many as are left of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, group: &RunGroup, text: &[u8], starts: &mut Sparse) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(group, text, &mut words[..=text.len().div_ceil(64)]) }
+        unsafe { run_starts(group, text, starts) }
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn run_starts(group: &RunGroup, text: &[u8], words: &mut [u64]) {
+fn run_starts(group: &RunGroup, text: &[u8], starts: &mut Sparse) {
+    let words = &mut starts.words[..=text.len().div_ceil(64)];
     let members = &group.union;
     let mut blocks = text.chunks_exact(64);
     // Of what is beyond the text nothing is known.
@@ -55,6 +55,7 @@ fn run_starts(group: &RunGroup, text: &[u8], words: &mut [u64]) {
     if group.drawn {
         keep_firsts(words);
     }
+    starts.some = some(words);
 }
 
 #[inline]

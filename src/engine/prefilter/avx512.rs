@@ -3,7 +3,7 @@
 //! `vpermb` looks 64 bytes up in a table of 64 entries that lies in one register, and `vpermi2b` in one of 128 entries
 //! at twice the price. So each byte of text is translated once, with `vpermi2b`, into one of 64 classes, and the
 //! lookups for the four positions of a window are of classes. Where windows hold more different bytes than there are
-//! classes, those that are rarest in text share one.
+//! classes, some share one.
 //!
 //! The lookups leave a bit for each position where some bucket has a window. `vpcompressb` turns these into a list
 //! without a branch, for how many there are in 64 positions is anyone's guess.
@@ -14,14 +14,16 @@
 use std::arch::x86_64::*;
 
 use super::buckets::Buckets;
-use super::commonness::commonness;
+use super::classes::classes;
 use super::confirm::{Confirm, FACTOR, HASHED, OTHER_FACTOR, ROWS, ROWS_LOG2};
+use super::learned::Placed;
 use super::runs::{MAX_GROUPS, RunGroups};
-use super::tier::{Buffers, CHUNK, Words};
-use super::window::Window;
+use super::tier::{Buffers, CHUNK};
+use super::words::Sparse;
 
 /// Groups of eight buckets, of which one lookup yields a bit each.
 const GROUPS: usize = 4;
+pub(super) const BUCKETS: usize = 8 * GROUPS;
 
 /// The tables, and the proof that the CPU has the instructions: only [`Avx512::new`] makes one.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ struct Aligned<const N: usize>([u8; N]);
 
 impl Avx512 {
     /// `None` where the CPU lacks the instructions.
-    pub(super) fn new(windows: &[Window]) -> Option<Avx512> {
+    pub(super) fn new(windows: &[Placed]) -> Option<Avx512> {
         let has_all = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vbmi")
@@ -47,8 +49,8 @@ impl Avx512 {
         if !has_all {
             return None;
         }
-        let buckets: Buckets<{ 8 * GROUPS }> = Buckets::new(windows);
-        let classes = classes(windows);
+        let buckets: Buckets<BUCKETS> = Buckets::new(windows);
+        let classes = Box::new(Aligned(classes(&buckets)));
         let mut takes = Box::new([[Aligned([0; 64]); 4]; GROUPS]);
         for (position, cover) in buckets.covers.iter().enumerate() {
             for (byte, buckets) in cover.buckets.iter().enumerate() {
@@ -82,30 +84,12 @@ impl Avx512 {
         }
     }
 
-    /// Sets in the words of each group the bits of positions of `text` where a run of the group's union may start: as
-    /// long as its shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text`
-    /// fills.
-    pub(super) fn run_starts(&self, groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) {
+    /// Makes `starts` for each group the positions of `text` where a run of the group's union may start: as long as its
+    /// shortest, or 64 if that is less, or as many as are left of `text`. There is a word more than `text` fills.
+    pub(super) fn run_starts(&self, groups: &RunGroups, text: &[u8], starts: &mut [Sparse; MAX_GROUPS]) {
         // SAFETY: `new` has seen that the CPU has these features.
-        unsafe { run_starts(groups, text, words) }
+        unsafe { run_starts(groups, text, starts) }
     }
-}
-
-/// A class for each byte of ASCII: 0 for those in no window, and one each for the others, as far as 64 go.
-fn classes(windows: &[Window]) -> Box<Aligned<128>> {
-    let mut in_windows = [false; 128];
-    for window in windows {
-        for position in (0..4).filter(|&position| !window.is_wildcard(position)) {
-            window.bytes(position).for_each(|byte| in_windows[usize::from(byte & 127)] = true);
-        }
-    }
-    let mut bytes: Vec<u8> = (0..128).filter(|&byte| in_windows[usize::from(byte)]).collect();
-    bytes.sort_by_key(|&byte| std::cmp::Reverse(commonness(byte)));
-    let mut classes = Box::new(Aligned([0; 128]));
-    for (class, byte) in (1..).zip(bytes) {
-        classes.0[usize::from(byte)] = std::cmp::min(class, 63);
-    }
-    classes
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,popcnt")]
@@ -262,10 +246,10 @@ fn has_bit(table: &[u64; ROWS], rows: __m512i, bytes: __m512i) -> u16 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2")]
-fn run_starts(groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) {
+fn run_starts(groups: &RunGroups, text: &[u8], starts: &mut [Sparse; MAX_GROUPS]) {
     let unions = &groups.unions.0;
     let table = [load(unions, 0), load(unions, 64), load(unions, 128), load(unions, 192)];
-    let words = &mut words[..groups.groups.len()];
+    let starts = &mut starts[..groups.groups.len()];
     let mut bits = [_mm512_setzero_si512(); MAX_GROUPS];
     for (group, bit) in bits.iter_mut().enumerate() {
         *bit = _mm512_set1_epi8((1u8 << group).cast_signed());
@@ -281,22 +265,24 @@ fn run_starts(groups: &RunGroups, text: &[u8], words: &mut [Words; MAX_GROUPS]) 
         }
         // Of what is beyond the text nothing is known.
         let beyond = !mask(text.len() - at);
-        for (words, bit) in words.iter_mut().zip(bits) {
-            words[number] = _mm512_test_epi8_mask(unions, bit) | beyond;
+        for (starts, bit) in starts.iter_mut().zip(bits) {
+            starts.words[number] = _mm512_test_epi8_mask(unions, bit) | beyond;
         }
     }
-    for (group, words) in groups.groups.iter().zip(words) {
-        let words = &mut words[..=text.len().div_ceil(64)];
+    for (group, starts) in groups.groups.iter().zip(starts) {
+        let words = &mut starts.words[..=text.len().div_ceil(64)];
         words[text.len().div_ceil(64)] = u64::MAX;
-        keep_starts(words, group.shortest_len, group.drawn);
+        starts.some = keep_starts(words, group.shortest_len, group.drawn);
     }
 }
 
 /// Leaves of the ones in `words` those with which `len` ones begin, or 64 if that is less, and of those that follow one
-/// another the first, if `firsts` are asked for. The last word is there to be looked at only.
+/// another the first, if `firsts` are asked for. The last word is there to be looked at only. Answers which of the words,
+/// 128 at most, have a one.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
-fn keep_starts(words: &mut [u64], len: usize, firsts: bool) {
+fn keep_starts(words: &mut [u64], len: usize, firsts: bool) -> u128 {
     let len = len.min(64);
+    let mut some = 0;
     let mut before = _mm512_setzero_si512();
     for at in (0..words.len()).step_by(8) {
         let mut ones = load_words(&words[at..]);
@@ -319,7 +305,9 @@ fn keep_starts(words: &mut [u64], len: usize, firsts: bool) {
         }
         before = starts;
         store_words(ones, &mut words[at..]);
+        some |= u128::from(_mm512_test_epi64_mask(ones, ones)) << at;
     }
+    some
 }
 
 /// The numbers of 64 neighbouring positions.
@@ -401,7 +389,9 @@ impl Number for u16 {}
 #[cfg(test)]
 mod tests {
     use super::super::Literal;
+    use super::super::window::Window;
     use super::*;
+    use crate::byteset::ByteSet;
 
     /// Texts of few letters, in which windows stand often, with neighbours that fit and others.
     fn text(len: usize, seed: u64) -> Vec<u8> {
@@ -437,7 +427,8 @@ mod tests {
                     let words: Vec<u64> = (1..count).map(&mut word).chain([u64::MAX]).collect();
                     let (mut at_once, mut expected) = (words.clone(), words.clone());
                     // SAFETY: the CPU has the features, or there were no filter.
-                    unsafe { keep_starts(&mut at_once, len, firsts) };
+                    let some = unsafe { keep_starts(&mut at_once, len, firsts) };
+                    assert_eq!(some, super::super::words::some(&at_once));
                     super::super::words::keep_starts(&mut expected, len);
                     if firsts {
                         super::super::words::keep_firsts(&mut expected);
@@ -451,10 +442,10 @@ mod tests {
     #[test]
     fn sixteen_at_once_are_as_one_by_one() {
         let literals = [("-a-", false), ("ab-ba", true), ("ABab", false), ("babba-", true), ("-aab-b", false)]
-            .map(|(bytes, ignore_case)| Literal { bytes: bytes.into(), ignore_case });
-        let windows: Vec<Window> = literals.iter().map(Window::rarest).collect();
+            .map(|(bytes, ignore_case)| Literal { bytes: bytes.into(), ignore_case, behind: ByteSet::ALL });
+        let windows = literals.each_ref().map(Window::rarest);
         let confirm = Confirm::new(&literals, &windows);
-        if Avx512::new(&windows).is_none() {
+        if Avx512::new(&[]).is_none() {
             return;
         }
         for len in (4..100).chain([1000, CHUNK + 3]) {

@@ -7,9 +7,11 @@
 //!
 //! The best partition is a hard problem, a good one is not: each window in turn goes to the bucket whose share of all
 //! text grows least by it, where the share of a bucket is the product over the positions of how common the bytes are
-//! that it takes there.
+//! that it takes there. A better one takes more time than a scan has, and text; for the built-in rules it was
+//! [learned](super::learned).
 
 use super::commonness::{ALL_BYTES, commonness};
+use super::learned::Placed;
 use super::window::Window;
 
 /// Windows in `N` buckets.
@@ -29,23 +31,33 @@ pub(super) struct Cover<const N: usize> {
 }
 
 impl<const N: usize> Buckets<N> {
-    pub(super) fn new(windows: &[Window]) -> Buckets<N> {
+    pub(super) fn new(windows: &[Placed]) -> Buckets<N> {
         const { assert!(N <= 32, "a bucket is a bit of 32") };
-        let mut windows: Vec<&Window> = windows.iter().collect();
-        // Windows that are alike must not come one after another: the first ones choose among empty buckets, and the
-        // more these differ, the better the others find one that suits them. So the order is that of a hash.
-        windows.sort_unstable_by_key(|window| (scattered(window), window.value, window.care));
-        windows.dedup_by_key(|window| (window.value, window.care));
         let mut buckets = Buckets { covers: std::array::from_fn(|_| Cover { buckets: [0; 256], shares: [0.0; N] }) };
-        for window in windows {
-            let bucket = buckets.best(window);
-            for (position, cover) in buckets.covers.iter_mut().enumerate() {
-                for byte in window.bytes(position) {
-                    cover.add(byte, bucket);
-                }
+        let mut others = Vec::new();
+        for Placed { window, bucket } in windows {
+            match bucket.map(usize::from).filter(|bucket| *bucket < N) {
+                Some(bucket) => buckets.add(window, bucket),
+                None => others.push(window),
             }
         }
+        // Windows that are alike must not come one after another: the first ones choose among empty buckets, and the
+        // more these differ, the better the others find one that suits them. So the order is that of a hash.
+        others.sort_unstable_by_key(|window| (scattered(window), window.value, window.care));
+        others.dedup_by_key(|window| (window.value, window.care));
+        for window in others {
+            let bucket = buckets.best(window);
+            buckets.add(window, bucket);
+        }
         buckets
+    }
+
+    fn add(&mut self, window: &Window, bucket: usize) {
+        for (position, cover) in self.covers.iter_mut().enumerate() {
+            for byte in window.bytes(position) {
+                cover.add(byte, bucket);
+            }
+        }
     }
 
     /// The bucket whose share of all windows grows least by `window`. All buckets are reckoned side by side, in
@@ -54,12 +66,8 @@ impl<const N: usize> Buckets<N> {
         let (mut now, mut then) = ([1.0; N], [1.0; N]);
         for (position, cover) in self.covers.iter().enumerate() {
             let mut grown = cover.shares;
-            if window.is_wildcard(position) {
-                grown = [1.0; N];
-            } else {
-                for byte in window.bytes(position) {
-                    cover.grow(&mut grown, byte);
-                }
+            for byte in window.bytes(position) {
+                cover.grow(&mut grown, byte);
             }
             for bucket in 0..N {
                 now[bucket] *= cover.shares[bucket];
@@ -103,10 +111,11 @@ fn share(byte: u8) -> f32 {
 mod tests {
     use super::super::Literal;
     use super::*;
+    use crate::byteset::ByteSet;
 
-    fn windows(literals: &[(&str, bool)]) -> Vec<Window> {
-        let literal = |&(s, ignore_case): &(&str, bool)| Literal { bytes: s.into(), ignore_case };
-        literals.iter().map(|l| Window::rarest(&literal(l))).collect()
+    fn windows(literals: &[(&str, bool)]) -> Vec<Placed> {
+        let literal = |&(s, ignore_case): &(&str, bool)| Literal { bytes: s.into(), ignore_case, behind: ByteSet::ALL };
+        literals.iter().map(|l| Placed { window: Window::rarest(&literal(l)), bucket: None }).collect()
     }
 
     /// The buckets that take `bytes`.
@@ -118,7 +127,7 @@ mod tests {
     fn every_window_is_in_a_bucket() {
         let windows = windows(&[("sk-", false), ("ghp_", false), ("datadog", true), ("Zzé~", false), ("AKIA", false)]);
         let buckets: Buckets<8> = Buckets::new(&windows);
-        for window in &windows {
+        for Placed { window, .. } in &windows {
             for i in 0..256 {
                 // Each choice of the bytes that fit, in turn.
                 let choice = std::array::from_fn(|position| {

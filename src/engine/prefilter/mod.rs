@@ -9,8 +9,9 @@
 //!
 //! # Literals
 //!
-//! 1. Each literal is represented by four neighbouring bytes of it, its [`Window`]: the four that are rarest in text.
-//!    A literal of three bytes has a window whose last byte may be anything.
+//! 1. Each literal is represented by four neighbouring bytes of it, its [`Window`]: the four that are rarest in text, or,
+//!    for the literals that ship, those that were [learned](learned) to go best together with the others'.
+//!    A literal of three bytes has a window whose last byte may be any that its rules let stand behind it.
 //! 2. The first filter proposes positions of windows. It has no branches, takes the same time for any text, and there
 //!    is one for each tier. With AVX-512 (`avx512.rs`) the windows are sorted into 32
 //!    [buckets](buckets), and for 64 positions at a time the buckets that take each of the four bytes are looked up.
@@ -21,11 +22,10 @@
 //! 4. What is left is confirmed: the literals whose windows have that hash are compared with the text
 //!    ([`Confirm::literals`]).
 //!
-//! Of the 1,024 positions of a kilobyte of source code, and with 345 literals, the first filter leaves 10 (AVX-512), the
-//! second one 3, and the confirmation the 2 where a literal stands. With the 1,230 of all rules it is 90, 10 (5 with
-//! the neighbours) and 3. In nanoseconds for a byte of the moby tree (on a core whose other half is busy) these stages
-//! cost 0.22, 0.02 and 0.05 with 345 literals, 0.22, 0.07 and 0.08 with 1,230; candidates taken one by one and without
-//! the neighbours it was 0.22, 0.11 and 0.15.
+//! Of the 1,024 positions of a kilobyte of source code (the moby tree), and with the 1,230 literals of all rules, the first
+//! filter leaves 30 (AVX-512; it was 90 with the rarest windows, in the first bucket that suits them), the second one 5.4,
+//! 3.9 with the neighbours, and the confirmation the 2.3 where a literal stands. In nanoseconds for a byte all of that
+//! costs 0.28, of which 0.14 are the first filter's, and 0.16 with 127 literals; with the rarest windows it was 0.39.
 //!
 //! What was tried and does not pay: windows that count only where a word may begin (the common words stand exactly
 //! there), windows by a table of how often each of four bytes was counted (one place in twelve less is kept), a bitmap
@@ -58,14 +58,20 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod buckets;
+#[cfg(target_arch = "x86_64")]
+mod classes;
 mod commonness;
 mod confirm;
 mod drawn;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod learn;
+mod learned;
 mod members;
 #[cfg(test)]
 mod oracle;
 mod portable;
 mod runs;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tier;
@@ -75,6 +81,7 @@ mod words;
 
 use confirm::Confirm;
 pub(crate) use drawn::{DRAWN_LEN, looks_drawn};
+use learned::Placed;
 use runs::RunGroups;
 pub(crate) use runs::{BLOCK, Runs};
 pub(crate) use tier::{Buffers, Tier};
@@ -90,6 +97,8 @@ pub(crate) struct Literal {
     pub(crate) bytes: Vec<u8>,
     /// Whether ASCII letters match in either case.
     pub(crate) ignore_case: bool,
+    /// What has to stand behind it, if anything does. A hint: where something else stands, the literal may be found.
+    pub(crate) behind: ByteSet,
 }
 
 /// A run of at least `min_len` bytes of one class, with no byte of the class before it.
@@ -135,8 +144,9 @@ impl Prefilter {
     /// For one tier, or `None` where the CPU lacks it.
     pub(crate) fn with_tier(literals: &[Literal], runs: &[Run], tier: Tier) -> Option<Prefilter> {
         debug_assert!(literals.iter().all(|literal| literal.bytes.len() >= 3), "a literal has three bytes or more");
-        let windows: Vec<Window> = literals.iter().map(Window::rarest).collect();
-        let filter = Filter::new(&windows, tier)?;
+        let placed: Vec<Placed> = literals.iter().map(Placed::of).collect();
+        let filter = Filter::new(&placed, tier)?;
+        let windows: Vec<Window> = placed.into_iter().map(|placed| placed.window).collect();
         let runs = RunGroups::all(runs);
         let lens = literals.iter().map(|literal| literal.bytes.len()).chain(runs.iter().map(RunGroups::longest_len));
         let offsets = windows.iter().map(|window| window.offset);

@@ -3,7 +3,7 @@
 //! A window of four bytes `abcd` shows at two neighbouring positions, as `abc` and as `bcd`. So only half the positions
 //! need a look, and where three bytes are known from some window, it may begin there or one position before.
 
-use super::window::Window;
+use super::learned::Placed;
 
 /// Rows of the table: 32 KiB, which stay in the nearest cache.
 const ROWS_LOG2: u32 = 12;
@@ -19,9 +19,9 @@ pub(super) struct Threes {
 }
 
 impl Threes {
-    pub(super) fn new(windows: &[Window]) -> Threes {
+    pub(super) fn new(windows: &[Placed]) -> Threes {
         let mut rows = Box::new([0; ROWS]);
-        for window in windows {
+        for Placed { window, .. } in windows {
             for first in 0..2 {
                 let bits = window.bytes(first + 2).fold(0, |bits, byte| bits | 1 << (byte & 63));
                 for a in window.bytes(first) {

@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn exact(bytes: &[u8]) -> Literal {
-    Literal { bytes: bytes.to_vec(), ignore_case: false }
+    Literal { bytes: bytes.to_vec(), ignore_case: false, behind: ByteSet::ALL }
 }
 
 fn folded(bytes: &[u8]) -> Literal {
-    Literal { bytes: bytes.to_ascii_lowercase(), ignore_case: true }
+    Literal { bytes: bytes.to_ascii_lowercase(), ignore_case: true, behind: ByteSet::ALL }
 }
 
 fn run(class: ByteSet, min_len: usize) -> Run {
@@ -344,5 +344,23 @@ fn hostile_texts() {
     let runs = [run(ByteSet::ALPHANUMERIC, 32), run(ByteSet::EMPTY.with(0), 32)];
     for text in [b"AKIA".repeat(1500), b"a".repeat(6000), vec![0; 6000], b"X".repeat(6000), vec![0xff; 6000]] {
         check(&literals, &runs, &text);
+    }
+}
+
+proptest! {
+    /// What stands behind a literal of three bytes is a hint: where it is followed, nothing is missed, and nothing is
+    /// found that does not stand there.
+    #[test]
+    fn what_stands_behind_is_a_hint(text in "[abc-]{0,300}", bytes in "[ab-]{3,5}", ignore_case: bool) {
+        let behind = ByteSet::EMPTY.with_range(b'a', b'b');
+        let hinted = Literal { bytes: bytes.clone().into(), ignore_case, behind };
+        let plain = Literal { behind: ByteSet::ALL, ..hinted.clone() };
+        let stands = oracle::scan(&[plain], &[], text.as_bytes(), 0, text.len());
+        let fits = |at: usize| text.as_bytes().get(at + bytes.len()).is_none_or(|byte| behind.contains(*byte));
+        for (tier, prefilter) in tiers(&[hinted], &[]) {
+            let found = scan(&prefilter, text.as_bytes(), 0, text.len());
+            prop_assert!(found.iter().all(|one| stands.contains(one)), "{tier:?}");
+            prop_assert!(stands.iter().all(|one| !fits(one.1) || found.contains(one)), "{tier:?}");
+        }
     }
 }

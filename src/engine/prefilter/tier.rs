@@ -6,13 +6,13 @@ use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
 use super::confirm::Confirm;
+use super::learned::Placed;
 use super::portable::Threes;
 #[cfg(target_arch = "x86_64")]
 use super::runs::MAX_GROUPS;
 use super::runs::RunGroups;
-use super::window::Window;
 #[cfg(target_arch = "x86_64")]
-use super::words::next_one;
+use super::words::Sparse;
 
 /// Which instructions look for candidates. All find the same anchors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +34,6 @@ impl Tier {
 /// stay in the nearest cache, many enough for loops to get going.
 pub(super) const CHUNK: usize = 4096;
 
-/// A bit for each byte of a chunk, and a word more.
-#[cfg(target_arch = "x86_64")]
-pub(super) type Words = [u64; CHUNK / 64 + 1];
-
 /// Where the stages of a scan leave what the next one needs.
 #[derive(Debug)]
 pub(crate) struct Buffers {
@@ -48,9 +44,9 @@ pub(crate) struct Buffers {
     /// A chunk in another alphabet, with room for the bytes looked at beyond it.
     #[cfg(target_arch = "x86_64")]
     pub(super) classes: [u8; CHUNK + 128],
-    /// For each group of runs.
+    /// For each group of runs, where one of them may start.
     #[cfg(target_arch = "x86_64")]
-    pub(super) words: Box<[Words; MAX_GROUPS]>,
+    pub(super) starts: Box<[Sparse; MAX_GROUPS]>,
 }
 
 impl Default for Buffers {
@@ -61,7 +57,7 @@ impl Default for Buffers {
             #[cfg(target_arch = "x86_64")]
             classes: [0; CHUNK + 128],
             #[cfg(target_arch = "x86_64")]
-            words: Box::new([[0; _]; _]),
+            starts: Box::new([Sparse::NONE; _]),
         }
     }
 }
@@ -78,7 +74,7 @@ pub(super) enum Filter {
 
 impl Filter {
     /// `None` where the CPU lacks the tier.
-    pub(super) fn new(windows: &[Window], tier: Tier) -> Option<Filter> {
+    pub(super) fn new(windows: &[Placed], tier: Tier) -> Option<Filter> {
         match tier {
             Tier::Portable => Some(Filter::Portable(Threes::new(windows))),
             #[cfg(target_arch = "x86_64")]
@@ -130,17 +126,16 @@ impl Filter {
             }
             #[cfg(target_arch = "x86_64")]
             Filter::Avx2(filter) => {
-                for (group, words) in runs.groups.iter().zip(&mut *buffers.words) {
-                    filter.run_starts(group, chunk, words);
+                for (group, starts) in runs.groups.iter().zip(&mut *buffers.starts) {
+                    filter.run_starts(group, chunk, starts);
                 }
             }
             #[cfg(target_arch = "x86_64")]
-            Filter::Avx512(filter) => filter.run_starts(runs, chunk, &mut buffers.words),
+            Filter::Avx512(filter) => filter.run_starts(runs, chunk, &mut buffers.starts),
         }
         #[cfg(target_arch = "x86_64")]
-        for (group, words) in runs.groups.iter().zip(&*buffers.words) {
-            let words = &words[..=chunk.len().div_ceil(64)];
-            group.scan(text, from, to, |_, at| Some(from + next_one(words, at - from)?), found);
+        for (group, starts) in runs.groups.iter().zip(&*buffers.starts) {
+            group.scan(text, from, to, |_, at| Some(from + starts.next_one(at - from)?), found);
         }
     }
 }

@@ -2,16 +2,19 @@
 
 use super::Literal;
 use super::commonness::{attraction, commonness};
+use crate::byteset::ByteSet;
 
 /// Four neighbouring bytes of a literal, by which it is looked for. A literal of three bytes has a window whose last
-/// byte may be anything.
+/// byte may be any that stands behind it.
 ///
 /// A text byte `b` fits position `i` when `(b ^ value[i]) & care[i] == 0`: all bits matter for a byte that must be
-/// exactly this one, all but `0x20` for a letter in either case, and none for the byte that may be anything.
+/// exactly this one, all but `0x20` for a letter in either case, and none for the byte behind the literal, which is one of
+/// `behind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) value: [u8; 4],
     pub(super) care: [u8; 4],
+    behind: ByteSet,
     /// Where in the literal the window stands.
     pub(super) offset: usize,
 }
@@ -19,22 +22,29 @@ pub(super) struct Window {
 impl Window {
     /// The window of `literal` that is rarest in text.
     pub(super) fn rarest(literal: &Literal) -> Window {
-        let last = literal.bytes.len().saturating_sub(4);
-        (0..=last)
-            .map(|offset| Window::at(literal, offset))
+        Window::all(literal)
             .map(|window| (window.commonness(), window))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
             .expect("a literal has at least one window")
             .1
     }
 
-    fn at(literal: &Literal, offset: usize) -> Window {
-        let mut window = Window { value: [0; 4], care: [0; 4], offset };
+    /// The windows of `literal`, by where they stand.
+    pub(super) fn all(literal: &Literal) -> impl Iterator<Item = Window> {
+        (0..).map_while(|offset| Window::at(literal, offset))
+    }
+
+    /// The window at `offset` in `literal`, if there is one.
+    pub(super) fn at(literal: &Literal, offset: usize) -> Option<Window> {
+        if offset > literal.bytes.len().saturating_sub(4) {
+            return None;
+        }
+        let mut window = Window { value: [0; 4], care: [0; 4], behind: literal.behind, offset };
         for (i, &byte) in literal.bytes[offset..].iter().take(4).enumerate() {
             window.value[i] = byte;
             window.care[i] = care(byte, literal.ignore_case);
         }
-        window
+        Some(window)
     }
 
     /// How common the window is in text, on no particular scale, as far as neighbours tell: bytes that are not next to
@@ -46,22 +56,18 @@ impl Window {
         bytes * 2f64.powi(pairs)
     }
 
-    /// Whether the byte at `position` may be anything.
+    /// Whether at `position` stands a byte that is none of the literal.
     pub(super) fn is_wildcard(&self, position: usize) -> bool {
         self.care[position] == 0
     }
 
-    /// The bytes that fit at `position`: one, a letter in both cases, or all 256.
+    /// The bytes that fit at `position`: one, a letter in both cases, or those behind the literal.
     pub(super) fn bytes(&self, position: usize) -> impl Iterator<Item = u8> + use<> {
         let (value, care) = (self.value[position], self.care[position]);
-        // The bits that do not matter, counted through: the subsets of a mask, in ascending order.
-        let free = !care;
-        let mut next = Some(0u8);
-        std::iter::from_fn(move || {
-            let bits = next?;
-            next = (bits != free).then(|| bits.wrapping_sub(free) & free);
-            Some((value & care) | bits)
-        })
+        let own = [value & care, value].into_iter().skip(usize::from(value & care == value));
+        let is_own = !self.is_wildcard(position);
+        let behind = if is_own { ByteSet::EMPTY } else { self.behind };
+        own.take(if is_own { 2 } else { 0 }).chain(behind.iter())
     }
 }
 
@@ -75,7 +81,7 @@ mod tests {
     use super::*;
 
     fn window(bytes: &[u8], ignore_case: bool) -> Window {
-        Window::rarest(&Literal { bytes: bytes.to_vec(), ignore_case })
+        Window::rarest(&Literal { bytes: bytes.to_vec(), ignore_case, behind: ByteSet::ALL })
     }
 
     #[test]
@@ -84,7 +90,10 @@ mod tests {
         assert_eq!(window(b"there~8Q~there", false).offset, 5);
         // Rare letters, and yet a common word.
         assert_ne!(window(b"makestring", true).value, *b"ring");
-        assert_eq!(window(b"abcd", false), Window { value: *b"abcd", care: [0xff; 4], offset: 0 });
+        assert_eq!(
+            window(b"abcd", false),
+            Window { value: *b"abcd", care: [0xff; 4], behind: ByteSet::ALL, offset: 0 }
+        );
     }
 
     #[test]
@@ -96,5 +105,8 @@ mod tests {
         assert_eq!(fits(&w, 3).len(), 256);
         assert_eq!(fits(&window(b"k-y", false), 0), b"k");
         assert!(w.is_wildcard(3) && !w.is_wildcard(2));
+        let behind = ByteSet::EMPTY.with_range(b'0', b'9');
+        let w = Window::rarest(&Literal { bytes: b"k-y".to_vec(), ignore_case: true, behind });
+        assert_eq!(fits(&w, 3), b"0123456789");
     }
 }

@@ -1,5 +1,7 @@
 //! Runs of ones in words of bits, of which the lowest bit is the first.
 
+use super::tier::CHUNK;
+
 /// Leaves of the ones in `words` those with which `len` ones begin, or 64 if that is less. The last word is there to be
 /// looked at only.
 #[inline(always)] // Into functions that may use vectors: all words take the same steps.
@@ -26,16 +28,37 @@ pub(super) fn keep_firsts(words: &mut [u64]) {
     }
 }
 
-/// The first one in `words` at `from` or after it.
-pub(super) fn next_one(words: &[u64], from: usize) -> Option<usize> {
-    let mut keep = u64::MAX << (from % 64);
-    for (i, word) in words.iter().enumerate().skip(from / 64) {
-        if word & keep != 0 {
-            return Some(i * 64 + (word & keep).trailing_zeros() as usize);
+/// Bits of the positions of a chunk, of which few are ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sparse {
+    /// A word more than the chunk fills.
+    pub(super) words: [u64; CHUNK / 64 + 1],
+    /// A bit for each word that has a one.
+    pub(super) some: u128,
+}
+
+impl Sparse {
+    pub(super) const NONE: Sparse = Sparse { words: [0; CHUNK / 64 + 1], some: 0 };
+
+    /// The first one at `from`, which is in the chunk, or after it.
+    #[inline]
+    pub(super) fn next_one(&self, from: usize) -> Option<usize> {
+        let word = self.words[from / 64] & u64::MAX << (from % 64);
+        if word != 0 {
+            return Some(from / 64 * 64 + word.trailing_zeros() as usize);
         }
-        keep = u64::MAX;
+        let later = self.some & u128::MAX << (from / 64) << 1;
+        (later != 0).then(|| {
+            let number = later.trailing_zeros() as usize;
+            number * 64 + self.words[number].trailing_zeros() as usize
+        })
     }
-    None
+}
+
+/// A bit for each of `words` that has a one.
+#[inline(always)] // As above.
+pub(super) fn some(words: &[u64]) -> u128 {
+    words.iter().zip(0..).fold(0, |some, (&word, number)| some | u128::from(word != 0) << number)
 }
 
 #[cfg(test)]
@@ -64,10 +87,14 @@ mod tests {
 
     #[test]
     fn ones_in_turn() {
-        let words = [1 << 3 | 1 << 63, 0, 1];
-        let ones = std::iter::successors(next_one(&words, 0), |at| next_one(&words, at + 1));
-        assert_eq!(ones.collect::<Vec<_>>(), [3, 63, 128]);
-        assert_eq!(next_one(&words, 129), None);
-        assert_eq!(next_one(&words, 192), None);
+        let mut sparse = Sparse::NONE;
+        let places = [3, 63, 128, 130, CHUNK - 1, CHUNK];
+        places.iter().for_each(|at| sparse.words[at / 64] |= 1 << (at % 64));
+        sparse.some = some(&sparse.words);
+        let ones = std::iter::successors(sparse.next_one(0), |at| (*at < CHUNK).then(|| sparse.next_one(at + 1))?);
+        assert_eq!(ones.collect::<Vec<_>>(), places);
+        assert_eq!(sparse.next_one(129), Some(130));
+        assert_eq!(sparse.next_one(131), Some(CHUNK - 1));
+        assert_eq!(sparse.next_one(CHUNK + 1), None);
     }
 }

@@ -38,6 +38,7 @@ impl Learned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) window: Window,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "buckets are for vectors"))]
     pub(super) bucket: Option<u8>,
 }
 

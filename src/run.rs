@@ -265,7 +265,7 @@ impl Run<'_> {
 
 #[cfg(feature = "archive")]
 mod archives {
-    use std::io::{self, Cursor, Read, Seek};
+    use std::io::{self, Cursor, Read};
     use std::sync::atomic::Ordering;
 
     use super::Worker;
@@ -299,9 +299,10 @@ mod archives {
         }
 
         /// Scans a file, or what is in it.
+        #[cfg(feature = "fs")]
         pub(super) fn file_or_archive(
             &mut self,
-            file: impl Read + Seek,
+            file: impl Read + io::Seek,
             name: &str,
             len: u64,
             found: &mut dyn FnMut(Located),

@@ -14,7 +14,9 @@ mod tar;
 mod zip;
 mod zstd;
 
-use std::io::{self, BufReader, Cursor, Read, Seek};
+#[cfg(feature = "fs")]
+use std::io::Seek;
+use std::io::{self, BufReader, Cursor, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::kind::Kind;
@@ -47,6 +49,7 @@ pub(crate) struct Opening<'a> {
 }
 
 /// Opens a file that [is an archive](is_archive) and is `len` bytes long.
+#[cfg(feature = "fs")]
 pub(crate) fn open(name: &str, file: impl Read + Seek, len: u64, opening: Opening<'_>, visitor: &mut dyn Visitor) {
     let budget = Budget::of(len);
     let mut file = BufReader::new(file);

@@ -6,6 +6,10 @@
 //! at each of the four positions, so that what a bucket takes at a position is a set of places, and what it proposes
 //! is what four such sets have in common. Literal after literal, its windows are tried in all buckets, and it goes where
 //! what all of them propose grows least; a few rounds of that, and hardly any moves.
+//!
+//! The table was made of 144 MB: twelve each of rails, kafka, ansible, curl, git, rocksdb, webpack, numpy and micropython,
+//! thirty of moby, six of generated logs. Of 1,024 places of prometheus, protobuf and redis, of which it has nothing, the
+//! first filter leaves 33 to 42, and 30 of moby's.
 
 use super::Literal;
 use super::learned::{Learned, hash_of};
@@ -109,8 +113,9 @@ impl Bucket {
     }
 }
 
-/// A window in a bucket for each literal: those that propose least in `text`, of which so many `places` are sampled.
-pub(crate) fn learn(literals: &[Literal], buckets: usize, text: &[u8], places: usize) -> Vec<(u32, u8, u8)> {
+/// A window in a bucket for each literal, by their hashes: those that propose least in `text`, of which so many `places`
+/// are sampled.
+fn learn(literals: &[Literal], buckets: usize, text: &[u8], places: usize) -> Vec<Learned> {
     let sample = Sample::of(text, places);
     let none = Taken { windows: [0; 256], places: vec![0; sample.words] };
     let mut buckets = vec![Bucket { taken: std::array::from_fn(|_| none.clone()) }; buckets];
@@ -137,7 +142,7 @@ pub(crate) fn learn(literals: &[Literal], buckets: usize, text: &[u8], places: u
     }
     learned.sort_unstable_by_key(|learned| learned.literal);
     learned.dedup_by_key(|learned| learned.literal);
-    learned.into_iter().map(|learned| (learned.literal, learned.offset, learned.bucket)).collect()
+    learned
 }
 
 /// Where a literal adds least to what the others make all buckets propose.
@@ -192,7 +197,7 @@ mod tests {
         shipped
     }
 
-    /// As much of each file as its fellows have on the average of a large tree.
+    /// No file counts for more than so many bytes.
     const MAX_OF_A_FILE: usize = 1 << 20;
 
     fn collect(folder: &Path, text: &mut Vec<u8>) {
@@ -227,8 +232,8 @@ mod tests {
              use super::learned::Learned;\n\n#[rustfmt::skip]\npub(super) static LEARNED: &[Learned] = &Learned::all([\n",
         );
         for row in learned.chunks(5) {
-            let row: Vec<_> = row.iter().map(|(hash, at, bucket)| format!("({hash:#010x}, {at}, {bucket})")).collect();
-            writeln!(table, "    {},", row.join(", ")).unwrap();
+            let one = |Learned { literal, offset, bucket }: &Learned| format!("({literal:#010x}, {offset}, {bucket})");
+            writeln!(table, "    {},", row.iter().map(one).collect::<Vec<_>>().join(", ")).unwrap();
         }
         table.push_str("]);\n");
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/prefilter/table.rs"), table).unwrap();
@@ -265,8 +270,8 @@ mod tests {
             .collect();
         let learned = learn(&literals, BUCKETS, &text, 1 << 12);
         let placed = |literal: &Literal| {
-            let known = learned.binary_search_by_key(&hash_of(literal), |learned| learned.0).unwrap();
-            let (_, offset, bucket) = learned[known];
+            let known = learned.binary_search_by_key(&hash_of(literal), |learned| learned.literal).unwrap();
+            let Learned { offset, bucket, .. } = learned[known];
             Placed { window: Window::at(literal, offset.into()).unwrap(), bucket: Some(bucket) }
         };
         let rarest = |literal: &Literal| Placed { window: Window::rarest(literal), bucket: None };

@@ -2,9 +2,9 @@
 //!
 //! What [`commonness`](super::commonness) knows of text are bytes and pairs of them. What a bucket proposes in vain
 //! depends on which bytes follow which, and on what the other buckets propose anyway. So windows and buckets of the
-//! literals that ship were [chosen together](super::learn) on a sample of real text, and this is the choice: a third to a
-//! quarter of the places that are proposed without it. It is a hint. Literals that are not in the table, those of a user's
-//! rules for one, take their rarest window and the bucket that suits it.
+//! literals that ship were chosen together on a sample of real text (`learn.rs`), and this is the choice: a third of the
+//! places are proposed that are without it. It is a hint. Literals that are not in the table, those of a user's rules for
+//! one, take their rarest window and the bucket that suits it.
 
 use super::Literal;
 use super::table::LEARNED;
